@@ -1,0 +1,44 @@
+"""Random data for hypothesis, and the plainest form to compare it in."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinyrec.data import Dataset
+from tinyrec.sparse import Ratings
+
+RATINGS = st.sampled_from([0.0, -1.0, 1.0, 2.5, 5.0])  # 0 and -1 are ratings like any other
+INTEGER_IDS = st.integers(-(2**63), 2**63 - 1)
+TEXT_IDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+
+
+@st.composite
+def triples(draw, ids=INTEGER_IDS, unique=True, max_size=30):
+    """Three lists (users, items, ratings) of equal length, at least 1; unique: no pair twice."""
+    few = st.sampled_from(draw(st.lists(ids, min_size=1, max_size=6)))
+    by = (lambda triple: triple[:2]) if unique else None
+    rows = draw(st.lists(st.tuples(few, few, RATINGS), min_size=1, max_size=max_size, unique_by=by))
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+@st.composite
+def datasets(draw, ids=INTEGER_IDS):
+    return Dataset.from_triples(*draw(triples(ids)))
+
+
+@st.composite
+def matrices(draw, max_rows=6, max_cols=6, min_cells=0, dtype=np.float64):
+    """A Ratings matrix with any pattern: empty rows, empty columns, stored zeros."""
+    n, d = draw(st.integers(1, max_rows)), draw(st.integers(1, max_cols))
+    cells = draw(st.lists(st.integers(0, n * d - 1), min_size=min(min_cells, n * d), unique=True))
+    values = draw(st.lists(RATINGS, min_size=len(cells), max_size=len(cells)))
+    rows, cols = np.divmod(np.array(cells, np.int64), d)
+    return Ratings.from_cells(rows, cols, np.array(values, dtype), (n, d))
+
+
+def as_dict(data):
+    """{(raw user, raw item): rating}, the plainest form of a data set."""
+    R = data.ratings
+    users, items = data.users.ids[R.rows].tolist(), data.items.ids[R.cols].tolist()
+    return dict(zip(zip(users, items, strict=True), R.values.tolist(), strict=True))

@@ -1,0 +1,48 @@
+"""The kernels in plain NumPy: the specification of every backend, and what to step through in a debugger.
+
+A sparse (n, d) matrix with p cells is given by its CSR arrays: `indptr` (n + 1,), where row i owns the cells
+indptr[i] to indptr[i + 1]; `cols` (p,), the column of each cell; `values` (p,).
+"""
+
+import numpy as np
+
+xp = np
+
+
+def spmm(indptr, cols, values, X):
+    """out = S X: out[i] = sum of values[j] X[cols[j]] over the cells j of row i.
+
+    indptr (n + 1,), cols (p,), values (p,), X (d, k)  ->  (n, k)
+    """
+    n = len(indptr) - 1
+    out = np.empty((n, X.shape[1]), np.result_type(values, X))
+    for i in range(n):
+        cells = slice(indptr[i], indptr[i + 1])
+        out[i] = values[cells] @ X[cols[cells]]
+    return out
+
+
+def sddmm(indptr, cols, H, W):
+    """out = (H Wᵀ) at the cells: out[j] = H[i] · W[cols[j]] for each cell j of row i.
+
+    indptr (n + 1,), cols (p,), H (n, k), W (d, k)  ->  (p,)
+    """
+    out = np.empty(len(cols), np.result_type(H, W))
+    for i in range(len(indptr) - 1):
+        cells = slice(indptr[i], indptr[i + 1])
+        out[cells] = W[cols[cells]] @ H[i]
+    return out
+
+
+def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
+    """One RProp update of `w` in place; `tinyrec.optim.rprop` explains the rule and names the sources.
+
+    w, g, previous, step: arrays of one shape; `previous` and `step` are updated too
+    forget: take the gradient for 0 where it changed sign; undo: take the last move back there
+    """
+    change = g * previous  # > 0: the gradient kept its sign; < 0: the last move jumped over a minimum; 0: no opinion
+    last_move = -np.sign(previous) * step
+    step *= np.where(change > 0, grow, np.where(change < 0, shrink, 1)).astype(step.dtype)
+    np.clip(step, smallest, largest, out=step)
+    previous[...] = np.where(change < 0, 0, g) if forget else g
+    w += np.where((change < 0) & undo, -last_move, -np.sign(previous) * step)

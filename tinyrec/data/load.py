@@ -1,0 +1,116 @@
+"""One door to all data: a known name, a path, a data frame, three arrays, or a sparse matrix."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyrec.data import movielens
+from tinyrec.data.dataset import Dataset
+from tinyrec.data.fetch import locate
+from tinyrec.data.ids import Index
+from tinyrec.data.layout import find_columns
+from tinyrec.data.pair import on_common_ids
+from tinyrec.data.readers import read_ratings
+from tinyrec.data.synthetic import make_synthetic
+from tinyrec.errors import DataError, UsageError
+
+DATASETS = ("synthetic", *movielens.READERS)
+
+
+def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
+    """Return the ratings of `source` as a Dataset.
+
+    source                                    options
+    "synthetic"                               n_users, n_items, n_ratings, seed
+    "ml-100k", "ml-1m", "ml-10m"              none; tinyrec.data.fetch says where the file is looked for
+    the path of a CSV or TSV file             columns, sep, header, scale, duplicates; see read_ratings
+    a pandas or polars DataFrame              columns, scale, duplicates, name
+    three arrays (users, items, ratings)      scale, duplicates, name; see Dataset.from_triples
+    a scipy.sparse matrix, users x items      scale, duplicates, name; ids are row and column numbers
+
+    A stored 0 of a sparse matrix is a rating. UsageError: an unknown name, or an option the source does not have.
+    """
+    read, arguments = _reader(source)
+    known = list(inspect.signature(read).parameters)[len(arguments) :]
+    for option in options:
+        if option not in known:
+            raise UsageError(f"{option!r} is no option of this source; it has {', '.join(known) or 'none'}")
+    return read(*arguments, **options)
+
+
+def load_split(train: Any, test: Any, **options: Any) -> tuple[Dataset, Dataset]:
+    """Return a train and a test set, with the same users and items in the same rows.
+
+    train, test: two sources of load_dataset, `options` for both; or "ml-100k" and its own u1, ..., u5, ua or ub
+    DataError: a (user, item) pair is in both
+    """
+    if not (isinstance(train, str) and train == "ml-100k"):
+        return on_common_ids(load_dataset(train, **options), load_dataset(test, **options))
+    if options:
+        raise UsageError("the splits of ml-100k have no options; leave them out")
+    if test not in movielens.SPLITS_100K:
+        raise UsageError(f"ml-100k has no split {test!r}; choose one of {', '.join(movielens.SPLITS_100K)}")
+    path = locate(train)
+    return on_common_ids(movielens.read_100k(path, f"{test}.base"), movielens.read_100k(path, f"{test}.test"))
+
+
+def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
+    """The function that reads the source, and its positional arguments."""
+    if isinstance(source, str) and source == "synthetic":
+        return make_synthetic, ()
+    if isinstance(source, str) and source in movielens.READERS:
+        return _read_movielens, (source,)
+    if isinstance(source, str | os.PathLike):
+        _check_path(source)
+        return read_ratings, (source,)
+    if hasattr(source, "tocoo"):
+        return _from_sparse, (source,)
+    if hasattr(source, "columns"):
+        return _from_frame, (source,)
+    if isinstance(source, tuple | list) and len(source) == 3:
+        return Dataset.from_triples, source
+    raise UsageError(f"a {type(source).__name__} cannot be read; give a name, path, data frame, matrix or three arrays")
+
+
+def _check_path(source: str | os.PathLike[str]) -> None:
+    """Only a string can be a misspelt name; a Path object that does not exist is the reader's FileError."""
+    if not isinstance(source, str) or os.path.exists(source):
+        return
+    close = difflib.get_close_matches(source, DATASETS, n=1)
+    meant = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(DATASETS)}, or an existing path"
+    raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {meant}")
+
+
+def _read_movielens(name: str) -> Dataset:
+    return movielens.READERS[name](locate(name))
+
+
+def _from_frame(
+    frame: Any,
+    columns: Sequence[int | str] | None = None,
+    scale: tuple[float, float] | None = None,
+    duplicates: str = "error",
+    name: str = "ratings",
+) -> Dataset:
+    names = [str(name) for name in frame.columns]
+    if len(names) < 3:
+        raise DataError(f"the data frame has {len(names)} columns; give it three, for user, item and rating")
+    user, item, rating = (frame[frame.columns[at]] for at in find_columns(names, len(names), columns))
+    return Dataset.from_triples(user, item, rating, scale=scale, duplicates=duplicates, name=name)
+
+
+def _from_sparse(
+    matrix: Any, scale: tuple[float, float] | None = None, duplicates: str = "error", name: str = "ratings"
+) -> Dataset:
+    cells = matrix.tocoo()
+    if len(cells.shape) != 2:
+        raise DataError(f"the sparse matrix has {len(cells.shape)} dimensions; give users x items")
+    users, items = (Index(np.arange(size)) for size in cells.shape)
+    rows, cols, values = cells.row, cells.col, cells.data
+    return Dataset.from_cells(users, items, rows, cols, values, scale=scale, duplicates=duplicates, name=name)

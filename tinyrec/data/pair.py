@@ -1,0 +1,65 @@
+"""Bring a train and a test set that were read apart onto the same rows and columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.data.dataset import Dataset
+from tinyrec.data.ids import Index
+from tinyrec.errors import DataError
+
+
+def on_common_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
+    """Return both with the users and items of either, so that a row number means the same in both.
+
+    DataError: a (user, item) pair is in both, or the ids of one are integers and of the other text
+    """
+    users, items = _union(train.users, test.users, "user"), _union(train.items, test.items, "item")
+    scale = min(train.scale[0], test.scale[0]), max(train.scale[1], test.scale[1])
+    user_info = _merge_info(users, train.users, train.user_info, test.users, test.user_info)
+    item_info = _merge_info(items, train.items, train.item_info, test.items, test.item_info)
+    train, test = (
+        replace(_move(part, users, items), scale=scale, user_info=user_info, item_info=item_info)
+        for part in (train, test)
+    )
+    _refuse_common_pairs(train, test)
+    return train, test
+
+
+def _union(a: Index, b: Index, what: str) -> Index:
+    if a.is_text != b.is_text:
+        raise DataError(f"the {what} ids of one part are integers, of the other text; write both the same way")
+    return Index.of(np.concatenate([a.ids, b.ids]), what)[0]
+
+
+def _move(part: Dataset, users: Index, items: Index) -> Dataset:
+    rows = users.find(part.users.ids)[part.ratings.rows]
+    cols = items.find(part.items.ids)[part.ratings.cols]
+    moved = Dataset.from_cells(users, items, rows, cols, part.ratings.values)
+    return replace(part, ratings=moved.ratings, users=users, items=items)
+
+
+def _merge_info(ids: Index, a: Index, a_info: dict[str, Array], b: Index, b_info: dict[str, Array]) -> dict[str, Array]:
+    """The columns of both, in the order of `ids`; where both know an id, a's word holds."""
+    merged = {}
+    for name in [*a_info, *(name for name in b_info if name not in a_info)]:
+        parts = [(index, info[name]) for index, info in ((b, b_info), (a, a_info)) if name in info]
+        merged[name] = np.zeros(len(ids), np.result_type(*(column for _, column in parts)))
+        for index, column in parts:
+            merged[name][ids.find(index.ids)] = column
+    return merged
+
+
+def _refuse_common_pairs(train: Dataset, test: Dataset) -> None:
+    d = len(train.items)
+    train_cells, test_cells = (part.ratings.rows.astype(np.int64) * d + part.ratings.cols for part in (train, test))
+    common = np.intersect1d(train_cells, test_cells)
+    if len(common):
+        user, item = train.users.ids[common[0] // d], train.items.ids[common[0] % d]
+        raise DataError(
+            f"{len(common)} pairs are in both train and test, such as user {user.item()!r} with item {item.item()!r}; "
+            "remove them from one of the two"
+        )

@@ -1,0 +1,71 @@
+"""What ratings must satisfy before they become a data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.data.problems import BadRows
+from tinyrec.errors import DataError, UsageError
+
+DUPLICATES = ("error", "last", "mean")
+
+
+def check_scale(scale: Any) -> tuple[float, float] | None:
+    """Return the scale as two floats, low before high; None stays None."""
+    if scale is None:
+        return None
+    try:
+        low, high = (float(end) for end in scale)
+    except (TypeError, ValueError):
+        raise UsageError(f"the scale {scale!r} is not two numbers; give it like (1, 5)") from None
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise UsageError(f"the scale {low:g} to {high:g} is empty; give the lowest rating, then a higher one")
+    return low, high
+
+
+def check_values(values: Any, scale: tuple[float, float] | None) -> Array:
+    """Return the ratings as float32, (p,): at least one, all finite, all on the scale."""
+    values = np.asarray(values)
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        raise DataError(f"ratings of type {values.dtype} and shape {values.shape}; give a flat list of numbers")
+    if len(values) == 0:
+        raise DataError("there is no rating; give at least one")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused as that
+        values = values.astype(np.float32)
+    _refuse(values, ~np.isfinite(values), "is not a finite number", "correct or remove it")
+    if scale:
+        off = (values < np.float32(scale[0])) | (values > np.float32(scale[1]))
+        _refuse(values, off, f"is off the scale {scale[0]:g} to {scale[1]:g}", "correct it or widen the scale")
+    return values
+
+
+def _refuse(values: Array, bad: Array, cause: str, cure: str) -> None:
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        raise BadRows(f"the rating {values[rows[0]]:g} {cause}", cure, rows)
+
+
+def one_per_cell(cells: Array, values: Array, duplicates: str) -> tuple[Array, Array]:
+    """Settle the cells that are rated twice: cells (p,), values (p,) -> ascending cells (q,), values (q,), q <= p.
+
+    duplicates: "error" (BadRows with the later ones), keep the "last", or take the "mean"
+    """
+    if duplicates not in DUPLICATES:
+        raise UsageError(f"duplicates={duplicates!r} is unknown; choose one of {', '.join(DUPLICATES)}")
+    order = np.argsort(cells, kind="stable")  # stable: the ratings of a cell stay in their order
+    cells, values = cells[order], values[order]
+    first = np.append(True, cells[1:] != cells[:-1])
+    if first.all():
+        return cells, values
+    if duplicates == "error":
+        cure = 'keep the last one with duplicates="last" (--duplicates last), or their mean'
+        raise BadRows("a pair is rated again", cure, np.sort(order[~first]))
+    if duplicates == "last":
+        last = np.append(first[1:], True)
+        return cells[last], values[last]
+    starts = np.flatnonzero(first)
+    sums = np.add.reduceat(values, starts, dtype=np.float64)
+    return cells[first], (sums / np.diff(np.append(starts, len(values)))).astype(np.float32)

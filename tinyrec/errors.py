@@ -1,0 +1,31 @@
+"""What can go wrong, and the exit code of each: one sentence of cause, one of cure."""
+
+
+class TinyrecError(Exception):
+    """Anything the user can mend; the command line prints it as one line and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(TinyrecError, ValueError):
+    """A wrong flag, name or hyper-parameter."""
+
+    exit_code = 2
+
+
+class DataError(TinyrecError, ValueError):
+    """Ratings that cannot be used as they are."""
+
+    exit_code = 3
+
+
+class FileError(TinyrecError, OSError):
+    """A file that is missing, unreadable, foreign, or cannot be written."""
+
+    exit_code = 5
+
+
+class Diverged(TinyrecError, ArithmeticError):
+    """Training reached a number that is not finite."""
+
+    exit_code = 6

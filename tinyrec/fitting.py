@@ -1,0 +1,156 @@
+"""From a model and ratings to a Recommender: choose what was not given on a validation part, then train on everything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Params
+from tinyrec.data import Dataset
+from tinyrec.errors import UsageError
+from tinyrec.metrics import follow_protocol, rmse, warm
+from tinyrec.models.base import Autoencoder
+from tinyrec.optim import LBFGS, RProp
+from tinyrec.recommender import Recommender
+from tinyrec.scaling import Scaling
+from tinyrec.splits import split_random
+from tinyrec.training import EarlyStopping, Epoch, begin, fit
+
+MOST_EPOCHS = 500  # where nobody says how many; early stopping ends a trial long before
+PATIENCE = 20  # epochs; RProp's validation curve has bumps of up to ten
+BATCH_ROWS = 128  # for optimisers that do not need all rows in a step
+TOO_FEW = 20  # ratings, of which a tenth would say nothing
+
+
+@dataclass
+class Progress:
+    """How far `train` has come, and all that it needs to go on from there.
+
+    trials: the candidates tried to the end, as {"settings": , "epochs": , "valid_rmse": }
+    history: one dict an epoch, of trials and of the final training (there, "trial" is None)
+    epoch, best_rmse, best_epoch: where the trial or training under way stands; epoch None: at its start
+    """
+
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    epoch: Epoch | None = None
+    best_rmse: float = math.inf
+    best_epoch: int = 0
+
+
+def train(
+    model: Autoencoder,
+    data: Dataset,
+    *,
+    epochs: int | None = None,
+    valid: float | None = None,
+    optimizer: Any = None,
+    batch_rows: int | None = None,
+    backend: str = "auto",
+    seed: int = 0,
+    observe: Callable[[Progress], None] = lambda progress: None,
+    progress: Progress | None = None,
+) -> Recommender:
+    """Train `model` on all of `data`.
+
+    What is not given, l2 or epochs, is chosen on a random part `valid` of the data (a tenth, unless given): each of
+    model.candidates is trained on the rest until the RMSE of that part no longer falls; then the best of them is
+    trained on everything, for the number of epochs that was best for it. `epochs` is then the most that is tried.
+
+    optimizer: RProp() unless given;  batch_rows: rows in a step (SGD, RMSprop and Adam), 128 unless given, 0 for all
+    observe: called with the Progress after each epoch;  progress: one to go on from
+    Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
+    """
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"{epochs} epochs would not train anything; ask for at least 1")
+    optimizer, progress = optimizer or RProp(), progress or Progress()
+    if batch_rows is None and not optimizer.full_batch:
+        batch_rows = BATCH_ROWS
+    job = Job(data, optimizer, batch_rows or None, backend, seed, observe, progress)
+    valid_rmse = None
+    if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
+        model, epochs, valid_rmse = job.choose(model, epochs or MOST_EPOCHS, valid or 0.1)
+    params, scaling = job.run(model, data, epochs)
+    info = {"seed": seed, "optimizer": repr(optimizer), "batch_rows": batch_rows, "epochs": epochs}
+    info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
+    return Recommender(model, params, data, scaling, backend, info)
+
+
+@dataclass(frozen=True)
+class Job:
+    """The part of `train`'s arguments that its trials and the final training share."""
+
+    data: Dataset
+    optimizer: Any
+    batch_rows: int | None
+    backend: str
+    seed: int
+    observe: Callable[[Progress], None]
+    progress: Progress
+
+    def choose(self, model: Autoencoder, epochs: int, valid: float) -> tuple[Autoencoder, int, float | None]:
+        """The candidate with the lowest validation RMSE, the number of epochs at which it was, and the RMSE."""
+        candidates = model.candidates(self.data.ratings.size)
+        if self.data.ratings.size < TOO_FEW:
+            return candidates[-1], min(epochs, 10), None
+        part, held_out = split_random(self.data, valid, self.seed)
+        for candidate in candidates[len(self.progress.trials) :]:
+            self.run(candidate, part, epochs, held_out)
+        best = min(self.progress.trials, key=lambda trial: trial["valid_rmse"])
+        return replace(model, **best["settings"]), best["epochs"], best["valid_rmse"]
+
+    def run(
+        self, model: Autoencoder, data: Dataset, epochs: int, held_out: Dataset | None = None
+    ) -> tuple[Params, Scaling]:
+        """Train on `data` for so many epochs, or, with `held_out`, until its RMSE no longer falls."""
+        progress, scaling = self.progress, Scaling.of(data, model.center)
+        R = scaling.to_model(data.ratings, np.float64 if isinstance(self.optimizer, LBFGS) else np.float32)
+        R = (R.T if model.by == "item" else R).to(self.backend)
+        stop = EarlyStopping(validator(model, R, scaling, data, held_out), PATIENCE) if held_out else None
+        if progress.epoch is None:
+            progress.epoch = begin(model, R, self.optimizer, self.seed)
+            progress.best_rmse, progress.best_epoch = math.inf, 0
+            if stop and model.center:
+                stop(progress.epoch)  # nothing but the biases may be best
+        elif stop:
+            stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch
+        for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_rows=self.batch_rows, start=progress.epoch):
+            enough = stop(epoch) if stop else False
+            progress.epoch = epoch
+            self.record(epoch, stop)
+            self.observe(progress)
+            if enough:
+                break
+        params, progress.epoch = progress.epoch.params, None
+        if stop:
+            trial = {"settings": asdict(model), "epochs": stop.best_epoch, "valid_rmse": stop.best_rmse}
+            progress.trials.append(trial)
+        return params, scaling
+
+    def record(self, epoch: Epoch, stop: EarlyStopping | None) -> None:
+        trial = len(self.progress.trials) if stop else None
+        row = {"trial": trial, "epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds}
+        self.progress.history.append({**row, "valid_rmse": stop.rmse if stop else None})
+        if stop:
+            self.progress.best_rmse, self.progress.best_epoch = stop.best_rmse, stop.best_epoch
+
+
+def validator(model, R, scaling, data, held_out) -> Callable[[Params], float]:
+    """The function params -> RMSE on the ratings held out, after the rows of R have been read."""
+    ratings = held_out.ratings
+    warm_users, warm_items = warm(data.ratings)
+    cold = ~(warm_users[ratings.rows] & warm_items[ratings.cols])
+    at = ratings.with_values(np.arange(ratings.size))  # so that after a transpose we know which cell is which
+    at = (at.T if model.by == "item" else at).to(R.backend.name)
+
+    def validate(params):
+        x = np.empty(ratings.size)
+        x[at.values] = model.predict_cells(params, R, at)
+        y = scaling.to_rating(x, ratings.rows, ratings.cols)
+        return rmse(follow_protocol(y, cold, data.scale), ratings.values)
+
+    return validate

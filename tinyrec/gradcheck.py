@@ -1,0 +1,159 @@
+"""Gradient checks: is each hand-written backward the derivative of its forward?
+
+Two answers, both in float64. The complex step, f'(x) = Im f(x + ih) / h, has no cancellation, so h = 1e-30 is exact to
+rounding (Squire & Trapp 1998); it asks for every parameter. Central differences along random directions know nothing
+of complex numbers, so they would also notice a forward that treats those wrongly.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyrec import nn
+from tinyrec.backend import Array, Params
+from tinyrec.models import MODELS
+from tinyrec.sparse import Ratings
+
+COMPLEX_STEP, COMPLEX_TOLERANCE = 1e-30, 1e-10
+CENTRAL_STEP, CENTRAL_TOLERANCE = 1e-6, 1e-6
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function of params (a dict of float64 arrays) that returns its value and its hand-written gradients."""
+
+    name: str
+    of: type | Callable  # the layer, loss or model class under test
+    function: Callable[[Params], tuple[Array, Params]]
+    params: Params
+
+
+def check(case: Case, rng: np.random.Generator) -> dict[str, float]:
+    """The relative error of the gradients of one case: {"complex": , "central": }; 0 is perfect, 1 is hopeless."""
+    _, grads = case.function(case.params)
+    numeric = complex_step(case.function, case.params)
+    worst = max(relative_error(grads[name], numeric[name]) for name in case.params)
+    return {"complex": worst, "central": central_difference(case.function, case.params, grads, rng)}
+
+
+def complex_step(function: Callable, params: Params) -> Params:
+    """The derivative by every parameter: Im f(w + ih) / h, one entry at a time."""
+    numeric = {}
+    for name, w in params.items():
+        numeric[name] = np.empty_like(w)
+        for entry in np.ndindex(w.shape):
+            moved = w.astype(complex)
+            moved[entry] += 1j * COMPLEX_STEP
+            value, _ = function({**params, name: moved})
+            numeric[name][entry] = np.imag(value) / COMPLEX_STEP
+    return numeric
+
+
+def central_difference(function: Callable, params: Params, grads: Params, rng: np.random.Generator) -> float:
+    """The worst relative error of the slope g · v along five random directions v, by (f(w + hv) - f(w - hv)) / 2h."""
+    errors = []
+    for _ in range(5):
+        v = {name: rng.standard_normal(w.shape) for name, w in params.items()}
+        high, _ = function({name: w + CENTRAL_STEP * v[name] for name, w in params.items()})
+        low, _ = function({name: w - CENTRAL_STEP * v[name] for name, w in params.items()})
+        slope = sum((grads[name] * v[name]).sum() for name in params)
+        errors.append(relative_error(slope, (high - low) / (2 * CENTRAL_STEP)))
+    return max(errors)
+
+
+def relative_error(ours: Array, numeric: Array) -> float:
+    """max |ours - numeric| / max(|ours|, |numeric|), over all entries."""
+    size = max(np.abs(ours).max(), np.abs(numeric).max())
+    return float(np.abs(ours - numeric).max() / size) if size else 0.0
+
+
+def cases(seed: int = 0) -> Iterator[Case]:
+    """Every public layer, activation, loss and model, on matrices with every trap that we know of."""
+    rng = np.random.default_rng(seed)
+    for name, R in matrices(rng).items():
+        yield from layer_cases(name, R, rng)
+        yield from model_cases(name, R, rng)
+    yield from element_cases(rng)
+
+
+def matrices(rng: np.random.Generator) -> dict[str, Ratings]:
+    """Rating matrices (n, d) by name; the square ones let a forgotten transpose through the shape checks."""
+
+    def draw(mask, values=None):
+        rows, cols = np.nonzero(mask)
+        values = rng.integers(1, 6, len(rows)) if values is None else values
+        return Ratings.from_cells(rows, cols, np.asarray(values, float), mask.shape)
+
+    full = rng.random((5, 7)) < 0.5
+    empty_row, empty_column = full.copy(), full.copy()
+    empty_row[2] = empty_column[:, 3] = False
+    return {
+        "5 x 7": draw(full),
+        "square": draw(rng.random((4, 4)) < 0.6),
+        "an empty row": draw(empty_row),
+        "an empty column": draw(empty_column),
+        "observed zeros": draw(full, rng.integers(-1, 2, full.sum())),
+        "one cell": draw(np.ones((1, 1), bool)),
+        "no cell": draw(np.zeros((3, 2), bool)),
+    }
+
+
+def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
+    (n, d), k = R.shape, 4 if R.shape == (4, 4) else 3
+
+    def with_cotangent(layer, shape):
+        cotangent = rng.standard_normal(shape)  # a random direction of the output: loss = Σ cotangent * output
+
+        def function(params):
+            out, backward = layer(params)
+            return (cotangent * out).sum(), dict(zip(params, backward(cotangent), strict=True))
+
+        return function
+
+    params = {"V": rng.standard_normal((d, k)), "mu": rng.standard_normal(k)}
+    yield Case(f"sparse_in, {name}", nn.sparse_in, with_cotangent(lambda p: nn.sparse_in(R, **p), (n, k)), params)
+    params = {"H": rng.standard_normal((n, k)), "W": rng.standard_normal((d, k)), "b": rng.standard_normal(d)}
+    yield Case(
+        f"sampled_out, {name}", nn.sampled_out, with_cotangent(lambda p: nn.sampled_out(**p, at=R), R.size), params
+    )
+
+
+def element_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Activations and losses, which work element by element."""
+    X = rng.uniform(0.1, 2, (3, 4)) * rng.choice([-1, 1], (3, 4))  # away from 0, the kink of relu
+    cotangent = rng.standard_normal(X.shape)
+    for name, activation in nn.ACTIVATIONS.items():
+
+        def function(params, activation=activation):
+            Y, backward = activation(params["X"])
+            return (cotangent * Y).sum(), {"X": backward(cotangent)}
+
+        yield Case(name, activation, function, {"X": X})
+
+    def error(params):
+        loss, backward = nn.squared_error(params["y"], np.arange(4.0))
+        return loss, {"y": backward()}
+
+    def penalty(params):
+        loss, backward = nn.l2_penalty(0.7, *params.values())
+        return loss, dict(zip(params, backward(), strict=True))
+
+    yield Case("squared_error", nn.squared_error, error, {"y": rng.standard_normal(4)})
+    yield Case(
+        "l2_penalty", nn.l2_penalty, penalty, {"W": rng.standard_normal((2, 3)), "V": rng.standard_normal((3, 2))}
+    )
+
+
+def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
+    for (model_name, model_class), activation in itertools.product(MODELS.items(), nn.ACTIVATIONS):
+        model = model_class(hidden_units=4, l2=0.7, activation=activation)
+        params = {key: rng.standard_normal(w.shape) for key, w in model.init(R, rng).items()}
+
+        def function(params, model=model):
+            return model.loss_and_grads(params, R, share=0.5)
+
+        yield Case(f"{model_name}, {activation}, {name}", model_class, function, params)

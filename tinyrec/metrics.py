@@ -1,0 +1,42 @@
+"""How good predicted ratings are, and the protocol that every figure follows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.sparse import Ratings
+
+
+def rmse(y: Array, r: Array) -> float:
+    """√(mean of (y - r)²); y, r (p,), in rating units"""
+    return float(np.sqrt(np.mean(np.square(y - r, dtype=np.float64))))
+
+
+def mae(y: Array, r: Array) -> float:
+    """mean of |y - r|; y, r (p,), in rating units"""
+    return float(np.mean(np.abs(y - r), dtype=np.float64))
+
+
+def follow_protocol(
+    y: Array, cold: Array, scale: tuple[float, float], *, clip: bool = True, default: bool = True
+) -> Array:
+    """Predictions as they are scored: the default rating where `cold`, and nothing off the scale.
+
+    y (p,); cold (p,) bool: the user or the item has no training rating, see `warm`
+    """
+    if default:
+        y = np.where(cold, default_rating(scale), y)
+    return np.clip(y, *scale) if clip else y
+
+
+def warm(train: Ratings) -> tuple[Array, Array]:
+    """Which users and which items have a training rating, (n + 1,) and (d + 1,) bool; number -1 is unknown: False."""
+    per_user, per_item = np.diff(train.pattern.indptr), np.bincount(train.cols, minlength=train.shape[1])
+    return np.append(per_user > 0, False), np.append(per_item > 0, False)
+
+
+def default_rating(scale: tuple[float, float]) -> float:
+    """3 on a scale that ends at 5 stars (AutoRec, section 3), the middle of any other scale."""
+    low, high = scale
+    return 3.0 if high == 5 and low >= 0 else (low + high) / 2

@@ -1,0 +1,45 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinyrec.backend import Backend, Params
+
+
+@dataclass(frozen=True)
+class Adam:
+    """m <- β₁ m + (1 - β₁) g;  v <- β₂ v + (1 - β₂) g²;  w <- w - rate m̂ / (√v̂ + tiny)   (Kingma & Ba 2015, alg. 1)
+
+    with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) at step t = 1, 2, ...
+    """
+
+    learning_rate: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    tiny: float = 1e-8
+
+    full_batch = False
+
+    def init(self, params: Params) -> dict[str, Any]:
+        return {
+            "t": 0,
+            "m": {name: 0 * w for name, w in params.items()},
+            "v": {name: 0 * w for name, w in params.items()},
+        }
+
+    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
+        xp = backend.xp
+        loss, grads = objective(params)
+        state["t"] += 1
+        m_part, v_part = 1 - self.beta1 ** state["t"], 1 - self.beta2 ** state["t"]
+        for name, w in params.items():
+            g, m, v = grads[name], state["m"][name], state["v"][name]
+            m *= self.beta1
+            m += (1 - self.beta1) * g
+            v *= self.beta2
+            v += (1 - self.beta2) * g * g
+            w -= self.learning_rate / m_part * m / (xp.sqrt(v / v_part) + self.tiny)
+        return loss

@@ -1,0 +1,43 @@
+"""L-BFGS, by SciPy. The only file that imports scipy.optimize."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinyrec.backend import Backend, Params
+from tinyrec.optim.flat import fill, flatten
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """w <- w - step B g, with B an estimate of the inverse Hessian from the last `memory` moves    (Byrd et al. 1995)
+
+    One step is a block of `iterations` iterations. SciPy cannot hand its curvature pairs over from one call to the
+    next, so each block starts afresh; in return a run can be stopped and resumed between blocks, bit for bit.
+
+    The objective must raise where it is not finite: SciPy would call an infinite one converged, and go on after a NaN.
+    """
+
+    iterations: int = 50
+    memory: int = 10
+
+    full_batch = True
+
+    def init(self, params: Params) -> dict[str, Any]:
+        return {}
+
+    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
+        from scipy.optimize import minimize
+
+        def value_and_gradient(vector):
+            fill(params, vector)
+            loss, grads = objective(params)
+            return float(loss), flatten({name: grads[name] for name in params})
+
+        # ftol: SciPy's own would end a block at a change of 2e-9, far above what float64 can still tell
+        options = {"maxiter": self.iterations, "maxcor": self.memory, "ftol": 1e-14}
+        result = minimize(value_and_gradient, flatten(params), jac=True, method="L-BFGS-B", options=options)
+        fill(params, result.x)
+        return float(result.fun)

@@ -1,0 +1,33 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinyrec.backend import Backend, Params
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + tiny)               (Tieleman & Hinton 2012, lecture 6.5)"""
+
+    learning_rate: float = 0.001
+    decay: float = 0.9
+    tiny: float = 1e-8
+
+    full_batch = False
+
+    def init(self, params: Params) -> dict[str, Any]:
+        return {"v": {name: 0 * w for name, w in params.items()}}
+
+    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
+        xp = backend.xp
+        loss, grads = objective(params)
+        for name, w in params.items():
+            g, v = grads[name], state["v"][name]
+            v *= self.decay
+            v += (1 - self.decay) * g * g
+            w -= self.learning_rate * g / (xp.sqrt(v) + self.tiny)
+        return loss

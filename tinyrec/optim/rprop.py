@@ -1,0 +1,56 @@
+"""RProp: resilient propagation, which reads only the signs of the gradient. AutoRec's optimiser; full batch only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinyrec.backend import Backend, Params
+from tinyrec.errors import UsageError
+
+
+@dataclass(frozen=True)
+class RProp:
+    """step <- step * (grow if g kept its sign, shrink if it turned, 1 if either is 0);  w <- w - sign(g) step
+
+    Each weight has its own step, kept within [smallest, largest]. What happens where the gradient turned is the variant:
+
+    variant   where the gradient turned                                      source
+    rprop-    move on, with the shrunk step                                  Igel & Hüsken 2000; climin, AutoRec's own code
+    irprop-   take the gradient for 0: stay, and leave the next step alone   Igel & Hüsken 2000; the default
+    irprop+   as irprop-, and take the last move back if the loss rose       Igel & Hüsken 2000, after
+              (the original Rprop+ takes it back always)                     Riedmiller & Braun 1993
+
+    grow and shrink are Riedmiller & Braun's, the largest step too; the first step of 0.0125 is Igel & Hüsken's.
+    """
+
+    variant: str = "irprop-"
+    first: float = 0.0125
+    grow: float = 1.2
+    shrink: float = 0.5
+    smallest: float = 0.0
+    largest: float = 50.0
+
+    full_batch = True  # a sign taken from a few rows says nothing about the sum over all
+
+    def __post_init__(self):
+        if self.variant not in ("rprop-", "irprop-", "irprop+"):
+            raise UsageError(f"unknown RProp variant {self.variant!r}; choose rprop-, irprop- or irprop+")
+
+    def init(self, params: Params) -> dict[str, Any]:
+        return {
+            "previous": {name: 0 * w for name, w in params.items()},
+            "step": {name: 0 * w + self.first for name, w in params.items()},
+            "loss": float("inf"),
+        }
+
+    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
+        loss, grads = objective(params)
+        forget = self.variant != "rprop-"
+        undo = self.variant == "irprop+" and loss > state["loss"]
+        limits = (self.grow, self.shrink, self.smallest, self.largest)
+        for name, w in params.items():
+            backend.rprop(w, grads[name], state["previous"][name], state["step"][name], *limits, forget, undo)
+        state["loss"] = loss
+        return loss

@@ -1,0 +1,34 @@
+"""Stochastic gradient descent with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinyrec.backend import Backend, Params
+
+
+@dataclass(frozen=True)
+class SGD:
+    """m <- momentum m - rate g;  w <- w + m               (Polyak 1964, "heavy ball")
+
+    The losses are sums over the observed cells, so the rate is small: a hundred times less than for a mean.
+    """
+
+    learning_rate: float = 1e-4
+    momentum: float = 0.9
+
+    full_batch = False
+
+    def init(self, params: Params) -> dict[str, Any]:
+        return {"m": {name: 0 * w for name, w in params.items()}}
+
+    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
+        loss, grads = objective(params)
+        for name, w in params.items():
+            m = state["m"][name]
+            m *= self.momentum
+            m -= self.learning_rate * grads[name]
+            w += m
+        return loss

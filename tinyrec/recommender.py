@@ -1,0 +1,210 @@
+"""A trained model and the ratings it was trained on: raw ids in, ratings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Params
+from tinyrec.data import Dataset
+from tinyrec.errors import DataError, UsageError
+from tinyrec.metrics import follow_protocol, mae, rmse, warm
+from tinyrec.models.base import Autoencoder
+from tinyrec.scaling import Scaling
+from tinyrec.sparse import Ratings
+
+BLOCK = 4_000_000  # numbers in one block of work, so that memory stays bounded whatever is asked for
+
+Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """What `model.fit(data)` returns.
+
+    model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model sees
+    backend: whose kernels it uses; info: how it came about (seed, epochs, validation RMSE, history, ...)
+
+    A user or item without training ratings is cold. Below, row and column are those of the autoencoder: for an
+    I-AutoRec a row is an item and a column a user.
+    """
+
+    model: Autoencoder
+    params: Params
+    data: Dataset
+    scaling: Scaling
+    backend: str = "auto"
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def predict(self, users: Any, items: Any, *, clip: bool = True, default: bool = True) -> Array:
+        """The predicted rating of each pair (users[j], items[j]) of raw ids: (p,) and (p,) -> (p,)   (AutoRec, eq. 3)
+
+        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); without it, an
+        unknown row is an empty one, and an unknown column the mean of all
+        clip: keep predictions on the rating scale
+        """
+        u, i = self.data.users.find(users), self.data.items.find(items)
+        if len(u) != len(i):
+            raise DataError(f"{len(u)} users but {len(i)} items; give as many of each")
+        rows, cols = (i, u) if self.model.by == "item" else (u, i)
+        x = np.empty(len(rows), self._codes.dtype)
+        for cells in blocks(len(rows), self._codes.shape[1]):
+            x[cells] = np.einsum("pk,pk->p", self._codes[rows[cells]], self._weights[cols[cells]])
+        y = self.scaling.to_rating(x + self._biases[cols], u, i)
+        return follow_protocol(y, self._cold(u, i), self.data.scale, clip=clip, default=default)
+
+    def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
+        """RMSE and MAE on ratings that were not trained on, with how many there were and how many of them cold.
+
+        Raises DataError where a test rating is a training rating: it would be scored on what it was told.
+        """
+        users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
+        u, i = self.data.users.find(users), self.data.items.find(items)
+        known, train = (u >= 0) & (i >= 0), self.data.ratings
+        leaked = int(
+            np.isin(u * train.shape[1] + i, train.rows * train.shape[1] + train.cols.astype(np.int64))[known].sum()
+        )
+        if leaked:
+            raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
+        y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
+        return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self._cold(u, i).sum())}
+
+    def recommend(self, user: Any = None, n: int = 10, *, ratings: Mapping[Any, float] | None = None) -> Ranking:
+        """The n items that `user` would rate highest, of those that they have not rated: [(item, rating), ...].
+
+        ratings: for a user who was not in training, {item: rating}. Cold items are left out. Ties: by item id.
+        """
+        if (user is None) == (ratings is None):
+            raise UsageError(
+                "recommend for a user of the training data, or for the ratings of a new one; give one of them"
+            )
+        if ratings is None:
+            return next(self.recommend_many([user], n))[1]
+        seen = self.data.items.find(list(ratings))
+        return self._best(self.predict_new_user(ratings), seen, n)
+
+    def recommend_many(self, users: Iterable[Any], n: int = 10) -> Iterator[tuple[Any, Ranking]]:
+        """(user, recommendations) for each of these users, block by block, in the order given."""
+        users = list(users)
+        rows = self.data.users.find(users)
+        if (rows < 0).any():
+            raise DataError(
+                f"user {users[np.argmin(rows)]!r} is not in the training data; give ratings of theirs instead"
+            )
+        indptr, cols = self.data.ratings.pattern.indptr, self.data.ratings.cols
+        for block in blocks(len(rows), len(self.data.items)):
+            for user, row, scores in zip(users[block], rows[block], self._scores(rows[block]), strict=True):
+                yield user, self._best(scores, cols[indptr[row] : indptr[row + 1]], n)
+
+    def predict_new_user(self, ratings: Mapping[Any, float]) -> Array:
+        """Ratings of all items, aligned with data.items.ids, by a user who rates thus: {item: rating}."""
+        return self._predict_new("user", self.data.items, ratings)
+
+    def predict_new_item(self, ratings: Mapping[Any, float]) -> Array:
+        """Ratings by all users, aligned with data.users.ids, of an item that is rated thus: {user: rating}."""
+        return self._predict_new("item", self.data.users, ratings)
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the model to one file, from which `tinyrec.load` brings it back."""
+        from tinyrec.model_file import save
+
+        save(self, path)
+
+    def _predict_new(self, what, others, ratings):
+        """A new row is one forward pass; a new column is a ridge regression on the codes of the rows it rates."""
+        known = others.find(list(ratings))
+        if (known < 0).any():
+            raise DataError(f"{list(ratings)[np.argmin(known)]!r} is not in the training data; leave its rating out")
+        r = np.array(list(ratings.values()), float)
+        low, high = self.data.scale
+        if not ((r >= low) & (r <= high)).all():
+            raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
+        all_others = np.arange(len(others))
+        pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
+        x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
+        scores = self._new_row(known, x) if self.model.by == what else self._new_column(known, x)
+        return np.clip(self.scaling.to_rating(scores, *pairs(all_others)), low, high)
+
+    def _new_row(self, cols, x):
+        R = Ratings.from_cells(np.zeros_like(cols), cols, x, (1, len(self._weights) - 1)).to(self.backend)
+        H = self.model.encode(self.params, R)
+        return (H @ self._weights[:-1].T + self._biases[:-1])[0]
+
+    def _new_column(self, rows, x):
+        """min over w and c of  Σ (x - H w - c)² + λ/2 |w - w̄|², over the rows rated; w̄ is the mean column's.
+
+        It is eq. 2 for one more column, with all else fixed, but counted from the mean column and not from 0.
+        """
+        codes, w, c = self._codes[:-1], self._weights[-1], self._biases[-1]
+        if len(rows):
+            H, rest = codes[rows], x - codes[rows] @ w - c
+            K = H - H.mean(axis=0)
+            dual = np.linalg.lstsq(K @ K.T + self.model.l2 / 2 * np.eye(len(rows)), rest - rest.mean())[0]
+            change = K.T @ dual
+            w, c = w + change, c + rest.mean() - H.mean(axis=0) @ change
+        return codes @ w + c
+
+    def _scores(self, users):
+        """Predicted ratings of all items by these users (row numbers), (len(users), items), not clipped."""
+        codes, weights, biases = self._codes[:-1], self._weights[:-1], self._biases[:-1]
+        if self.model.by == "item":
+            x = (codes @ weights[users].T + biases[users]).T
+        else:
+            x = codes[users] @ weights.T + biases
+        return self.scaling.to_rating(x, users[:, None], np.arange(len(self.data.items)))
+
+    def _best(self, scores, seen, n):
+        """The n best of one user's scores (items,), without the items seen (numbers) and the cold ones."""
+        scores = np.where(self._warm[1][:-1], scores, -np.inf)
+        scores[seen] = -np.inf
+        n = min(n, int(np.isfinite(scores).sum()))
+        few = np.flatnonzero(scores >= -np.partition(-scores, n - 1)[n - 1]) if n > 0 else np.empty(0, int)
+        order = few[np.argsort(-scores[few], kind="stable")][:n]
+        ratings = np.clip(scores[order], *self.data.scale)
+        return list(zip(self.data.items.ids[order].tolist(), ratings.tolist(), strict=True))
+
+    def _cold(self, users, items):
+        warm_users, warm_items = self._warm
+        return ~(warm_users[users] & warm_items[items])
+
+    # The properties below have one more entry at the end, which is that of an unknown row or column: number -1.
+
+    @cached_property
+    def _warm(self):
+        return warm(self.data.ratings)
+
+    @cached_property
+    def _codes(self):
+        """H (n + 1, k); the last is that of an empty row."""
+        R = self.scaling.to_model(self.data.ratings, self.params["W"].dtype).to(self.backend)
+        R = R.T if self.model.by == "item" else R
+        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self.backend)
+        return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
+
+    @cached_property
+    def _weights(self):
+        return self._with_mean_column(self.params["W"])
+
+    @cached_property
+    def _biases(self):
+        return self._with_mean_column(self.params["b"])
+
+    def _with_mean_column(self, array):
+        """W or b, where a cold column, whose own numbers were never trained, has the mean of the warm ones."""
+        trained = self._warm[0 if self.model.by == "item" else 1][:-1]
+        mean = array[trained].mean(axis=0, keepdims=True)
+        array = np.concatenate([array, mean])
+        array[:-1][~trained] = mean
+        return array
+
+
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Slices of 0 to n, each of as many rows of `width` numbers as make a block of work."""
+    height = max(1, BLOCK // max(width, 1))
+    for start in range(0, n, height):
+        yield slice(start, min(start + height, n))

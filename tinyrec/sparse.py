@@ -1,0 +1,125 @@
+"""The observed ratings: a sparse matrix that knows its backend.
+
+An absent cell is not a zero. The pattern is the mask: a stored 0 is an observed rating like any other, and nothing
+here looks at a value to decide whether a cell is there.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from tinyrec.backend import Array, Backend, get_backend
+from tinyrec.errors import DataError
+
+
+class Pattern:
+    """Which cells of an (n, d) matrix are observed, in row order; the columns ascend within a row.
+
+    shape (n, d), indptr (n + 1,) int64, cols (p,) int32; row i owns the cells indptr[i] to indptr[i + 1]
+    """
+
+    def __init__(self, shape: tuple[int, int], indptr: Array, cols: Array):
+        self.shape, self.indptr, self.cols = shape, indptr, cols
+
+    @cached_property
+    def rows(self) -> Array:
+        """The row of each cell, (p,)."""
+        return np.repeat(np.arange(self.shape[0], dtype=self.cols.dtype), np.diff(self.indptr))
+
+    @cached_property
+    def order(self) -> Array:
+        """Cell j of the transpose is cell order[j] of this pattern, (p,)."""
+        return np.argsort(self.cols, kind="stable")
+
+    @cached_property
+    def T(self) -> Pattern:
+        n, d = self.shape
+        indptr = np.zeros(d + 1, np.int64)
+        np.cumsum(np.bincount(self.cols, minlength=d), out=indptr[1:])
+        return Pattern((d, n), indptr, self.rows[self.order])
+
+    def cells_of(self, rows: Array) -> Array:
+        """The cells of these rows, one row after the other."""
+        counts = np.diff(self.indptr)[rows]
+        ends = np.cumsum(counts)
+        return np.repeat(self.indptr[rows] - (ends - counts), counts) + np.arange(counts.sum())
+
+
+class Ratings:
+    """The ratings r at the observed cells of an (n, d) matrix.
+
+    pattern: a Pattern with p cells; values (p,); backend: whose kernels multiply it
+    """
+
+    def __init__(self, pattern: Pattern, values: Array, backend: Backend):
+        self.pattern, self.values, self.backend = pattern, values, backend
+
+    @classmethod
+    def from_cells(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
+        """The matrix with values[j] at (rows[j], cols[j]), in any order; a cell given twice is refused."""
+        n, d = shape
+        cells = np.asarray(rows, np.int64) * d + cols
+        order = np.argsort(cells, kind="stable")
+        twice = np.flatnonzero(cells[order][1:] == cells[order][:-1])
+        if len(twice):
+            row, col = divmod(int(cells[order][twice[0]]), d)
+            raise DataError(f"row {row}, column {col} is rated twice; keep one rating of each cell")
+        indptr = np.zeros(n + 1, np.int64)
+        np.cumsum(np.bincount(rows, minlength=n), out=indptr[1:])
+        pattern = Pattern(shape, indptr, np.asarray(cols, np.int32)[order])
+        return cls(pattern, np.asarray(values)[order], get_backend("reference"))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.pattern.shape
+
+    @property
+    def size(self) -> int:
+        """The number p of observed cells."""
+        return len(self.values)
+
+    @property
+    def rows(self) -> Array:
+        return self.pattern.rows
+
+    @property
+    def cols(self) -> Array:
+        return self.pattern.cols
+
+    @property
+    def xp(self):
+        return self.backend.xp
+
+    @cached_property
+    def T(self) -> Ratings:
+        return Ratings(self.pattern.T, self.values[self.pattern.order], self.backend)
+
+    def __matmul__(self, X: Array) -> Array:
+        """R X, (n, d) by (d, k) -> (n, k)."""
+        return self.backend.spmm(self.pattern.indptr, self.cols, self.values, X)
+
+    def sampled(self, H: Array, W: Array) -> Array:
+        """H Wᵀ at the observed cells alone, (n, k) and (d, k) -> (p,)."""
+        return self.backend.sddmm(self.pattern.indptr, self.cols, H, W)
+
+    def with_values(self, values: Array) -> Ratings:
+        """Other values (p,) at the same cells."""
+        return Ratings(self.pattern, values, self.backend)
+
+    def take_rows(self, rows: Array) -> Ratings:
+        """The matrix of these rows alone, in the order given, (len(rows), d)."""
+        cells = self.pattern.cells_of(rows)
+        indptr = np.concatenate([[0], np.cumsum(np.diff(self.pattern.indptr)[rows])])
+        pattern = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells])
+        return Ratings(pattern, self.values[cells], self.backend)
+
+    def sum_rows(self) -> Array:
+        """The sum of each column over the rows, (d,)."""
+        ones = self.xp.ones((self.shape[0], 1), self.values.dtype)
+        return (self.T @ ones)[:, 0]
+
+    def to(self, backend: str, dtype=None) -> Ratings:
+        """The same ratings on another backend, as `dtype` (by default, unchanged)."""
+        return Ratings(self.pattern, self.values.astype(dtype or self.values.dtype, copy=False), get_backend(backend))

@@ -1,0 +1,88 @@
+"""One file of named arrays with a JSON header: an .npz without pickles, written whole or not at all.
+
+Nothing in such a file is ever executed, and no array is allocated before its shape, dtype and size have been checked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.errors import FileError
+
+HEADER = "header.json"
+LARGEST_HEADER = 256 * 2**20
+FORMAT = 1
+
+
+def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[str, Array]) -> None:
+    """Write header and arrays to a temporary name beside `path`, then rename: a crash leaves the old file as it was."""
+    path = Path(path)
+    new = path.with_name(path.name + ".tmp")
+    shapes = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
+    text = json.dumps({"tinyrec": kind, "format": FORMAT, "arrays": shapes, **header})
+    try:
+        with open(new, "wb") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(HEADER, text)
+                for name, array in arrays.items():
+                    with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except OSError as problem:
+        new.unlink(missing_ok=True)
+        raise FileError(f"cannot write {path}: {problem.strerror or problem}; choose another place") from None
+
+
+def read(path: str | PathLike, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Read what `write` wrote: (header, arrays). FileError: missing, truncated, foreign, or of another version."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            header = _read_header(archive, path, kind)
+            return header, {name: _read_array(archive, name, *known) for name, known in header.pop("arrays").items()}
+    except FileError:
+        raise
+    except OSError as problem:
+        raise FileError(f"cannot read {path}: {problem.strerror or problem}; check the path") from None
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError) as problem:
+        raise FileError(f"{path} is damaged or no {kind} of tinyrec ({problem}); write it anew") from None
+
+
+def _read_header(archive, path, kind):
+    if HEADER not in archive.namelist():
+        raise FileError(f"{path} is no {kind} of tinyrec: it has no {HEADER}; give the path of a {kind}")
+    if archive.getinfo(HEADER).file_size > LARGEST_HEADER:
+        raise ValueError("its header is too large")
+    header = json.loads(archive.read(HEADER))
+    if header["tinyrec"] != kind:
+        raise FileError(f"{path} is a {header['tinyrec']} of tinyrec, but a {kind} is needed here; give another path")
+    if header["format"] != FORMAT:
+        versions = f"format {header['format']}, and this tinyrec reads format {FORMAT}"
+        raise FileError(f"{path} has {versions}; use the tinyrec that wrote it")
+    return header
+
+
+def _read_array(archive, name, dtype, shape):
+    """One member, after its declared size has been compared with what dtype and shape ask for."""
+    dtype, shape = np.dtype(dtype), tuple(shape)
+    if dtype.kind not in "fiubU" or not all(isinstance(length, int) and length >= 0 for length in shape):
+        raise ValueError(f"array {name} has dtype {dtype} and shape {shape}")
+    info = archive.getinfo(name + ".npy")
+    size = math.prod(shape) * dtype.itemsize
+    if info.compress_type != zipfile.ZIP_STORED or not size <= info.file_size <= size + 1024:
+        raise ValueError(f"array {name} has not the size of its shape")
+    with archive.open(info) as member:
+        array = np.lib.format.read_array(member, allow_pickle=False, max_header_size=1024)
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"array {name} is {array.dtype} {array.shape}, not {dtype} {shape}")
+    return array

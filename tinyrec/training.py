@@ -1,0 +1,115 @@
+"""Training: `fit` yields an Epoch after each pass over the rows, and the loop stays with the reader.
+
+    for epoch in fit(model, R, RProp(), epochs=100):
+        print(epoch.number, epoch.loss)
+
+Early stopping and checkpoints are callables that take an Epoch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Params
+from tinyrec.errors import Diverged, UsageError
+from tinyrec.sparse import Ratings
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Where training stands after `number` epochs; `fit(start=epoch)` goes on from here.
+
+    loss: the objective, summed over the epoch's steps, each taken before its update
+    params, state, rng: the live parameters, optimiser state and generator; the next epoch changes them in place
+    """
+
+    number: int
+    loss: float
+    seconds: float
+    params: Params
+    state: dict[str, Any]
+    rng: np.random.Generator
+
+
+def begin(model: Any, R: Ratings, optimizer: Any, seed: int = 0) -> Epoch:
+    """Epoch 0: parameters as drawn, before any update."""
+    rng = np.random.default_rng(seed)
+    params = model.init(R, rng)
+    return Epoch(0, math.nan, 0.0, params, optimizer.init(params), rng)
+
+
+def fit(
+    model: Any,
+    R: Ratings,
+    optimizer: Any,
+    *,
+    epochs: int,
+    batch_rows: int | None = None,
+    seed: int = 0,
+    start: Epoch | None = None,
+) -> Iterator[Epoch]:
+    """Minimise model.loss_and_grads over the rows of R, up to epoch number `epochs`; yield an Epoch after each.
+
+    R: (n, d); the dtype of its values is that of the parameters; batch_rows: rows in a step, by default all
+    Diverged: in the step in which the loss or a gradient is not finite, before that step's update
+    """
+    if batch_rows is not None and optimizer.full_batch:
+        name = type(optimizer).__name__
+        raise UsageError(f"{name} needs all rows in each step; leave the batch size out, or take adam")
+    epoch = start or begin(model, R, optimizer, seed)
+    params, state, rng = epoch.params, epoch.state, epoch.rng
+    for number in range(epoch.number + 1, epochs + 1):
+        started, loss = time.perf_counter(), 0.0
+        for batch in batches(R, batch_rows, rng):
+            objective = finite(model, batch, batch.shape[0] / R.shape[0], number)
+            loss += float(optimizer.step(objective, params, state, R.backend))
+        yield Epoch(number, loss, time.perf_counter() - started, params, state, rng)
+
+
+def batches(R: Ratings, batch_rows: int | None, rng: np.random.Generator) -> Iterator[Ratings]:
+    """All rows of R at once, or `batch_rows` of them at a time in random order."""
+    if batch_rows is None:
+        yield R
+        return
+    order = rng.permutation(R.shape[0])
+    for first in range(0, len(order), batch_rows):
+        yield R.take_rows(order[first : first + batch_rows])
+
+
+def finite(model: Any, R: Ratings, share: float, number: int) -> Callable[[Params], tuple[Array, Params]]:
+    """The objective on the rows R, which raises Diverged where it or its gradient is not finite."""
+
+    def objective(params):
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, grads = model.loss_and_grads(params, R, share)
+            sums = {"loss": loss, **{f"gradient of {name}": grad.sum() for name, grad in grads.items()}}
+        for quantity, value in sums.items():
+            if not math.isfinite(value):
+                cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
+                raise Diverged(f"{cause}; lower the learning rate")
+        return loss, grads
+
+    return objective
+
+
+class EarlyStopping:
+    """Says when `patience` epochs in a row have not lowered the validation RMSE, and remembers the best epoch.
+
+    validate(params) -> RMSE
+    """
+
+    def __init__(self, validate: Callable[[Params], float], patience: int):
+        self.validate, self.patience = validate, patience
+        self.rmse, self.best_rmse, self.best_epoch = math.nan, math.inf, 0
+
+    def __call__(self, epoch: Epoch) -> bool:
+        self.rmse = self.validate(epoch.params)
+        if self.rmse < self.best_rmse:
+            self.best_rmse, self.best_epoch = self.rmse, epoch.number
+        return epoch.number - self.best_epoch >= self.patience
