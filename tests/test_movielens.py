@@ -133,7 +133,7 @@ def test_an_encrypted_member_is_refused(make):
     for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # bit 0 of the flags in both headers
         content[content.index(magic) + at] |= 1
     path.write_bytes(content)
-    with pytest.raises(FileError, match="ratings.dat .* is encrypted"):
+    with pytest.raises(FileError, match="ratings.dat.* is encrypted"):
         load_dataset("ml-1m")
 
 

@@ -1,4 +1,5 @@
 import gzip
+import io
 import time
 
 import numpy as np
@@ -101,6 +102,7 @@ def test_ids_survive_exactly(write):
         ("1,7,3\n2,,4\n", {}, "line 2: the item id is empty"),
         (f"1,7,3\n{'x' * 300},8,4\n", {}, "line 2: the user id is longer"),
         ('1,7,3\n2,"8,4\n3,7,4\n', {}, "line 2: a quote"),
+        ('1,7,3\n2,"8,4\n3,7",4\n', {}, "line 2: a quote"),
         ("user,item,rating\n1,7,3\n2,8,4\n1,7,5\n", {}, "line 4: user 1 rates item 7 again; .*--duplicates last"),
         ("1,7,3\n2,8\0,4\n", {}, "line 2: a NUL byte"),
         (b"1,7,3\n2,Zo\xeb,4\n", {}, "line 2: bytes that are not UTF-8; save"),
@@ -158,6 +160,14 @@ def test_an_endless_line_is_refused_early(write):
     for text in ("1,2,3\n" + "9" * 20_000 + ",1,1\n", "1,2,3\n" + "9" * 5_000_000):
         with pytest.raises(DataError, match="line 2: longer than 10000 characters"):
             read_ratings(write(text))
+
+
+def test_no_more_of_an_endless_line_is_read_than_needed(monkeypatch):
+    monkeypatch.setattr(lines, "BLOCK", 1000)
+    stream = io.StringIO("9" * 1_000_000)
+    with pytest.raises(DataError, match="line 1: longer"):
+        list(lines.blocks_of_lines(stream, "ratings.csv"))
+    assert stream.tell() <= lines.LONGEST_LINE + 1000
 
 
 def test_files_that_cannot_be_read(tmp_path, write):

@@ -1,4 +1,4 @@
-"""From a model and ratings to a Recommender: choose what was not given on a validation part, then train on everything."""
+"""From a model and ratings to a Recommender: choose on a validation part what was not given, then train on all."""
 
 from __future__ import annotations
 

@@ -43,8 +43,6 @@ def _find(archive: zipfile.ZipFile, path: str | os.PathLike[str], member: str) -
     found = [info for info in archive.infolist() if info.filename == member]
     if len(found) != 1:
         raise FileError(f"{path} has {len(found)} members {member}, not one; download the official file again")
-    if found[0].flag_bits & 1:
-        raise FileError(f"{member} in {path} is encrypted; download the official file again")
     if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise FileError(f"{member} in {path} is packed in an unusual way; download the official file again")
     return found[0]

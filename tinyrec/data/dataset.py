@@ -72,9 +72,9 @@ class Dataset:
         **more: Any,
     ) -> Dataset:
         """Like from_triples, with row and column numbers, (p,) each, of the two indices; `more`: the other fields."""
+        values = check_values(values, check_scale(scale))
         if not len(rows) == len(cols) == len(values):
             raise DataError(f"{len(rows)} users, {len(cols)} items and {len(values)} ratings; give as many of each")
-        values = check_values(values, check_scale(scale))
         cells = np.asarray(rows, np.int64) * len(items) + cols
         try:
             cells, values = one_per_cell(cells, values, duplicates)

@@ -64,11 +64,10 @@ def _find_delimiter(line: str) -> str:
 
 
 def _looks_like_header(fields: list[str], columns: Sequence[int | str] | None) -> bool:
-    """True if neither the rating nor both ids are numbers, so that a first line with a bad rating is no header."""
+    """True if neither an id nor the rating is a number: "1,7,bad" is a bad first line, and no header."""
     if columns and not all(_is_position(column) for column in columns):
         return True
-    user, item, rating = find_columns([], len(fields), columns)
-    return not _like_number(fields[rating]) and not (_like_number(fields[user]) or _like_number(fields[item]))
+    return not any(_like_number(fields[at]) for at in find_columns([], len(fields), columns))
 
 
 def _like_number(text: str) -> bool:

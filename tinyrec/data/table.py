@@ -58,12 +58,12 @@ class Table:
         for number, line in zip(numbers.tolist(), lines, strict=True):
             fields = split(line, self.layout.sep)
             flaw = line_flaw(line, fields, self.layout.width)
-            if fields is not None and flaw is None:
+            if flaw:
+                self.n_unsplit += 1
+                if len(self.unsplit) < SHOWN:
+                    self.unsplit.append((number, flaw))
+            elif fields:
                 yield number, fields
-                continue
-            self.n_unsplit += 1
-            if flaw and len(self.unsplit) < SHOWN:
-                self.unsplit.append((number, flaw))
 
     def finish(self, scale: tuple[float, float] | None, duplicates: str) -> Dataset:
         """Check the texts and return the data set; DataError with the first bad lines and their number."""

@@ -62,6 +62,7 @@ class AutoRec(Autoencoder):
         H, back_to_Z = ACTIVATIONS[self.activation](Z)  # (n, k)
         y, back_to_H = sampled_out(H, W, b, at=R)  # (p,)
         error, back_to_y = squared_error(y, R.values)
+        assert self.l2 is not None, "give l2, or let fit choose it"
         penalized = {"W": W, "V": V, "b": b} if self.center else {"W": W, "V": V}
         penalty, back_to_penalized = l2_penalty(share * self.l2, *penalized.values())
 

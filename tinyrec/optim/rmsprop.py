@@ -11,7 +11,7 @@ from tinyrec.backend import Backend, Params
 
 @dataclass(frozen=True)
 class RMSprop:
-    """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + tiny)               (Tieleman & Hinton 2012, lecture 6.5)"""
+    """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + tiny)          (Tieleman & Hinton 2012, lecture 6.5)"""
 
     learning_rate: float = 0.001
     decay: float = 0.9

@@ -14,13 +14,13 @@ from tinyrec.errors import UsageError
 class RProp:
     """step <- step * (grow if g kept its sign, shrink if it turned, 1 if either is 0);  w <- w - sign(g) step
 
-    Each weight has its own step, kept within [smallest, largest]. What happens where the gradient turned is the variant:
+    Each weight has its own step, kept within [smallest, largest]. Where the gradient turned, the variants differ:
 
     variant   where the gradient turned                                      source
-    rprop-    move on, with the shrunk step                                  Igel & Hüsken 2000; climin, AutoRec's own code
+    rprop-    move on, with the shrunk step                                  Igel & Hüsken 2000; the AutoRec code
     irprop-   take the gradient for 0: stay, and leave the next step alone   Igel & Hüsken 2000; the default
-    irprop+   as irprop-, and take the last move back if the loss rose       Igel & Hüsken 2000, after
-              (the original Rprop+ takes it back always)                     Riedmiller & Braun 1993
+    irprop+   as irprop-, and take the last move back if the loss rose       Igel & Hüsken 2000, after Rprop+ of
+              (the original takes it back always)                            Riedmiller & Braun 1993
 
     grow and shrink are Riedmiller & Braun's, the largest step too; the first step of 0.0125 is Igel & Hüsken's.
     """
