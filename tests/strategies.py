@@ -6,11 +6,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinyrec.data import Dataset
+from tinyrec.models import AutoRec
+from tinyrec.nn import ACTIVATIONS
 from tinyrec.sparse import Ratings
 
 RATINGS = st.sampled_from([0.0, -1.0, 1.0, 2.5, 5.0])  # 0 and -1 are ratings like any other
 INTEGER_IDS = st.integers(-(2**63), 2**63 - 1)
 TEXT_IDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+GENERATORS = st.builds(np.random.default_rng, st.integers(0, 9999))
 
 
 @st.composite
@@ -35,6 +38,40 @@ def matrices(draw, max_rows=6, max_cols=6, min_cells=0, dtype=np.float64):
     values = draw(st.lists(RATINGS, min_size=len(cells), max_size=len(cells)))
     rows, cols = np.divmod(np.array(cells, np.int64), d)
     return Ratings.from_cells(rows, cols, np.array(values, dtype), (n, d))
+
+
+@st.composite
+def wide_matrices(draw, max_rows=6, max_cols=40, dtype=np.float64):
+    """A Ratings matrix with normal values, from no cell at all to long rows without a gap."""
+    n, d, rng = draw(st.integers(1, max_rows)), draw(st.integers(1, max_cols)), draw(GENERATORS)
+    observed = rng.random((n, d)) < draw(st.sampled_from([0, 0.1, 0.5, 1]))
+    return from_dense(rng.standard_normal((n, d)).astype(dtype), observed)
+
+
+@st.composite
+def problems(draw, dtype=np.float64):
+    """What loss_and_grads takes: (an AutoRec of any kind, random parameters, a matrix)."""
+    R, rng = draw(matrices(dtype=dtype)), draw(GENERATORS)
+    model = AutoRec(
+        hidden_units=draw(st.integers(1, 4)),
+        l2=draw(st.sampled_from([0.0, 0.7, 30.0])),
+        activation=draw(st.sampled_from(sorted(ACTIVATIONS))),
+        center=draw(st.booleans()),
+    )
+    params = {name: rng.standard_normal(w.shape).astype(dtype) for name, w in model.init(R, rng).items()}
+    return model, params, R
+
+
+def from_dense(r, observed):
+    """The Ratings matrix of r (n, d) where `observed` (n, d) is true; the other cells of r are never read."""
+    return Ratings.from_cells(*np.nonzero(observed), r[observed], r.shape)
+
+
+def as_dense(R):
+    """(r, observed), both (n, d): r is 0 where nothing is observed, and maybe elsewhere."""
+    r, observed = np.zeros(R.shape, R.values.dtype), np.zeros(R.shape, bool)
+    r[R.rows, R.cols], observed[R.rows, R.cols] = R.values, True
+    return r, observed
 
 
 def as_dict(data):

@@ -29,3 +29,11 @@ class Diverged(TinyrecError, ArithmeticError):
     """Training reached a number that is not finite."""
 
     exit_code = 6
+
+
+class Interrupted(TinyrecError):
+    """A signal asked to stop."""
+
+    def __init__(self, number: int, what: str):
+        super().__init__(what)
+        self.exit_code = 128 + number

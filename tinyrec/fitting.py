@@ -118,22 +118,24 @@ class Job:
                 stop(progress.epoch)  # nothing but the biases may be best
         elif stop:
             stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch
+            epochs = min(epochs, max(progress.epoch.number, stop.best_epoch + PATIENCE))
         for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_rows=self.batch_rows, start=progress.epoch):
             enough = stop(epoch) if stop else False
-            progress.epoch = epoch
             self.record(epoch, stop)
             self.observe(progress)
             if enough:
                 break
-        params, progress.epoch = progress.epoch.params, None
+        params = progress.epoch.params
         if stop:
             trial = {"settings": asdict(model), "epochs": stop.best_epoch, "valid_rmse": stop.best_rmse}
             progress.trials.append(trial)
+            progress.epoch = None
         return params, scaling
 
     def record(self, epoch: Epoch, stop: EarlyStopping | None) -> None:
         trial = len(self.progress.trials) if stop else None
         row = {"trial": trial, "epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds}
+        self.progress.epoch = epoch
         self.progress.history.append({**row, "valid_rmse": stop.rmse if stop else None})
         if stop:
             self.progress.best_rmse, self.progress.best_epoch = stop.best_rmse, stop.best_epoch

@@ -65,10 +65,8 @@ class Recommender:
         """
         users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
         u, i = self.data.users.find(users), self.data.items.find(items)
-        known, train = (u >= 0) & (i >= 0), self.data.ratings
-        leaked = int(
-            np.isin(u * train.shape[1] + i, train.rows * train.shape[1] + train.cols.astype(np.int64))[known].sum()
-        )
+        known, train, d = (u >= 0) & (i >= 0), self.data.ratings, len(self.data.items)
+        leaked = int(np.isin(u[known] * d + i[known], train.rows.astype(np.int64) * d + train.cols).sum())
         if leaked:
             raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
@@ -80,9 +78,7 @@ class Recommender:
         ratings: for a user who was not in training, {item: rating}. Cold items are left out. Ties: by item id.
         """
         if (user is None) == (ratings is None):
-            raise UsageError(
-                "recommend for a user of the training data, or for the ratings of a new one; give one of them"
-            )
+            raise UsageError("recommend for a user who was trained on or for ratings of a new one; give one of the two")
         if ratings is None:
             return next(self.recommend_many([user], n))[1]
         seen = self.data.items.find(list(ratings))

@@ -22,8 +22,12 @@ def locate(name: str) -> Path:
     Looked for in the folder TINYREC_DATA (any file of that name), then in the user's cache (its checksum must match).
     With TINYREC_OFFLINE=1 nothing is downloaded. FileError: nowhere to be found, or the download failed.
     """
-    here = _in_own_folder(name)
-    return here or _in_cache(name) or _download(name)
+    return find(name) or _download(name)
+
+
+def find(name: str) -> Path | None:
+    """The path of NAME.zip if it is on this machine."""
+    return _in_own_folder(name) or _in_cache(name)
 
 
 def offline() -> bool:

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import GENERATORS, as_dense, from_dense, matrices
+from tinyrec.errors import DataError
+from tinyrec.sparse import Ratings
+
+
+def assert_same(actual, expected):
+    """The same cells with the same values; values are compared as bits, so that no rounding passes for equal."""
+    assert actual.shape == expected.shape
+    np.testing.assert_array_equal(actual.pattern.indptr, expected.pattern.indptr)
+    np.testing.assert_array_equal(actual.cols, expected.cols)
+    np.testing.assert_array_equal(actual.values, expected.values)
+
+
+def assert_close(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+@given(R=matrices(), rng=GENERATORS)
+def test_products_are_those_of_the_dense_matrix(backend, R, rng):
+    (n, d), (r, _) = R.shape, as_dense(R)
+    X, Y = rng.standard_normal((d, 3)), rng.standard_normal((n, 3))
+    assert_close(R.to(backend) @ X, r @ X)
+    assert_close(R.to(backend).T @ Y, r.T @ Y)
+
+
+@given(R=matrices(), rng=GENERATORS)
+def test_sampled_is_the_dense_product_at_the_observed_cells(backend, R, rng):
+    H, W = rng.standard_normal((R.shape[0], 3)), rng.standard_normal((R.shape[1], 3))
+    _, observed = as_dense(R)
+    assert_close(R.to(backend).sampled(H, W), (H @ W.T)[observed])
+
+
+@given(R=matrices())
+def test_sum_rows_adds_up_each_column(backend, R):
+    assert_close(R.to(backend).sum_rows(), as_dense(R)[0].sum(axis=0))
+
+
+@given(R=matrices())
+def test_with_values_keeps_the_cells_and_not_the_old_values(backend, R):
+    R = R.to(backend)
+    _, observed = as_dense(R.T)  # the transpose is cached now
+    ones = R.with_values(np.ones(R.size))
+    assert_close(ones @ np.eye(R.shape[1]), observed.T)
+    assert_close(ones.T @ np.eye(R.shape[0]), observed)
+
+
+@given(R=matrices(), data=st.data())
+def test_take_rows_takes_rows_in_any_order_and_more_than_once(backend, R, data):
+    rows = np.array(data.draw(st.lists(st.integers(0, R.shape[0] - 1))), np.int64)
+    r, observed = as_dense(R)
+    part = R.to(backend).take_rows(rows)
+    assert_same(part, from_dense(r[rows], observed[rows]))
+    assert part.backend.name == backend
+
+
+@given(R=matrices())
+def test_transpose_of_the_transpose_is_the_matrix(R):
+    r, observed = as_dense(R)
+    assert_same(R.T, from_dense(r.T, observed.T))
+    assert_same(R.T.T, R)
+
+
+@given(R=matrices(), data=st.data())
+def test_cells_may_come_in_any_order(R, data):
+    order = np.array(data.draw(st.permutations(range(R.size))), np.int64)
+    assert_same(Ratings.from_cells(R.rows[order], R.cols[order], R.values[order], R.shape), R)
+
+
+@given(R=matrices())
+def test_columns_ascend_within_each_row(R):
+    for S in (R, R.T, R.take_rows(np.arange(R.shape[0])[::-1])):
+        steps, same_row = np.diff(S.cols), np.diff(S.rows) == 0
+        assert (steps[same_row] > 0).all()
+
+
+def test_a_stored_zero_is_a_cell_like_any_other(backend):
+    R = Ratings.from_cells([0, 0, 1], [1, 2, 0], [0.0, 5.0, 0.0], (2, 3)).to(backend)
+    ones = np.ones((2, 1)), np.ones((3, 1))
+    assert R.size == R.T.size == R.take_rows(np.array([0, 1])).size == 3
+    np.testing.assert_array_equal(R.sampled(*ones), [1, 1, 1])
+    np.testing.assert_array_equal(R.T.sampled(*ones[::-1]), [1, 1, 1])
+
+
+def test_a_cell_given_twice_is_refused_by_name():
+    with pytest.raises(DataError, match="row 1, column 2 is rated twice"):
+        Ratings.from_cells([0, 1, 0, 1], [2, 2, 1, 2], [1, 2, 3, 2], (2, 3))
+
+
+def test_a_matrix_may_have_more_cells_than_int32_can_count():
+    n = 10**6
+    R = Ratings.from_cells(np.array([n - 1, 0], np.int32), np.array([n - 1, n - 2], np.int32), [1.0, 2.0], (n, n))
+    assert (R.rows.tolist(), R.cols.tolist(), R.values.tolist()) == ([0, n - 1], [n - 2, n - 1], [2.0, 1.0])
+
+
+def test_to_changes_the_backend_and_on_request_the_dtype(backend):
+    R = Ratings.from_cells([0, 1], [1, 0], [0.5, 2.0], (2, 2))
+    moved, single = R.to(backend), R.to(backend, np.float32)
+    assert moved.backend.name == single.backend.name == backend and moved.pattern is R.pattern
+    assert (moved.values.dtype, single.values.dtype) == (np.float64, np.float32)
+    assert_same(single, R)

@@ -1,0 +1,5 @@
+import sys
+
+from tinyrec.cli import main
+
+sys.exit(main())

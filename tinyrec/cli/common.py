@@ -1,0 +1,158 @@
+"""What the subcommands share: their flags, where data come from, and how results are printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyrec.backend import BACKENDS
+from tinyrec.data import DATASETS
+from tinyrec.errors import FileError, UsageError
+
+
+def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
+    """A subcommand with the flags that all have."""
+    parser = subparsers.add_parser(
+        name, help=summary, description=summary, epilog=f"example: python -m tinyrec {example}", allow_abbrev=False
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - for standard output")
+    parser.add_argument("--quiet", action="store_true", help="print nothing but results and errors")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+SOURCE: dict[str, Any] = {"metavar": "NAME|PATH", "help": f"{', '.join(DATASETS)}, or a CSV or TSV file"}
+
+
+def add_reading_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("reading a file of your own")
+    group.add_argument("--columns", metavar="U,I,R", help="names or numbers (from 0) of user, item, rating")
+    group.add_argument("--sep", help="the delimiter; default: found in the first line")
+    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether there is one; default: seen")
+    group.add_argument("--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help="default: lowest and highest seen")
+    group.add_argument("--duplicates", choices=("error", "last", "mean"), help="a pair rated twice; default: error")
+
+
+def read_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of load_dataset among the flags."""
+    columns = [int(name) if name.isdecimal() else name for name in args.columns.split(",")] if args.columns else None
+    options = {
+        "columns": columns,
+        "sep": args.sep.encode().decode("unicode_escape") if args.sep else None,  # so that "\t" can be typed
+        "header": args.header,
+        "scale": tuple(args.scale) if args.scale else None,
+        "duplicates": args.duplicates,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def add_backend_flag(parser: argparse.ArgumentParser) -> None:
+    choices = ("auto", *BACKENDS)
+    parser.add_argument("--backend", choices=choices, default="auto", help="default: auto, the fastest there is")
+
+
+def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:
+    """Print the text, and write the result as JSON where asked to; `--json -` takes the place of the text."""
+    if args.json != "-":
+        print(text)
+    if not args.json:
+        return
+    document = json.dumps(_plain(result), indent=2, ensure_ascii=False)
+    if args.json == "-":
+        print(document)
+        return
+    try:
+        Path(args.json).write_text(document + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise FileError(f"cannot write {args.json}: {problem.strerror}; choose another place") from None
+
+
+def say(args: argparse.Namespace, text: str) -> None:
+    """Tell what is going on: on standard error, so that results can be piped."""
+    if not args.quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
+    """Rows as aligned text: columns that hold a number to the right, others to the left."""
+    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
+    aligned = []
+    for i, column in enumerate(zip(*cells, strict=True)):
+        width = max(map(len, column))
+        is_numeric = any(isinstance(row[i], int | float) for row in rows)
+        aligned.append([cell.rjust(width) if is_numeric else cell.ljust(width) for cell in column])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*aligned, strict=True)).lstrip("\n")
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """["l2=300", "center=true"] -> {"l2": 300, "center": True}"""
+    settings = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair} has no value; write --set {key}=VALUE")
+        settings[key.strip()] = _value(text.strip())
+    return settings
+
+
+def _value(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: no NaN, which is not JSON, and no arrays."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.item() if hasattr(value, "item") else value
+
+
+def expand_config(argv: Sequence[str]) -> list[str]:
+    """Put the flags of `--config FILE.toml` in front of those of the command line, which so have the last word.
+
+    `epochs = 60` becomes --epochs 60, `no-clip = true` becomes --no-clip, and the table [set] becomes --set flags.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config")
+    found, rest = finder.parse_known_args(argv)
+    if found.config is None:
+        return list(argv)
+    try:
+        config = tomllib.loads(Path(found.config).read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise FileError(f"cannot read {found.config}: {problem.strerror}; check the path") from None
+    except ValueError as problem:
+        raise UsageError(f"{found.config} is no TOML: {problem}; mend that line") from None
+    flags = []
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flags += [f"--{key}={name}={setting}" for name, setting in value.items()]
+        elif isinstance(value, list):
+            flags += [f"--{key}", *map(str, value)]
+        elif value is not False:
+            flags += [f"--{key}"] if value is True else [f"--{key}={value}"]
+    return [rest[0], *flags, *rest[1:]]

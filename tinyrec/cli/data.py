@@ -1,0 +1,67 @@
+"""data: list, fetch, describe and check data sets."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tinyrec.cli.common import SOURCE, add_command, add_reading_flags, read_options, table, write_result
+from tinyrec.data import DATASETS, fetch, load_dataset
+from tinyrec.errors import FileError
+
+
+def add_to(subparsers: Any) -> None:
+    summary = "List, fetch, describe and check data sets."
+    group = subparsers.add_parser(
+        "data", help=summary, description=summary, epilog="example: python -m tinyrec data list"
+    )
+    commands = group.add_subparsers(required=True, metavar="COMMAND")
+    add_command(commands, "list", list_, "Which data sets have a name, and where they are.", "data list")
+    parser = add_command(commands, "fetch", fetch_, "Download a data set, unless it is there.", "data fetch ml-100k")
+    parser.add_argument("name", choices=tuple(fetch.MD5))
+    for name, run, summary in (
+        ("describe", describe, "Print the figures of a data set."),
+        ("check", check, "Read a data set, and say whether it can be used."),
+    ):
+        parser = add_command(commands, name, run, summary, f"data {name} ratings.csv")
+        parser.add_argument("source", **SOURCE)
+        add_reading_flags(parser)
+
+
+def list_(args: argparse.Namespace) -> None:
+    rows = [{"name": name, "place": place(name)} for name in DATASETS]
+    write_result(args, {"datasets": rows}, table([(row["name"], row["place"]) for row in rows], ("name", "place")))
+
+
+def place(name: str) -> str:
+    if name == "synthetic":
+        return "made up when needed"
+    try:
+        found = fetch.find(name)
+    except FileError as problem:
+        return str(problem)
+    return str(found) if found else f"not here; python -m tinyrec data fetch {name}"
+
+
+def fetch_(args: argparse.Namespace) -> None:
+    path = str(fetch.locate(args.name))
+    write_result(args, {"name": args.name, "path": path}, path)
+
+
+def describe(args: argparse.Namespace) -> None:
+    figures = load_dataset(args.source, **read_options(args)).describe()
+    rows = [(name, compact(value)) for name, value in figures.items()]
+    write_result(args, figures, table(rows, ("figure", "value")))
+
+
+def check(args: argparse.Namespace) -> None:
+    data = load_dataset(args.source, **read_options(args))
+    write_result(args, {"ok": True, **data.describe()}, f"ok: {data}")
+
+
+def compact(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {part:g}" for key, part in value.items())
+    if isinstance(value, tuple):
+        return " to ".join(f"{part:g}" for part in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,52 @@
+"""evaluate: score a saved model on ratings that it was not trained on."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tinyrec.cli.common import (
+    SOURCE,
+    add_backend_flag,
+    add_command,
+    add_reading_flags,
+    read_options,
+    table,
+    write_result,
+)
+from tinyrec.data import Dataset, load_dataset, load_split
+from tinyrec.errors import UsageError
+from tinyrec.model_file import load
+from tinyrec.recommender import Recommender
+from tinyrec.splits import split_random
+
+
+def add_to(subparsers: Any) -> None:
+    summary = "Score a saved model: on the test part of its own split, or on all ratings of --dataset."
+    parser = add_command(subparsers, "evaluate", run, summary, "evaluate model.npz --dataset new_ratings.csv")
+    parser.add_argument("path", metavar="MODEL.npz")
+    parser.add_argument("--dataset", **SOURCE)
+    add_reading_flags(parser)
+    add_backend_flag(parser)
+    parser.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
+    parser.add_argument("--no-default", action="store_true", help="no default rating for cold users and items")
+
+
+def run(args: argparse.Namespace) -> None:
+    recommender = load(args.path, args.backend)
+    test = load_dataset(args.dataset, **read_options(args)) if args.dataset else own_test_part(recommender)
+    score = recommender.score(test, clip=not args.no_clip, default=not args.no_default)
+    result = {"model": args.path, "dataset": test.name, **score}
+    row = (test.name, score["n"], score["cold"], score["rmse"], score["mae"])
+    write_result(args, result, table([row], ("test ratings of", "number", "cold", "RMSE", "MAE")))
+
+
+def own_test_part(recommender: Recommender) -> Dataset:
+    """The ratings that `train` held out when it made this model."""
+    split = recommender.info.get("split")
+    if not split or not (split["split"] or split["test"]):
+        raise UsageError("this model has no test part of its own; name ratings with --dataset")
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in split["options"].items()}
+    if split["split"]:
+        return load_split(split["dataset"], split["split"], **options)[1]
+    return split_random(load_dataset(split["dataset"], **options), split["test"], split["seed"])[1]

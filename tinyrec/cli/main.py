@@ -1,0 +1,56 @@
+"""Parse the arguments, run the subcommand, and turn what went wrong into one line and an exit code.
+
+0 ok, 2 usage, 3 data, 4 backend missing, 5 file, 6 diverged, 7 memory, 130 and 143 stopped by a signal
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import tinyrec
+from tinyrec.cli import data, doctor, evaluate, gradcheck, predict, recommend, train
+from tinyrec.cli.common import expand_config
+from tinyrec.errors import TinyrecError
+
+COMMANDS = (train, evaluate, predict, recommend, data, gradcheck, doctor)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `python -m tinyrec ARGV` and return its exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        args = _parser().parse_args(expand_config(argv))
+        return args.run(args) or 0
+    except TinyrecError as problem:
+        return _fail(argv, problem, problem.exit_code)
+    except MemoryError as problem:
+        return _fail(argv, f"out of memory ({problem}); use fewer hidden units or less data", 7)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # whoever read our output has left
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's own last flush finds a place, too
+        return 128 + signal.SIGPIPE
+
+
+def _fail(argv: Sequence[str], problem: object, code: int) -> int:
+    if "--debug" in argv:
+        raise
+    print(f"tinyrec: {problem}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tinyrec",
+        description=tinyrec.__doc__,
+        epilog="example: python -m tinyrec train --dataset ml-100k",
+    )
+    parser.add_argument("--version", action="version", version=f"tinyrec {tinyrec.__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_to(subparsers)
+    return parser

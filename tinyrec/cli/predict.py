@@ -1,0 +1,54 @@
+"""predict: the rating that a user would give an item."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from typing import Any
+
+from tinyrec.cli.common import add_backend_flag, add_command, write_result
+from tinyrec.errors import DataError, FileError, UsageError
+from tinyrec.model_file import load
+
+
+def add_to(subparsers: Any) -> None:
+    summary = "Predict ratings with a saved model: of one pair, or of each line `user,item` of a CSV file."
+    parser = add_command(subparsers, "predict", run, summary, "predict model.npz --user 196 --item 242")
+    parser.add_argument("path", metavar="MODEL.npz")
+    parser.add_argument("--user", metavar="ID")
+    parser.add_argument("--item", metavar="ID")
+    parser.add_argument("--pairs", metavar="FILE.csv", help="two columns, user and item, without a header")
+    parser.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
+    parser.add_argument("--no-default", action="store_true", help="no default rating for unknown users and items")
+    add_backend_flag(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    if (args.pairs is None) == (args.user is None or args.item is None):
+        raise UsageError("say what to predict: --user ID --item ID, or --pairs FILE.csv")
+    recommender = load(args.path, args.backend)
+    pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
+    users = [recommender.data.users.parse(user) for user, _ in pairs]
+    items = [recommender.data.items.parse(item) for _, item in pairs]
+    ratings = recommender.predict(users, items, clip=not args.no_clip, default=not args.no_default)
+    rows = [
+        {"user": user, "item": item, "rating": float(rating)}
+        for user, item, rating in zip(users, items, ratings, strict=True)
+    ]
+    lines = [f"{row['user']},{row['item']},{row['rating']:.4f}" for row in rows]
+    write_result(args, {"predictions": rows}, "\n".join(["user,item,rating", *lines]))
+
+
+def read_pairs(path: str) -> list[tuple[str, str]]:
+    pairs = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            for number, row in enumerate(csv.reader(file), 1):
+                if len(row) != 2:
+                    raise DataError(f"{path}, line {number}: {len(row)} fields instead of 2; write user,item")
+                pairs.append((row[0].strip(), row[1].strip()))
+    except OSError as problem:
+        raise FileError(f"cannot read {path}: {problem.strerror}; check the path") from None
+    except (UnicodeDecodeError, csv.Error) as problem:
+        raise DataError(f"{path} is no CSV file in UTF-8 ({problem}); convert it") from None
+    return pairs

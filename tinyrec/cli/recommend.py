@@ -1,0 +1,72 @@
+"""recommend: what a user would like best, of all that they have not rated."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from tinyrec.cli.common import add_backend_flag, add_command, table, write_result
+from tinyrec.data import Dataset
+from tinyrec.errors import UsageError
+from tinyrec.model_file import load
+from tinyrec.recommender import Ranking, Recommender
+
+
+def add_to(subparsers: Any) -> None:
+    summary = "Recommend items with a saved model: to a user it knows, to a new one with a few ratings, or to all."
+    parser = add_command(subparsers, "recommend", run, summary, "recommend model.npz --rate 50=5 --rate 181=4 -n 5")
+    parser.add_argument("path", metavar="MODEL.npz")
+    parser.add_argument("--user", action="append", default=[], metavar="ID", help="may be given several times")
+    parser.add_argument("--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user")
+    parser.add_argument("--all", action="store_true", help="to every user of the training data")
+    parser.add_argument("-n", type=int, default=10, help="how many items; default: 10")
+    add_backend_flag(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    if bool(args.user) + bool(args.rate) + args.all != 1:
+        raise UsageError("say for whom: --user ID, --rate ITEM=RATING for somebody new, or --all")
+    if args.n < 1:
+        raise UsageError(f"-n {args.n} recommends nothing; ask for at least 1")
+    recommender = load(args.path, args.backend)
+    titles = recommender.data.item_info.get("title")
+    rows = []
+    for user, ranking in rankings(args, recommender):
+        for rank, (item, rating) in enumerate(ranking, 1):
+            title = str(titles[recommender.data.items.find([item])[0]]) if titles is not None else None
+            rows.append({"user": user, "rank": rank, "item": item, "rating": rating, "title": title})
+    write_result(args, {"recommendations": rows}, text(rows, titled=titles is not None))
+
+
+def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tuple[Any, Ranking]]:
+    data = recommender.data
+    if args.rate:
+        yield None, recommender.recommend(ratings=parse_ratings(args.rate, data), n=args.n)
+    else:
+        users = data.users.ids.tolist() if args.all else [data.users.parse(user) for user in args.user]
+        yield from recommender.recommend_many(users, args.n)
+
+
+def parse_ratings(pairs: list[str], data: Dataset) -> dict[Any, float]:
+    ratings = {}
+    for pair in pairs:
+        item, _, rating = pair.rpartition("=")
+        try:
+            ratings[data.items.parse(item)] = float(rating)
+        except ValueError:
+            raise UsageError(f"--rate {pair} is no rating; write ITEM=RATING, such as 50=4.5") from None
+    return ratings
+
+
+def text(rows: list[dict[str, Any]], titled: bool) -> str:
+    """One table; the user is a column only where there are several."""
+    columns = ["rank", "item", "rating"]
+    if len({row["user"] for row in rows}) > 1:
+        columns.insert(0, "user")
+    body = table([[row[column] for column in columns] for row in rows], columns).splitlines()
+    if titled:
+        body = [
+            f"{line}  {title}" for line, title in zip(body, ["title", *(row["title"] for row in rows)], strict=True)
+        ]
+    return "\n".join(body)

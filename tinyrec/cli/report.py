@@ -1,0 +1,136 @@
+"""The result of a training: as a dict for JSON, and as a text for people."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+import tinyrec
+from tinyrec.baselines import Bias
+from tinyrec.cli.common import table
+from tinyrec.data import Dataset
+from tinyrec.metrics import default_rating, follow_protocol, mae, rmse, warm
+from tinyrec.recommender import Recommender
+
+
+def result(
+    recommender: Recommender, test: Dataset | None, seconds: float, *, clip: bool, default: bool
+) -> dict[str, Any]:
+    """All figures of one training; those of the test part are None without one."""
+    train, info = recommender.data, recommender.info
+    protocol = {"clip": clip, "default": default}
+    score = recommender.score(test, **protocol) if test else {"rmse": None, "mae": None, "n": 0, "cold": 0}
+    final = [row["seconds"] for row in info["history"] if row["trial"] is None]
+    return {
+        "by": recommender.model.by,
+        "dataset": train.name,
+        "backend": recommender.backend,
+        "seed": info["seed"],
+        "settings": asdict(recommender.model),
+        "optimizer": info["optimizer"],
+        "epochs": info["epochs"],
+        "n_train": train.ratings.size,
+        "n_test": score["n"],
+        "n_cold": score["cold"],
+        "test_rmse": score["rmse"],
+        "test_mae": score["mae"],
+        "valid_rmse": info["valid_rmse"],
+        "baselines": baselines(train, test, **protocol) if test else {},
+        "noise_floor": train.noise_floor,
+        "protocol": {**protocol, "scale": train.scale, "default_rating": default_rating(train.scale)},
+        "seconds": seconds,
+        "seconds_per_epoch": float(np.median(final)) if final else None,
+        "peak_rss_mb": peak_rss_mb(),
+        "version": tinyrec.__version__,
+        "trials": info["trials"],
+        "history": info["history"],
+    }
+
+
+def baselines(train: Dataset, test: Dataset, *, clip: bool, default: bool) -> dict[str, dict[str, float]]:
+    """What the least models reach on the same ratings, under the same protocol."""
+    rows, cols, r = test.ratings.rows, test.ratings.cols, test.ratings.values
+    warm_users, warm_items = warm(train.ratings)
+    cold = ~(warm_users[rows] & warm_items[cols])
+    predictions = {
+        "global mean": np.full(len(r), train.ratings.values.mean(dtype=np.float64)),
+        "user and item bias": Bias.fit(train.ratings).predict(rows, cols),
+    }
+    scores = {}
+    for name, y in predictions.items():
+        y = follow_protocol(y, cold, train.scale, clip=clip, default=default)
+        scores[name] = {"rmse": rmse(y, r), "mae": mae(y, r)}
+    return scores
+
+
+def text(result: dict[str, Any]) -> str:
+    """What a person reads at the end of a training, or of several."""
+    return _many(result) if "runs" in result else _one(result)
+
+
+def _one(result: dict[str, Any]) -> str:
+    pace = f"{result['seconds_per_epoch'] * 1000:.0f} ms each" if result["seconds_per_epoch"] else "none was needed"
+    lines = [f"{_settings(result)}: {result['epochs']} epochs ({pace}), {result['seconds']:.1f} s in all"]
+    if result["test_rmse"] is None:
+        return lines[0]
+    rows = [(name, score["rmse"], score["mae"]) for name, score in result["baselines"].items()]
+    rows.append((_name(result), result["test_rmse"], result["test_mae"]))
+    if result["noise_floor"] is not None:
+        rows.append(("the best possible, given the noise", result["noise_floor"], None))
+    protocol = _protocol(result)
+    return "\n".join([*lines, "", table(rows, (f"{result['n_test']} test ratings", "RMSE", "MAE")), "", protocol])
+
+
+def _many(result: dict[str, Any]) -> str:
+    rows = [
+        (run["seed"], run["epochs"], run["valid_rmse"], run["test_rmse"], run["test_mae"]) for run in result["runs"]
+    ]
+    mean = f"mean test RMSE {result['test_rmse']:.4f}, 95 % interval ± {result['test_rmse_interval']:.4f}"
+    heads = ("seed", "epochs", "valid RMSE", "test RMSE", "test MAE")
+    return "\n".join([_settings(result["runs"][0]), "", table(rows, heads), "", mean, _protocol(result["runs"][0])])
+
+
+def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over several trainings, with the half-width of a 95 % interval (Student's t) of the RMSE."""
+    from scipy.stats import t
+
+    scores = np.array([[run["test_rmse"], run["test_mae"], run["seconds"]] for run in results])
+    n, (test_rmse, test_mae, seconds) = len(results), scores.mean(axis=0).tolist()
+    interval = float(t.ppf(0.975, n - 1) * scores[:, 0].std(ddof=1) / math.sqrt(n))
+    means = {"test_rmse": test_rmse, "test_rmse_interval": interval, "test_mae": test_mae, "seconds": seconds}
+    same = {key: results[0][key] for key in ("model", "by", "dataset", "backend", "n_train", "n_test", "protocol")}
+    return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory this process has held, in MB of 2²⁰ bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _name(result: dict[str, Any]) -> str:
+    centred = ", centred" if result["settings"]["center"] else ""
+    return f"{result['by'][0].upper()}-AutoRec{centred}"
+
+
+def _settings(result: dict[str, Any]) -> str:
+    settings, by = result["settings"], {"given": "given", "recipe": "known to be good", "validation": "by validation"}
+    shown = f"{settings['hidden_units']} {settings['activation']} units, l2 {settings['l2']:.4g}"
+    return f"{_name(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
+
+
+def _protocol(result: dict[str, Any]) -> str:
+    protocol = result["protocol"]
+    low, high = protocol["scale"]
+    clip = f"clipped to {low:g}..{high:g}" if protocol["clip"] else "not clipped"
+    default = f"get {protocol['default_rating']:g}" if protocol["default"] else "get no default"
+    cold = f"those for users or items without training ratings ({result['n_cold']} here)"
+    return f"Predictions are {clip}; {cold} {default}."

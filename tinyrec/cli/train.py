@@ -1,0 +1,168 @@
+"""train: split, fit, score, and say how it went."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from tinyrec import recipes
+from tinyrec.backend import get_backend
+from tinyrec.checkpoint import Checkpoint
+from tinyrec.cli import report
+from tinyrec.cli.common import (
+    SOURCE,
+    add_backend_flag,
+    add_command,
+    add_reading_flags,
+    parse_settings,
+    read_options,
+    say,
+    write_result,
+)
+from tinyrec.cli.plot import check_matplotlib, plot_learning_curve
+from tinyrec.cli.watch import Watch
+from tinyrec.data import Dataset, load_dataset, load_split
+from tinyrec.errors import UsageError
+from tinyrec.fitting import Progress, train
+from tinyrec.models import MODELS
+from tinyrec.models.base import Autoencoder, check_choice
+from tinyrec.optim import OPTIMIZERS
+from tinyrec.splits import split_folds, split_random
+
+
+def add_to(subparsers: Any) -> None:
+    example = "train --dataset ml-100k --set l2=120 --epochs 60 --save model.npz"
+    parser = add_command(subparsers, "train", run, "Train a model, and score it on ratings held out.", example)
+    parser.add_argument("--dataset", default="synthetic", **SOURCE)
+    add_reading_flags(parser)
+    add_backend_flag(parser)
+    parser.add_argument("--model", choices=MODELS, default="autorec")
+    parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="rprop")
+    parser.add_argument("--epochs", type=int, help="default: chosen on a validation part")
+    parser.add_argument("--batch-rows", type=int, metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of model or optimizer"
+    )
+    parser.add_argument("--config", metavar="FILE.toml", help="flags from a file; those given here go before")
+    parser.add_argument("--seed", type=int, default=0, help="of the split and of the first weights; default: 0")
+    group = parser.add_argument_group("what to hold out")
+    group.add_argument("--test", type=float, default=0.1, metavar="PART", help="default: 0.1; 0: train on everything")
+    group.add_argument("--valid", type=float, metavar="PART", help="of the training part; default: 0.1 if needed")
+    group.add_argument("--split", metavar="NAME|PATH", help="u1 to u5, ua or ub of ml-100k, or a file of test ratings")
+    group.add_argument("--repeats", type=int, default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ...")
+    group.add_argument("--folds", type=int, metavar="K", help="K-fold cross-validation")
+    group.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
+    group.add_argument("--no-default", action="store_true", help="no default rating for cold users and items")
+    group = parser.add_argument_group("what to keep")
+    group.add_argument("--save", metavar="FILE.npz", help="write the model")
+    group.add_argument("--plot", metavar="FILE.png", help="draw the learning curve")
+    group.add_argument("--checkpoint", metavar="DIR", help="write checkpoints there")
+    group.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+
+
+def run(args: argparse.Namespace) -> None:
+    model, optimizer = from_settings(args)
+    check_flags(args)
+    results = []
+    for seed, part, test in splits(args):
+        say(args, f"{part}, {test.ratings.size if test else 'none'} more to test on, seed {seed}")
+        results.append(run_one(args, seed, model, optimizer, part, test))
+    result = results[0] if len(results) == 1 else report.summary(results)
+    write_result(args, result, report.text(result))
+
+
+def run_one(
+    args: argparse.Namespace, seed: int, model: Autoencoder, optimizer: Any, part: Dataset, test: Dataset | None
+) -> dict[str, Any]:
+    """Train on `part`, score on `test`, write what is to be kept, and return what JSON will hold."""
+    model, epochs, chosen_by = with_recipe(args, model)
+    backend = get_backend(args.backend).name
+    options = {"valid": args.valid, "batch_rows": args.batch_rows, "seed": seed}
+    task = {"data": part.fingerprint(), "backend": backend, **asdict(model), "optimizer": repr(optimizer), **options}
+    checkpoint, progress = open_checkpoint(args, task)
+    started = time.perf_counter()
+    with Watch(args.quiet, epochs, checkpoint) as watch:
+        options |= {"optimizer": optimizer, "backend": backend, "observe": watch, "progress": progress}
+        recommender = train(model, part, epochs=epochs, **options)
+    seconds = time.perf_counter() - started
+    recommender.info["split"] = {"dataset": args.dataset, "options": read_options(args), "split": args.split}
+    recommender.info["split"] |= {"test": args.test, "folds": args.folds, "seed": seed}
+    result = {"model": args.model, "settings_from": chosen_by}
+    result |= report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
+    if args.save:
+        recommender.save(args.save)
+    if args.plot:
+        plot_learning_curve(args.plot, f"{args.model} on {part.name}", result)
+    return result
+
+
+def from_settings(args: argparse.Namespace) -> tuple[Autoencoder, Any]:
+    """The model and the optimiser, with the --set keys that are theirs."""
+    settings = {"by": args.by, **parse_settings(args.set)}
+    classes = MODELS[args.model], OPTIMIZERS[args.optimizer]
+    known = {field.name: field for kind in classes for field in fields(kind)}
+    for key, value in settings.items():
+        check_choice("setting", key, known)
+        check_type(key, value, str(known[key].type))
+    model, optimizer = (
+        kind(**{field.name: settings[field.name] for field in fields(kind) if field.name in settings})
+        for kind in classes
+    )
+    return model, optimizer
+
+
+def check_type(key: str, value: Any, wanted: str) -> None:
+    """A value must be of the type that the dataclass declares, such as "float | None"; an int will do for a float."""
+    found = "None" if value is None else type(value).__name__
+    if found not in wanted.split(" | ") and not (found == "int" and "float" in wanted):
+        raise UsageError(f"{key} is {value!r}, but must be {wanted.replace(' | ', ' or ')}")
+
+
+def check_flags(args: argparse.Namespace) -> None:
+    """What can be told to be wrong before any work is done."""
+    if args.resume and not args.checkpoint:
+        raise UsageError("--resume needs --checkpoint DIR, the folder to go on from")
+    if (args.repeats != 1 or args.folds) and (args.checkpoint or args.save or args.plot):
+        raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
+    if args.split and (args.repeats != 1 or args.folds):
+        raise UsageError("--split is one split; leave --repeats and --folds out")
+    if args.plot:
+        check_matplotlib()
+
+
+def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | None]]:
+    """(seed, training part, test part) of each training that is asked for."""
+    if args.split:
+        yield args.seed, *load_split(args.dataset, args.split, **read_options(args))
+        return
+    data = load_dataset(args.dataset, **read_options(args))
+    if args.folds:
+        yield from ((args.seed, *pair) for pair in split_folds(data, args.folds, args.seed))
+    elif args.test == 0:
+        yield args.seed, data, None
+    else:
+        for seed in range(args.seed, args.seed + args.repeats):
+            yield seed, *split_random(data, args.test, seed)
+
+
+def with_recipe(args: argparse.Namespace, model: Autoencoder) -> tuple[Autoencoder, int | None, str]:
+    """The model, the epochs, and who chose them: tinyrec.recipes, if it knows the data and nothing else was asked."""
+    recipe = recipes.AUTOREC.get((args.dataset, model.by), {})
+    if model != MODELS[args.model](by=model.by) or args.epochs or args.valid or args.optimizer != "rprop" or not recipe:
+        return model, args.epochs, "given" if model.l2 is not None and args.epochs else "validation"
+    settings = {key: value for key, value in recipe.items() if key != "epochs"}
+    return replace(model, **settings), recipe["epochs"], "recipe"
+
+
+def open_checkpoint(args: argparse.Namespace, task: dict[str, Any]) -> tuple[Checkpoint | None, Progress | None]:
+    if not args.checkpoint:
+        return None, None
+    checkpoint = Checkpoint(args.checkpoint, task)
+    if args.resume:
+        return checkpoint, checkpoint.read()
+    checkpoint.start()
+    return checkpoint, None

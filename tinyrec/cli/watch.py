@@ -1,0 +1,61 @@
+"""What happens between two epochs of a training that somebody watches: a progress bar, checkpoints, signals."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+from tinyrec.checkpoint import Checkpoint
+from tinyrec.errors import Interrupted
+from tinyrec.fitting import Progress
+
+
+class Watch:
+    """A context in which Ctrl-C and SIGTERM end the epoch, not the process; call it with the Progress of each epoch.
+
+    total: the number of epochs, if it is known; checkpoint: written now and then, and when a signal came
+    """
+
+    def __init__(self, quiet: bool, total: int | None = None, checkpoint: Checkpoint | None = None):
+        self.quiet, self.total, self.checkpoint = quiet, total, checkpoint
+        self.signal = 0
+        self.progress: Progress | None = None
+
+    def __enter__(self) -> Watch:
+        from tqdm import tqdm
+
+        self.handlers = {number: signal.signal(number, self._caught) for number in (signal.SIGINT, signal.SIGTERM)}
+        silent = self.quiet or not sys.stderr.isatty()
+        self.bar = tqdm(total=self.total, unit=" epochs", disable=silent, dynamic_ncols=True, leave=False)
+        return self
+
+    def __exit__(self, problem: type | None, *_: object) -> None:
+        self.bar.close()
+        if self.checkpoint and self.progress and not problem:
+            self.checkpoint.write(self.progress)
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        if self.signal:  # the second time somebody is in a hurry
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def __call__(self, progress: Progress) -> None:
+        self.progress = progress
+        row = progress.history[-1]
+        text = "" if row["trial"] is None else f"trial {row['trial'] + 1}, validation RMSE {row['valid_rmse']:.4f}, "
+        self.bar.set_postfix_str(f"{text}loss {row['loss']:.4g}", refresh=False)
+        self.bar.update()
+        if self.signal:
+            self._stop(progress)
+        if self.checkpoint:
+            self.checkpoint(progress)
+
+    def _stop(self, progress: Progress) -> None:
+        hint = "run it with --checkpoint DIR to be able to go on"
+        if self.checkpoint:
+            self.checkpoint.write(progress)
+            hint = "go on with --resume"
+        raise Interrupted(self.signal, f"stopped by a signal after epoch {progress.history[-1]['epoch']}; {hint}")
