@@ -20,13 +20,15 @@ def backend(request):
 
 @pytest.fixture(scope="session")
 def run_python():
-    """A function (code, **environment) -> what the code prints in a new interpreter, where a warning is an error."""
-    root = Path(__file__).parents[1]
+    """A function (code, **environment) -> what the code prints in a new interpreter, where a warning is an error.
 
-    def run(code, **environment):
-        env = {**os.environ, "PYTHONPATH": str(root), **environment}
+    folder: where it looks for tinyrec first
+    """
+
+    def run(code, folder=Path(__file__).parents[1], **environment):
         command = [sys.executable, "-W", "error", "-c", code]
-        done = subprocess.run(command, env=env, cwd=root, capture_output=True, text=True, timeout=60)
+        env = {**os.environ, **environment}
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -1,6 +1,7 @@
 """Settings that are known to be good, so that nobody has to search again.
 
-All were chosen by us on validation parts (a tenth of the training part of random splits), never on test parts.
+All were chosen by us on validation parts (a tenth of the training part of the random 90/10 splits with seeds 0 to 2),
+among five values of l2 each, raw and centred; the number of epochs is the mean of the best ones.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from typing import Any
 
 # (data set, by) -> settings of AutoRec, and the number of epochs of RProp
 AUTOREC: dict[tuple[str, str], dict[str, Any]] = {
-    ("ml-1m", "item"): {"l2": 300.0, "center": False, "epochs": 110},
-    ("ml-1m", "user"): {"l2": 200.0, "center": True, "epochs": 50},
-    ("ml-100k", "item"): {"l2": 120.0, "center": False, "epochs": 60},
+    ("ml-100k", "item"): {"l2": 160.0, "center": False, "epochs": 62},
+    ("ml-100k", "user"): {"l2": 120.0, "center": True, "epochs": 65},
+    ("ml-1m", "item"): {"l2": 250.0, "center": False, "epochs": 95},
+    ("ml-1m", "user"): {"l2": 250.0, "center": True, "epochs": 56},
 }

@@ -5,6 +5,7 @@ Nothing in such a file is ever executed, and no array is allocated before its sh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -40,7 +41,8 @@ def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[
             os.fsync(file.fileno())
         os.replace(new, path)
     except OSError as problem:
-        new.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            new.unlink()
         raise FileError(f"cannot write {path}: {problem.strerror or problem}; choose another place") from None
 
 

@@ -1,0 +1,142 @@
+"""Every gradient is right, every layer has a case, and the checker catches each of some forty planted bugs."""
+
+import inspect
+import sys
+import types
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from tinyrec import gradcheck, models, nn
+
+
+@pytest.mark.parametrize("case", list(gradcheck.cases(np.random.default_rng(0))), ids=lambda case: case.name)
+def test_gradients_are_right(case):
+    errors = gradcheck.check(case, np.random.default_rng(0))
+    assert errors["complex"] <= 1e-10
+    assert errors["central"] <= 1e-6
+
+
+def public_without_case():
+    public = [getattr(package, name) for package in (nn, models) for name in package.__all__]
+    covered = [case.of for case in gradcheck.cases(np.random.default_rng(0))]
+    return [thing.__name__ for thing in public if callable(thing) and thing not in covered]
+
+
+def test_every_public_layer_and_model_has_a_case():
+    assert public_without_case() == []
+
+
+def test_a_new_layer_without_a_case_would_be_noticed(monkeypatch):
+    def forgotten(X):
+        return X, lambda dY: dY
+
+    monkeypatch.setattr(nn, "forgotten", forgotten, raising=False)
+    monkeypatch.setattr(nn, "__all__", [*nn.__all__, "forgotten"])
+    assert public_without_case() == ["forgotten"]
+
+
+# The table of planted bugs: where; what went wrong; the text as it is; the text as it must not be.
+# R @ np.eye(len(b)) is R as a dense matrix, with a 0 wherever nothing is observed.
+BUGS = {
+    "nn.sparse_in": [
+        ("dV from R where R.T belongs", "R.T @ dZ,", "R @ dZ,"),
+        ("dV with the wrong sign", "R.T @ dZ,", "-(R.T @ dZ),"),
+        ("dV from who rated, not from how", "R.T @ dZ,", "R.with_values(R.values**0).T @ dZ,"),
+        ("dmu without the last row", "dZ.sum(axis=0)", "dZ[:-1].sum(axis=0)"),
+        ("dmu a mean where a sum belongs", "dZ.sum(axis=0)", "dZ.mean(axis=0)"),
+        ("dmu summed along the other axis", "dZ.sum(axis=0)", "dZ.sum(axis=1)"),
+        ("dmu counts a row once for each of its ratings", "dZ.sum(axis=0)", "dZ[R.rows].sum(axis=0)"),
+    ],
+    "nn.sampled_out": [
+        ("dH from E.T where E belongs", "E @ W,", "E.T @ W,"),
+        ("dH from H", "E @ W,", "E @ H,"),
+        ("dW from E where E.T belongs", "E.T @ H,", "E @ H,"),
+        ("dW from W", "E.T @ H,", "E.T @ W,"),
+        ("dW from the ratings, not from the errors", "E.T @ H,", "at.T @ H,"),
+        ("db summed over the columns, not the rows", "E.sum_rows()", "E.T.sum_rows()"),
+        ("db forgotten", "E.sum_rows()", "0 * b"),
+        ("the errors weighted by the ratings", "at.with_values(dy)", "at.with_values(dy * at.values)"),
+    ],
+    "nn.losses": [
+        ("the factor 2 of the square lost", "return 2 * e", "return e"),
+        ("r - y where y - r belongs", "return 2 * e", "return -2 * e"),
+        ("the gradient of a mean where the loss is a sum", "return 2 * e", "return 2 * e / max(1, len(e))"),
+        ("l2 doubled in the loss", "l2 / 2 * sum", "l2 * sum"),
+        ("l2 doubled in the gradient", "l2 * W for", "2 * l2 * W for"),
+        ("l2 halved in the gradient", "l2 * W for", "l2 / 2 * W for"),
+        ("|W| where |W|^2 belongs", "(W * W).sum() for", "(W * W).sum() ** 0.5 for"),
+    ],
+    "nn.activations": [
+        ("identity' = X", "return dY\n", "return dY * X\n"),
+        ("sigmoid' of X where Y belongs", "Y * (1 - Y)", "X * (1 - X)"),
+        ("sigmoid' = 1 - Y", "(Y * (1 - Y))", "(1 - Y)"),
+        ("sigmoid with exp(-2X)", "np.tanh(X / 2)", "np.tanh(X)"),
+        ("tanh' = 1 - Y", "1 - Y * Y", "1 - Y"),
+        ("relu' = 1", "dY * on", "dY"),
+        ("relu' on the wrong side", "dY * on", "dY * ~on"),
+    ],
+    "models.autorec": [
+        ("the activation skipped on the way back", "back_to_Z(dH)", "dH"),
+        ("V and W change places", '{"V": dV, "mu": dmu, "W": dW', '{"V": dW, "mu": dmu, "W": dV'),
+        ("dW without the mask", '"W": dW', '"W": 2 * (H @ W.T + b - R @ np.eye(len(b))).T @ H'),
+        ("db without the mask", '"b": db', '"b": 2 * (H @ W.T + b - R @ np.eye(len(b))).sum(axis=0)'),
+        ("l2 missing in the loss", "return error + penalty", "return error"),
+        ("l2 missing for W", "+= penalty_grad", '+= penalty_grad * (name != "W")'),
+        ("l2 missing for V", "+= penalty_grad", '+= penalty_grad * (name != "V")'),
+        ("l2 with the wrong sign", "+= penalty_grad", "-= penalty_grad"),
+        ("l2 on the bias mu", '"mu": dmu', '"mu": dmu + share * self.l2 * mu'),
+        ("l2 on the bias b", '"b": db', '"b": db + share * self.l2 * b'),
+        ("the share applied to the error", "return error +", "return share * error +"),
+        ("the share forgotten in the gradient", "+= penalty_grad", "+= penalty_grad / share"),
+    ],
+    "sparse": [
+        ("the transpose keeps its values in the old order", "self.values[self.pattern.order]", "self.values"),
+        ("the transpose keeps its rows in the old order", "self.rows[self.order]", "self.rows"),
+        ("a rating of 0 taken for missing", "pattern, values, self", "pattern, values * (self.values != 0), self"),
+    ],
+}
+
+
+def plant(monkeypatch, module_name, right, wrong):
+    """Execute the module with the bug in its source, and put what it defines wherever the originals are in use."""
+    module = import_module(f"tinyrec.{module_name}")
+    source, originals = inspect.getsource(module), dict(vars(module))
+    assert source.count(right) == 1, "the table of bugs does not fit the source any more"
+    copy = types.ModuleType(module.__name__)
+    exec(source.replace(right, wrong), vars(copy))  # noqa: S102
+    for user in [user for name, user in sys.modules.items() if name.startswith("tinyrec.")]:
+        for name, thing in list(vars(user).items()):
+            if name in vars(copy) and thing is originals.get(name):
+                monkeypatch.setattr(user, name, vars(copy)[name])
+    mutants = {name: vars(copy).get(model.__name__, model) for name, model in models.MODELS.items()}
+    monkeypatch.setattr(gradcheck, "MODELS", mutants)
+
+
+def cases_that_fail():
+    rng = np.random.default_rng(0)
+    for case in gradcheck.cases(rng):
+        try:
+            errors = gradcheck.check(case, rng)
+        except (ValueError, IndexError):
+            continue  # shapes gave it away; it must be caught where they fit, too
+        if not gradcheck.passed(errors):
+            yield case.name
+
+
+@pytest.mark.parametrize(
+    "module_name, right, wrong",
+    [
+        pytest.param(module_name, right, wrong, id=f"{module_name}: {story}")
+        for module_name, bugs in BUGS.items()
+        for story, right, wrong in bugs
+    ],
+)
+def test_the_checker_catches(monkeypatch, module_name, right, wrong):
+    plant(monkeypatch, module_name, right, wrong)
+    assert next(cases_that_fail(), None)
+
+
+def test_the_checker_catches_nothing_where_no_bug_is_planted():
+    assert list(cases_that_fail()) == []

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import GENERATORS, as_dense, matrices
+from tinyrec.nn import ACTIVATIONS, l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
+
+FORMULAS = {
+    "identity": lambda x: x,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)),
+    "relu": lambda x: np.where(x > 0, x, 0),
+}
+
+
+def assert_close(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+@given(R=matrices(), rng=GENERATORS)
+def test_sparse_in_is_the_dense_layer(backend, R, rng):
+    V, mu, dZ = (rng.standard_normal(shape) for shape in ((R.shape[1], 3), 3, (R.shape[0], 3)))
+    r, _ = as_dense(R)
+    Z, backward = sparse_in(R.to(backend), V, mu)
+    dV, dmu = backward(dZ)
+    assert_close(Z, r @ V + mu)
+    assert_close(dV, r.T @ dZ)
+    assert_close(dmu, dZ.sum(axis=0))
+
+
+@given(R=matrices(), rng=GENERATORS)
+def test_sampled_out_is_the_dense_layer_under_a_mask(backend, R, rng):
+    n, d = R.shape
+    H, W, b, dy = (rng.standard_normal(shape) for shape in ((n, 3), (d, 3), d, R.size))
+    E, observed = as_dense(R.with_values(dy))
+    y, backward = sampled_out(H, W, b, at=R.to(backend))
+    dH, dW, db = backward(dy)
+    assert_close(y, (H @ W.T + b)[observed])
+    assert_close(dH, E @ W)
+    assert_close(dW, E.T @ H)
+    assert_close(db, E.sum(axis=0))
+
+
+def test_squared_error_is_a_sum_without_a_half():
+    loss, backward = squared_error(np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 0.0]))
+    assert loss == 4 + 9
+    assert backward().tolist() == [0, -4, 6]
+
+
+def test_l2_penalty_is_half_lambda_times_the_squares():
+    loss, backward = l2_penalty(10.0, np.array([[1.0, 2.0]]), np.array([3.0]))
+    assert loss == 5 * (1 + 4 + 9)
+    assert [gradient.tolist() for gradient in backward()] == [[[10, 20]], [30]]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_is_its_formula(name):
+    X = np.linspace(-5, 5, 31).reshape(1, 31)
+    Y, _ = ACTIVATIONS[name](X)
+    assert_close(Y, FORMULAS[name](X))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activation_keeps_the_dtype_and_its_input(name, dtype):
+    X = np.linspace(-2, 2, 5, dtype=dtype)
+    Y, backward = ACTIVATIONS[name](X)
+    assert Y.dtype == backward(np.ones_like(X)).dtype == dtype
+    np.testing.assert_array_equal(X, np.linspace(-2, 2, 5, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_saturates_without_a_warning(dtype):
+    Y, backward = sigmoid(np.array([-1e4, 0, 1e4], dtype))
+    assert Y.tolist() == [0, 0.5, 1]
+    assert backward(np.ones(3, dtype)).tolist() == [0, 0.25, 0]
+
+
+def test_relu_has_gradient_0_at_its_kink():
+    _, backward = ACTIVATIONS["relu"](np.array([-1.0, 0.0, 1.0]))
+    assert backward(np.ones(3)).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_does_not_hide_what_is_not_finite(name):
+    Y, _ = ACTIVATIONS[name](np.array([np.nan, 0.0]))
+    assert np.isnan(Y).tolist() == [True, False]
+
+
+@given(X=st.lists(st.floats(-30, 30), min_size=1).map(np.array), name=st.sampled_from(sorted(ACTIVATIONS)))
+def test_backward_can_be_called_again_and_gives_the_same_bits(X, name):
+    _, backward = ACTIVATIONS[name](X)
+    assert backward(X).tobytes() == backward(X).tobytes()
