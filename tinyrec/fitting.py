@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Params
+from tinyrec.backend import Array, Params
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.metrics import follow_protocol, rmse, warm
@@ -22,8 +22,11 @@ from tinyrec.training import EarlyStopping, Epoch, begin, fit
 
 MOST_EPOCHS = 500  # where nobody says how many; early stopping ends a trial long before
 PATIENCE = 20  # epochs; RProp's validation curve has bumps of up to ten
-BATCH_ROWS = 128  # for optimisers that do not need all rows in a step
+BATCH_ROWS = 64  # for optimisers that do not need all rows in a step
 TOO_FEW = 20  # ratings, of which a tenth would say nothing
+# What an autoencoder must gain on the biases alone, times √(validation ratings), to be more than luck: about one
+# standard error, as its predictions differ from theirs by some 0.2 of the size of their errors.
+NOISE = 0.2
 
 
 @dataclass
@@ -60,8 +63,10 @@ def train(
     What is not given, l2 or epochs, is chosen on a random part `valid` of the data (a tenth, unless given): each of
     model.candidates is trained on the rest until the RMSE of that part no longer falls; then the best of them is
     trained on everything, for the number of epochs that was best for it. `epochs` is then the most that is tried.
+    Where none is clearly better than user and item biases alone, l2 not being given, those are the model: a centred
+    one after 0 epochs.
 
-    optimizer: RProp() unless given;  batch_rows: rows in a step (SGD, RMSprop and Adam), 128 unless given, 0 for all
+    optimizer: RProp() unless given;  batch_rows: rows in a step (SGD, RMSprop and Adam), 64 unless given, 0 for all
     observe: called with the Progress after each epoch;  progress: one to go on from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
@@ -73,7 +78,7 @@ def train(
     job = Job(data, optimizer, batch_rows or None, backend, seed, observe, progress)
     valid_rmse = None
     if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
-        model, epochs, valid_rmse = job.choose(model, epochs or MOST_EPOCHS, valid or 0.1)
+        model, epochs, valid_rmse = job.choose(model, epochs or MOST_EPOCHS, 0.1 if valid is None else valid)
     params, scaling = job.run(model, data, epochs)
     info = {"seed": seed, "optimizer": repr(optimizer), "batch_rows": batch_rows, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
@@ -96,11 +101,14 @@ class Job:
         """The candidate with the lowest validation RMSE, the number of epochs at which it was, and the RMSE."""
         candidates = model.candidates(self.data.ratings.size)
         if self.data.ratings.size < TOO_FEW:
-            return candidates[-1], min(epochs, 10), None
+            return candidates[-1], 0 if candidates[-1].center else min(epochs, 10), None
         part, held_out = split_random(self.data, valid, self.seed)
         for candidate in candidates[len(self.progress.trials) :]:
             self.run(candidate, part, epochs, held_out)
         best = min(self.progress.trials, key=lambda trial: trial["valid_rmse"])
+        biases = biases_alone(part, held_out)
+        if model.l2 is None and best["valid_rmse"] > biases * (1 - NOISE / held_out.ratings.size**0.5):
+            return replace(candidates[-1], center=True), 0, biases
         return replace(model, **best["settings"]), best["epochs"], best["valid_rmse"]
 
     def run(
@@ -114,11 +122,10 @@ class Job:
         if progress.epoch is None:
             progress.epoch = begin(model, R, self.optimizer, self.seed)
             progress.best_rmse, progress.best_epoch = math.inf, 0
-            if stop and model.center:
-                stop(progress.epoch)  # nothing but the biases may be best
         elif stop:
             stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch
-            epochs = min(epochs, max(progress.epoch.number, stop.best_epoch + PATIENCE))
+            if progress.epoch.number - stop.best_epoch >= PATIENCE:
+                epochs = progress.epoch.number  # it was about to end
         for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_rows=self.batch_rows, start=progress.epoch):
             enough = stop(epoch) if stop else False
             self.record(epoch, stop)
@@ -141,18 +148,27 @@ class Job:
             self.progress.best_rmse, self.progress.best_epoch = stop.best_rmse, stop.best_epoch
 
 
+def biases_alone(part: Dataset, held_out: Dataset) -> float:
+    """The RMSE of a centred model after 0 epochs."""
+    return scaled_rmse(np.zeros(held_out.ratings.size), Scaling.of(part, center=True), part, held_out)
+
+
 def validator(model, R, scaling, data, held_out) -> Callable[[Params], float]:
     """The function params -> RMSE on the ratings held out, after the rows of R have been read."""
-    ratings = held_out.ratings
-    warm_users, warm_items = warm(data.ratings)
-    cold = ~(warm_users[ratings.rows] & warm_items[ratings.cols])
-    at = ratings.with_values(np.arange(ratings.size))  # so that after a transpose we know which cell is which
-    at = (at.T if model.by == "item" else at).to(R.backend.name)
+    cells = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # numbered, to know them in a transpose
+    at = (cells.T if model.by == "item" else cells).to(R.backend.name)
 
     def validate(params):
-        x = np.empty(ratings.size)
+        x = np.empty(at.size)
         x[at.values] = model.predict_cells(params, R, at)
-        y = scaling.to_rating(x, ratings.rows, ratings.cols)
-        return rmse(follow_protocol(y, cold, data.scale), ratings.values)
+        return scaled_rmse(x, scaling, data, held_out)
 
     return validate
+
+
+def scaled_rmse(x: Array, scaling: Scaling, data: Dataset, held_out: Dataset) -> float:
+    """The RMSE of predictions x (p,), on the model's scale, of the ratings held out from `data`."""
+    ratings, (warm_users, warm_items) = held_out.ratings, warm(data.ratings)
+    cold = ~(warm_users[ratings.rows] & warm_items[ratings.cols])
+    y = scaling.to_rating(x, ratings.rows, ratings.cols)
+    return rmse(follow_protocol(y, cold, data.scale), ratings.values)

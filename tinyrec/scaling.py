@@ -31,8 +31,7 @@ class Scaling:
         low, high = data.scale
         unit = (high - low) / 4 or 1.0
         if center:
-            # 5 was best of 2, 5, 10 and 20 on validation parts of ML-100K and of small samples of ML-1M
-            return cls(unit, Bias.fit(data.ratings, user_damping=5, item_damping=5))
+            return cls(unit, Bias.estimate(data.ratings))
         n, d = data.ratings.shape
         return cls(unit, Bias(low - unit, np.zeros(n), np.zeros(d)))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,26 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:
     choices = ("auto", *BACKENDS)
     parser.add_argument("--backend", choices=choices, default="auto", help="default: auto, the fastest there is")
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """The type of a flag that is a whole number from `least` on."""
+
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return whole_number
+
+
+def check_writable(path: str | None) -> None:
+    """FileError now rather than after an hour of training."""
+    if path and path != "-" and not (Path(path).parent.is_dir() and os.access(Path(path).parent, os.W_OK)):
+        raise FileError(
+            f"cannot write {path}: {Path(path).parent} is no folder that can be written; choose another place"
+        )
 
 
 def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:

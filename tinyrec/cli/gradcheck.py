@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from tinyrec import gradcheck
-from tinyrec.cli.common import add_command, table, write_result
+from tinyrec.cli.common import add_command, table, whole, write_result
 
 
 def add_to(subparsers: Any) -> None:
     summary = "Check every gradient against a complex step and against central differences."
     parser = add_command(subparsers, "gradcheck", run, summary, "gradcheck --seed 1")
-    parser.add_argument("--seed", type=int, default=0, help="of the random matrices and directions; default: 0")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the random matrices and directions; default: 0")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from tinyrec.cli.common import add_backend_flag, add_command, table, write_result
+from tinyrec.cli.common import add_backend_flag, add_command, table, whole, write_result
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.model_file import load
@@ -20,15 +20,13 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--user", action="append", default=[], metavar="ID", help="may be given several times")
     parser.add_argument("--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user")
     parser.add_argument("--all", action="store_true", help="to every user of the training data")
-    parser.add_argument("-n", type=int, default=10, help="how many items; default: 10")
+    parser.add_argument("-n", type=whole(1), default=10, help="how many items; default: 10")
     add_backend_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     if bool(args.user) + bool(args.rate) + args.all != 1:
         raise UsageError("say for whom: --user ID, --rate ITEM=RATING for somebody new, or --all")
-    if args.n < 1:
-        raise UsageError(f"-n {args.n} recommends nothing; ask for at least 1")
     recommender = load(args.path, args.backend)
     titles = recommender.data.item_info.get("title")
     rows = []

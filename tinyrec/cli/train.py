@@ -17,9 +17,11 @@ from tinyrec.cli.common import (
     add_backend_flag,
     add_command,
     add_reading_flags,
+    check_writable,
     parse_settings,
     read_options,
     say,
+    whole,
     write_result,
 )
 from tinyrec.cli.plot import check_matplotlib, plot_learning_curve
@@ -42,19 +44,23 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--model", choices=MODELS, default="autorec")
     parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="rprop")
-    parser.add_argument("--epochs", type=int, help="default: chosen on a validation part")
-    parser.add_argument("--batch-rows", type=int, metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all")
+    parser.add_argument("--epochs", type=whole(1), help="default: chosen on a validation part")
+    parser.add_argument(
+        "--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of model or optimizer"
     )
     parser.add_argument("--config", metavar="FILE.toml", help="flags from a file; those given here go before")
-    parser.add_argument("--seed", type=int, default=0, help="of the split and of the first weights; default: 0")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the split and of the first weights; default: 0")
     group = parser.add_argument_group("what to hold out")
     group.add_argument("--test", type=float, default=0.1, metavar="PART", help="default: 0.1; 0: train on everything")
     group.add_argument("--valid", type=float, metavar="PART", help="of the training part; default: 0.1 if needed")
     group.add_argument("--split", metavar="NAME|PATH", help="u1 to u5, ua or ub of ml-100k, or a file of test ratings")
-    group.add_argument("--repeats", type=int, default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ...")
-    group.add_argument("--folds", type=int, metavar="K", help="K-fold cross-validation")
+    group.add_argument(
+        "--repeats", type=whole(1), default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ..."
+    )
+    group.add_argument("--folds", type=whole(2), metavar="K", help="K-fold cross-validation")
     group.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
     group.add_argument("--no-default", action="store_true", help="no default rating for cold users and items")
     group = parser.add_argument_group("what to keep")
@@ -130,6 +136,8 @@ def check_flags(args: argparse.Namespace) -> None:
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     if args.split and (args.repeats != 1 or args.folds):
         raise UsageError("--split is one split; leave --repeats and --folds out")
+    for path in (args.save, args.plot, args.json):
+        check_writable(path)
     if args.plot:
         check_matplotlib()
 

@@ -39,7 +39,7 @@ class AutoRec(Autoencoder):
         if self.l2 is not None:
             return [self]
         raw = [replace(self, l2=0.3 * n_ratings**0.5)]
-        return ([] if self.center else raw) + [replace(self, center=True, l2=l2) for l2 in (100.0, 1000.0)]
+        return ([] if self.center else raw) + [replace(self, center=True, l2=l2) for l2 in (100.0, 300.0)]
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         d, k, dtype = R.shape[1], self.hidden_units, R.values.dtype

@@ -52,5 +52,5 @@ class RProp:
         limits = (self.grow, self.shrink, self.smallest, self.largest)
         for name, w in params.items():
             backend.rprop(w, grads[name], state["previous"][name], state["step"][name], *limits, forget, undo)
-        state["loss"] = loss
+        state["loss"] = float(loss)
         return loss
