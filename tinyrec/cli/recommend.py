@@ -49,11 +49,12 @@ def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tup
 def parse_ratings(pairs: list[str], data: Dataset) -> dict[Any, float]:
     ratings = {}
     for pair in pairs:
-        item, _, rating = pair.rpartition("=")
+        item, equals, text = pair.rpartition("=")
         try:
-            ratings[data.items.parse(item)] = float(rating)
+            rating = float(text if equals else "")
         except ValueError:
             raise UsageError(f"--rate {pair} is no rating; write ITEM=RATING, such as 50=4.5") from None
+        ratings[data.items.parse(item)] = rating
     return ratings
 
 

@@ -1,0 +1,321 @@
+"""The command line: what it prints, what it writes, and how it ends when something is wrong."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyrec as tr
+from tinyrec.cli import main
+
+SMALL = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--backend", "reference"]
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory):
+    """A small file of ratings as a stranger may have it."""
+    data = tr.make_synthetic(40, 30, 500, seed=1)
+    path = tmp_path_factory.mktemp("data") / "ratings.csv"
+    lines = zip(data.ratings.rows, data.ratings.cols, data.ratings.values, strict=True)
+    path.write_text("user,item,rating\n" + "".join(f"u{u},{i},{r:g}\n" for u, i, r in lines))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def model(ratings, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("model") / "model.npz")
+    assert main(["train", "--dataset", ratings, "--quiet", "--save", path, *SMALL]) == 0
+    return path
+
+
+def run_json(capsys, *argv):
+    assert main([*argv, "--json", "-"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def fails(capsys, code, *argv):
+    """Run a command that must fail with this code, and return the one line that it says."""
+    try:
+        found = main(list(argv))
+    except SystemExit as problem:  # argparse
+        found = problem.code
+    err = capsys.readouterr().err
+    assert found == code, err
+    assert "Traceback" not in err
+    return err.strip().splitlines()[-1]
+
+
+def test_train_gives_all_that_was_promised(capsys, ratings):
+    result = run_json(capsys, "train", "--dataset", ratings, *SMALL)
+    promised = (
+        "model by dataset backend seed n_train n_test epochs test_rmse test_mae valid_rmse seconds seconds_per_epoch"
+    )
+    assert {*promised.split(), "peak_rss_mb", "history"} <= result.keys()
+    assert (result["model"], result["by"], result["backend"], result["seed"]) == ("autorec", "item", "reference", 0)
+    assert (result["n_train"], result["n_test"], result["epochs"], result["valid_rmse"]) == (450, 50, 5, None)
+    assert len(result["history"]) == 5 and result["peak_rss_mb"] > 10
+    train, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
+    again = tr.AutoRec(hidden_units=4, l2=5.0).fit(train, epochs=5, backend="reference").score(test)
+    assert result["test_rmse"] == again["rmse"] and result["test_mae"] == again["mae"]
+
+
+def test_train_prints_the_baselines_and_the_protocol(capsys, ratings):
+    assert main(["train", "--dataset", ratings, *SMALL]) == 0
+    out, err = capsys.readouterr()
+    for text in ("global mean", "user and item bias", "I-AutoRec", "clipped to 1..5", "get 3"):
+        assert text in out
+    assert "seed 0" in err
+
+
+def test_the_protocol_can_be_switched_off(capsys, ratings):
+    result = run_json(capsys, "train", "--dataset", ratings, "--no-clip", "--no-default", *SMALL)
+    assert result["protocol"]["clip"] is False and result["protocol"]["default"] is False
+    assert main(["train", "--dataset", ratings, "--no-clip", "--no-default", "--quiet", *SMALL]) == 0
+    assert "not clipped" in capsys.readouterr().out
+
+
+def test_synthetic_data_show_their_noise_floor(capsys):
+    result = run_json(capsys, "train", *SMALL, "--epochs", "50")
+    assert result["dataset"] == "synthetic"
+    assert result["noise_floor"] < result["test_rmse"] < result["baselines"]["global mean"]["rmse"]
+
+
+def test_repeats_and_folds_report_a_mean_and_an_interval(capsys, ratings):
+    for flags in (("--repeats", "3"), ("--folds", "3")):
+        result = run_json(capsys, "train", "--dataset", ratings, *flags, *SMALL)
+        scores = [run["test_rmse"] for run in result["runs"]]
+        assert len(set(scores)) == 3 and result["test_rmse"] == pytest.approx(np.mean(scores))
+        # Student's t with 2 degrees of freedom has its 97.5 % point at 4.3027
+        assert result["test_rmse_interval"] == pytest.approx(4.3027 * np.std(scores, ddof=1) / 3**0.5, rel=1e-4)
+
+
+def test_a_file_of_test_ratings_is_a_split(capsys, ratings, tmp_path):
+    lines = Path(ratings).read_text().splitlines()
+    (tmp_path / "train.csv").write_text("\n".join(lines[:400]))
+    (tmp_path / "test.csv").write_text("\n".join([lines[0], *lines[400:]]))
+    flags = ["--dataset", str(tmp_path / "train.csv"), "--split", str(tmp_path / "test.csv")]
+    result = run_json(capsys, "train", *flags, *SMALL)
+    assert (result["n_train"], result["n_test"]) == (399, 101)
+
+
+def test_a_config_file_gives_flags_and_the_command_line_has_the_last_word(capsys, ratings, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'dataset = "{ratings}"\nepochs = 9\nno-clip = true\nscale = [1, 5]\nset = {{hidden_units = 4, l2 = 5}}\n'
+    )
+    result = run_json(capsys, "train", "--config", str(config), "--epochs", "2")
+    assert result["epochs"] == 2 and result["protocol"]["clip"] is False and result["settings"]["hidden_units"] == 4
+
+
+def test_evaluate_repeats_the_split_of_the_model(capsys, ratings, model):
+    trained = run_json(capsys, "train", "--dataset", ratings, *SMALL)
+    assert run_json(capsys, "evaluate", model, "--backend", "reference")["rmse"] == trained["test_rmse"]
+
+
+def test_evaluate_refuses_what_was_trained_on(capsys, ratings, model):
+    assert "were trained on" in fails(capsys, 3, "evaluate", model, "--dataset", ratings)
+
+
+def test_predict_a_pair_and_a_file_of_pairs(capsys, model, tmp_path):
+    one = run_json(capsys, "predict", model, "--user", "u3", "--item", "7")["predictions"]
+    (tmp_path / "pairs.csv").write_text("u3,7\r\nnobody,7\r\n")
+    two = run_json(capsys, "predict", model, "--pairs", str(tmp_path / "pairs.csv"))["predictions"]
+    assert two == [*one, {"user": "nobody", "item": 7, "rating": 3.0}]
+
+
+def test_recommend_to_one_to_all_and_to_somebody_new(capsys, model):
+    one = run_json(capsys, "recommend", model, "--user", "u3", "-n", "4")["recommendations"]
+    everybody = run_json(capsys, "recommend", model, "--all", "-n", "4")["recommendations"]
+    assert [row["rank"] for row in one] == [1, 2, 3, 4]
+    assert one == [row for row in everybody if row["user"] == "u3"] and len({row["user"] for row in everybody}) == 40
+    new = run_json(capsys, "recommend", model, "--rate", "7=5", "--rate", "3=1.5", "-n", "30")["recommendations"]
+    assert not {7, 3} & {row["item"] for row in new}
+
+
+def test_recommend_shows_titles(capsys, tmp_path):
+    data = tr.make_synthetic(30, 20, 300)
+    data.item_info["title"] = np.array([f"Film {i}" for i in data.items.ids])
+    tr.AutoRec(hidden_units=2, l2=1.0).fit(data, epochs=2, backend="reference").save(tmp_path / "m.npz")
+    assert main(["recommend", str(tmp_path / "m.npz"), "--user", "3", "-n", "2"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    item = out[1].split()[1]
+    assert out[0].endswith("title") and out[1].endswith(f"Film {item}")
+
+
+def test_data_describe_check_and_list(capsys, ratings, tmp_path):
+    assert run_json(capsys, "data", "describe", ratings)["ratings"] == 500
+    (tmp_path / "r.csv.gz").write_bytes(gzip.compress(Path(ratings).read_bytes()))
+    assert run_json(capsys, "data", "check", str(tmp_path / "r.csv.gz"))["ok"] is True
+    assert run_json(capsys, "data", "list")["datasets"][0]["name"] == "synthetic"
+
+
+def test_gradcheck_passes_and_says_so(capsys):
+    result = run_json(capsys, "gradcheck", "--seed", "3")
+    assert result["passed"] and result["wrong"] == [] and len(result["cases"]) > 30
+
+
+def test_gradcheck_fails_on_a_wrong_gradient(capsys, monkeypatch):
+    monkeypatch.setattr("tinyrec.models.autorec.l2_penalty", lambda l2, *weights: (0.0, lambda: weights))
+    assert main(["gradcheck"]) == 1
+    assert "WRONG" in capsys.readouterr().out
+
+
+def test_doctor_says_that_the_kernels_agree(capsys):
+    result = run_json(capsys, "doctor")
+    assert result["kernels_agree"] is True and result["packages"]["numpy"] == np.__version__
+
+
+def test_a_plot_is_a_picture(ratings, tmp_path):
+    path = tmp_path / "curve.png"
+    assert (
+        main(["train", "--dataset", ratings, "--quiet", "--plot", str(path), *SMALL[:2], "--backend", "reference"]) == 0
+    )
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("flags, message", [
+    (["--dataset", "ml1m"], "did you mean ml-1m"),
+    (["--unknown", "3"], "unrecognized arguments: --unknown"),
+    (["--set", "units=3"], "unknown setting 'units'; choose one of"),
+    (["--set", "hidden_units=many"], "hidden_units is 'many', but must be int"),
+    (["--set", "hidden_units=2.5"], "but must be int"),
+    (["--set", "l2"], "has no value"),
+    (["--set", "l2=-3"], "must be at least 0"),
+    (["--set", "variant=rprop"], "unknown RProp variant"),
+    (["--epochs", "0"], "0 is less than 1"),
+    (["--seed", "-1"], "-1 is less than 0"),
+    (["--test", "2"], "give a fraction"),
+    (["--backend", "tpu"], "invalid choice"),
+    (["--resume"], "--resume needs --checkpoint"),
+    (["--repeats", "2", "--save", "m.npz"], "for one training"),
+    (["--batch-rows", "8"], "RProp needs all rows"),
+    (["--config", "CONFIG"], "is no TOML"),
+])  # fmt: skip
+def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, tmp_path, flags, message):
+    (tmp_path / "bad.toml").write_text("epochs = = 3")
+    flags = [str(tmp_path / "bad.toml") if flag == "CONFIG" else flag for flag in flags]
+    flags = flags if flags[0] == "--dataset" else ["--dataset", ratings, *flags]
+    assert message in fails(capsys, 2, "train", *flags)
+
+
+@pytest.mark.parametrize("content, message", [
+    (b"", "is empty"),
+    (b"1,2\n3,4\n", "line 1"),
+    (b"1,2,3\n4,5\n6,7,4\n", "line 2"),
+    (b"1,2,3\n4,5,good\n", "line 2"),
+    (b"1,2,3\n4,5,nan\n", "line 2"),
+    (b"1,2,3\n4,5,inf\n", "line 2"),
+    (b"1,2,3\n1,2,4\n", "--duplicates"),
+    (b"1,2,3\n4,\xff,5\n", "line 2"),
+])  # fmt: skip
+def test_data_errors_exit_3_and_name_the_place(capsys, tmp_path, content, message):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    said = fails(capsys, 3, "train", "--dataset", str(path), *SMALL)
+    assert "bad.csv" in said and message in said
+
+
+def test_a_rating_off_the_scale_names_its_line(capsys, ratings):
+    assert "line" in fails(capsys, 3, "train", "--dataset", ratings, "--scale", "1", "4", *SMALL)
+
+
+@pytest.mark.parametrize("argv", [
+    ["evaluate", "nowhere.npz"],
+    ["predict", "nowhere.npz", "--user", "1", "--item", "2"],
+    ["recommend", "nowhere.npz", "--user", "1"],
+    ["train", "--save", "/nowhere/model.npz", *SMALL],
+    ["train", "--plot", "/nowhere/plot.png", *SMALL],
+    ["train", "--json", "/nowhere/result.json", *SMALL],
+    ["train", "--config", "nowhere.toml"],
+])  # fmt: skip
+def test_file_errors_exit_5_before_any_work(capsys, argv):
+    assert "nowhere" in fails(capsys, 5, *argv)
+
+
+@pytest.mark.parametrize("argv, code", [
+    (["predict", "MODEL"], 2),
+    (["recommend", "MODEL"], 2),
+    (["recommend", "MODEL", "--all", "--user", "u1"], 2),
+    (["recommend", "MODEL", "--rate", "7"], 2),
+    (["recommend", "MODEL", "--rate", "x=5"], 3),
+    (["recommend", "MODEL", "--user", "nobody"], 3),
+    (["recommend", "MODEL", "--user", "u1", "-n", "0"], 2),
+    (["predict", "MODEL", "--user", "u1", "--item", "seven"], 3),
+    ([], 2),
+    (["fly"], 2),
+])  # fmt: skip
+def test_other_commands_fail_as_clearly(capsys, model, argv, code):
+    fails(capsys, code, *(model if arg == "MODEL" else arg for arg in argv))
+
+
+def test_divergence_exits_6_names_the_epoch_and_keeps_the_last_good_checkpoint(capsys, ratings, tmp_path):
+    flags = ["--dataset", ratings, "--optimizer", "sgd", "--checkpoint", str(tmp_path / "c"), "--quiet"]
+    said = fails(capsys, 6, "train", *flags, "--set", "learning_rate=1e30", *SMALL)
+    assert "diverged in epoch" in said
+    assert not (tmp_path / "c" / "checkpoint.npz").exists()
+
+
+def test_too_little_memory_exits_7(capsys, ratings):
+    flags = ["--set", f"hidden_units={10**12}", "--set", "l2=1", "--epochs", "1", "--backend", "reference"]
+    assert "out of memory" in fails(capsys, 7, "train", "--dataset", ratings, *flags)
+
+
+def test_debug_shows_the_traceback(ratings):
+    with pytest.raises(tr.UsageError):
+        main(["train", "--dataset", "nowhere.csv", "--debug"])
+
+
+@pytest.mark.parametrize("command", [
+    "train", "evaluate", "predict", "recommend", "data", "data list", "data fetch", "data describe", "data check",
+    "gradcheck", "doctor",
+])  # fmt: skip
+def test_each_help_ends_in_an_example(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    assert "example: python -m tinyrec" in " ".join(capsys.readouterr().out.split()).rsplit("  ", 1)[-1]
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_epoch_writes_the_checkpoint_and_resume_goes_on(tmp_path, capsys, number, code):
+    common = [
+        "train",
+        "--set",
+        "l2=100",
+        "--set",
+        "hidden_units=50",
+        "--epochs",
+        "60",
+        "--backend",
+        "reference",
+        "--json",
+    ]
+    resumable = [*common, str(tmp_path / "out.json"), "--checkpoint", str(tmp_path / "c")]
+    process = subprocess.Popen([sys.executable, "-m", "tinyrec", *resumable], stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "seed 0" in line:  # it begins to train
+            break
+    time.sleep(1)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == code, said
+    assert "stopped by a signal after epoch" in said and "--resume" in said
+    assert not (tmp_path / "out.json").exists()
+    assert main([*resumable, "--resume", "--quiet"]) == 0
+    assert main([*common, str(tmp_path / "whole.json"), "--quiet"]) == 0
+    resumed, whole = (json.loads((tmp_path / name).read_text()) for name in ("out.json", "whole.json"))
+    assert resumed["test_rmse"] == whole["test_rmse"]
+    assert [row["loss"] for row in resumed["history"]] == [row["loss"] for row in whole["history"]]
+
+
+def test_a_reader_that_leaves_is_no_error(model):
+    command = f"{sys.executable} -m tinyrec recommend {model} --all -n 10 | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ}, timeout=60)
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
