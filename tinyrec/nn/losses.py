@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tinyrec.backend import Array
 
@@ -20,14 +20,14 @@ def squared_error(y: Array, r: Array) -> tuple[Array, Callable[[], Array]]:
     return (e * e).sum(), backward
 
 
-def l2_penalty(l2: float, *weights: Array) -> tuple[Array, Callable[[], tuple[Array, ...]]]:
+def l2_penalty(l2: float, *weights: Array) -> tuple[Array, Callable[[], Iterator[Array]]]:
     """loss = λ/2 Σ |W|² over the weights given             (AutoRec, eq. 2, second term: biases stay free)
 
     l2: λ; weights: arrays of any shape  ->  loss ()
     """
-    loss = l2 / 2 * sum((W * W).sum() for W in weights)
+    loss = l2 / 2 * sum(W.ravel() @ W.ravel() for W in weights)
 
     def backward():
-        return tuple(l2 * W for W in weights)
+        return (l2 * W for W in weights)  # one by one, as they are large
 
     return loss, backward
