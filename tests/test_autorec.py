@@ -148,13 +148,13 @@ def test_centred_and_untrained_it_predicts_nothing_but_the_biases(backend):
     assert not model.predict_cells(model.init(R, np.random.default_rng(0)), R, R).any()
 
 
-@pytest.mark.parametrize("center, trials", [(False, [30.0, 100.0, 1000.0]), (True, [100.0, 1000.0])])
-def test_without_l2_some_are_tried_and_with_l2_that_alone(center, trials):
-    model = AutoRec(hidden_units=7, center=center)
-    candidates = model.candidates(10_000)
-    assert [candidate.l2 for candidate in candidates] == trials
+@pytest.mark.parametrize("center", [False, True])
+def test_without_l2_raw_and_centred_ratings_are_tried_and_each_candidate_is_complete(center):
+    candidates = AutoRec(hidden_units=7, center=center).candidates(10_000)
     assert {candidate.hidden_units for candidate in candidates} == {7}
-    assert candidates[-1].candidates(10_000) == [candidates[-1]]
+    assert {candidate.center for candidate in candidates} == {center, True}
+    for candidate in candidates:
+        assert list(candidate.candidates(10_000)) == [candidate]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_the_best_candidate_is_trained_again_on_everything():
     recommender = tr.AutoRec(hidden_units=8).fit(data, backend="reference")
     info = recommender.info
     best = min(info["trials"], key=lambda trial: trial["valid_rmse"])
-    assert len(info["trials"]) == len(tr.AutoRec().candidates(data.ratings.size)) == 3
+    assert len(info["trials"]) == len(tr.AutoRec().candidates(data.ratings.size)) == 2
     assert recommender.model == tr.AutoRec(**best["settings"])
     assert (info["epochs"], info["valid_rmse"]) == (best["epochs"], best["valid_rmse"])
     again = recommender.model.fit(data, epochs=best["epochs"], backend="reference")
@@ -59,7 +59,8 @@ def test_a_trial_ends_when_the_validation_part_no_longer_gains(data):
     rows = [row for row in info["history"] if row["trial"] == 0]
     (trial,) = info["trials"]
     assert len(rows) == trial["epochs"] + PATIENCE
-    assert trial["valid_rmse"] == min(row["valid_rmse"] for row in rows) == rows[trial["epochs"] - 1]["valid_rmse"]
+    assert trial["valid_rmse"] == rows[trial["epochs"] - 1]["valid_rmse"]
+    assert trial["valid_rmse"] * (1 - 1e-4) <= min(row["valid_rmse"] for row in rows)
 
 
 def test_the_validation_rmse_is_that_of_a_recommender(data):

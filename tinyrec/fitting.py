@@ -12,7 +12,7 @@ import numpy as np
 from tinyrec.backend import Array, Params
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.metrics import follow_protocol, rmse, warm
+from tinyrec.metrics import score
 from tinyrec.models.base import Autoencoder
 from tinyrec.optim import LBFGS, RProp
 from tinyrec.recommender import Recommender
@@ -168,7 +168,5 @@ def validator(model, R, scaling, data, held_out) -> Callable[[Params], float]:
 
 def scaled_rmse(x: Array, scaling: Scaling, data: Dataset, held_out: Dataset) -> float:
     """The RMSE of predictions x (p,), on the model's scale, of the ratings held out from `data`."""
-    ratings, (warm_users, warm_items) = held_out.ratings, warm(data.ratings)
-    cold = ~(warm_users[ratings.rows] & warm_items[ratings.cols])
-    y = scaling.to_rating(x, ratings.rows, ratings.cols)
-    return rmse(follow_protocol(y, cold, data.scale), ratings.values)
+    y = scaling.to_rating(x, held_out.ratings.rows, held_out.ratings.cols)
+    return score(y, data.ratings, held_out.ratings, data.scale)["rmse"]

@@ -18,6 +18,16 @@ def mae(y: Array, r: Array) -> float:
     return float(np.mean(np.abs(y - r), dtype=np.float64))
 
 
+def score(
+    y: Array, train: Ratings, test: Ratings, scale: tuple[float, float], *, clip: bool = True, default: bool = True
+) -> dict[str, float]:
+    """RMSE and MAE of predictions y (p,) at the cells of `test`, made from `train`, both users x items."""
+    warm_users, warm_items = warm(train)
+    cold = ~(warm_users[test.rows] & warm_items[test.cols])
+    y = follow_protocol(y, cold, scale, clip=clip, default=default)
+    return {"rmse": rmse(y, test.values), "mae": mae(y, test.values)}
+
+
 def follow_protocol(
     y: Array, cold: Array, scale: tuple[float, float], *, clip: bool = True, default: bool = True
 ) -> Array:

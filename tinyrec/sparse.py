@@ -58,8 +58,13 @@ class Ratings:
 
     @classmethod
     def from_cells(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
-        """The matrix with values[j] at (rows[j], cols[j]), in any order; a cell given twice is refused."""
+        """The matrix with values[j] at (rows[j], cols[j]), in any order; a cell given twice is refused.
+
+        Integers become float64: parameters take the dtype of the ratings that they are trained on.
+        """
         n, d = shape
+        values = np.asarray(values)
+        values = values if values.dtype.kind in "fc" else values.astype(np.float64)
         cells = np.asarray(rows, np.int64) * d + cols
         order = np.argsort(cells, kind="stable")
         twice = np.flatnonzero(cells[order][1:] == cells[order][:-1])
@@ -69,7 +74,7 @@ class Ratings:
         indptr = np.zeros(n + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=n), out=indptr[1:])
         pattern = Pattern(shape, indptr, np.asarray(cols, np.int32)[order])
-        return cls(pattern, np.asarray(values)[order], get_backend("reference"))
+        return cls(pattern, values[order], get_backend("reference"))
 
     @property
     def shape(self) -> tuple[int, int]:

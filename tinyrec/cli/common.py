@@ -107,7 +107,7 @@ def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
     aligned = []
     for i, column in enumerate(zip(*cells, strict=True)):
         width = max(map(len, column))
-        is_numeric = any(isinstance(row[i], int | float) for row in rows)
+        is_numeric = all(isinstance(row[i], int | float | None) for row in rows)
         aligned.append([cell.rjust(width) if is_numeric else cell.ljust(width) for cell in column])
     return "\n".join("  ".join(line).rstrip() for line in zip(*aligned, strict=True)).lstrip("\n")
 

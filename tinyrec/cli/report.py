@@ -13,7 +13,7 @@ import tinyrec
 from tinyrec.baselines import Bias
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
-from tinyrec.metrics import default_rating, follow_protocol, mae, rmse, warm
+from tinyrec.metrics import default_rating, score
 from tinyrec.recommender import Recommender
 
 
@@ -23,7 +23,7 @@ def result(
     """All figures of one training; those of the test part are None without one."""
     train, info = recommender.data, recommender.info
     protocol = {"clip": clip, "default": default}
-    score = recommender.score(test, **protocol) if test else {"rmse": None, "mae": None, "n": 0, "cold": 0}
+    scores = recommender.score(test, **protocol) if test else {"rmse": None, "mae": None, "n": 0, "cold": 0}
     final = [row["seconds"] for row in info["history"] if row["trial"] is None]
     return {
         "by": recommender.model.by,
@@ -34,10 +34,10 @@ def result(
         "optimizer": info["optimizer"],
         "epochs": info["epochs"],
         "n_train": train.ratings.size,
-        "n_test": score["n"],
-        "n_cold": score["cold"],
-        "test_rmse": score["rmse"],
-        "test_mae": score["mae"],
+        "n_test": scores["n"],
+        "n_cold": scores["cold"],
+        "test_rmse": scores["rmse"],
+        "test_mae": scores["mae"],
         "valid_rmse": info["valid_rmse"],
         "baselines": baselines(train, test, **protocol) if test else {},
         "noise_floor": train.noise_floor,
@@ -53,18 +53,13 @@ def result(
 
 def baselines(train: Dataset, test: Dataset, *, clip: bool, default: bool) -> dict[str, dict[str, float]]:
     """What the least models reach on the same ratings, under the same protocol."""
-    rows, cols, r = test.ratings.rows, test.ratings.cols, test.ratings.values
-    warm_users, warm_items = warm(train.ratings)
-    cold = ~(warm_users[rows] & warm_items[cols])
+    rows, cols = test.ratings.rows, test.ratings.cols
     predictions = {
-        "global mean": np.full(len(r), train.ratings.values.mean(dtype=np.float64)),
+        "global mean": np.full(test.ratings.size, train.ratings.values.mean(dtype=np.float64)),
         "user and item bias": Bias.fit(train.ratings).predict(rows, cols),
     }
-    scores = {}
-    for name, y in predictions.items():
-        y = follow_protocol(y, cold, train.scale, clip=clip, default=default)
-        scores[name] = {"rmse": rmse(y, r), "mae": mae(y, r)}
-    return scores
+    protocol = {"clip": clip, "default": default}
+    return {name: score(y, train.ratings, test.ratings, train.scale, **protocol) for name, y in predictions.items()}
 
 
 def text(result: dict[str, Any]) -> str:
@@ -77,7 +72,7 @@ def _one(result: dict[str, Any]) -> str:
     lines = [f"{_settings(result)}: {result['epochs']} epochs ({pace}), {result['seconds']:.1f} s in all"]
     if result["test_rmse"] is None:
         return lines[0]
-    rows = [(name, score["rmse"], score["mae"]) for name, score in result["baselines"].items()]
+    rows = [(name, scores["rmse"], scores["mae"]) for name, scores in result["baselines"].items()]
     rows.append((_name(result), result["test_rmse"], result["test_mae"]))
     if result["noise_floor"] is not None:
         rows.append(("the best possible, given the noise", result["noise_floor"], None))

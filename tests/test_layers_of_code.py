@@ -1,0 +1,109 @@
+"""Who may import whom: the order in which the code can be read, from the ground up."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import tinyrec
+
+# Each part of tinyrec, and the parts that it may import: all of them stand further up.
+MAY_IMPORT = {
+    "errors": "",
+    "recipes": "",
+    "backend": "errors",
+    "storage": "errors backend",
+    "optim": "errors backend",
+    "sparse": "errors backend",
+    "nn": "backend sparse",
+    "data": "errors backend sparse",
+    "splits": "errors data",
+    "metrics": "backend sparse",
+    "baselines": "backend sparse",
+    "scaling": "backend sparse data baselines",
+    "models": "errors backend sparse nn",
+    "gradcheck": "backend sparse nn models",
+    "training": "errors backend sparse",
+    "recommender": "errors backend sparse data metrics scaling models",
+    "fitting": "errors backend data splits metrics optim scaling models training recommender",
+    "model_file": "errors backend storage sparse data baselines scaling models recommender",
+    "checkpoint": "errors storage training fitting",
+    "__init__": "errors data splits baselines models recommender fitting model_file",
+}
+MAY_IMPORT["cli"] = " ".join(MAY_IMPORT)
+MAY_IMPORT["__main__"] = "cli"
+
+UPWARDS = {  # inside a method, so that it reads well: model.fit(data), recommender.save(path)
+    "models/base.py": {"fitting"},
+    "recommender.py": {"model_file"},
+}
+FOREIGN = {  # these are imported nowhere else
+    "numba": {"backend/cpu.py"},
+    "scipy.optimize": {"optim/lbfgs.py"},
+    "matplotlib": {"cli/plot.py"},
+    "tqdm": {"cli/watch.py"},
+    "pooch": {"data/fetch.py"},
+    "pandas": set(),
+    "polars": set(),
+    "pickle": set(),
+    "marshal": set(),
+    "shelve": set(),
+}
+ROOT = Path(tinyrec.__file__).parent
+TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in ROOT.rglob("*.py")}
+
+
+def imported(node):
+    """The full names of what is imported somewhere below this node, except for the type checker alone."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "relative imports hide where they lead"
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        yield from imported(child)
+
+
+def parts_imported(tree):
+    for name in imported(tree):
+        package, _, rest = f"{name}.".partition(".")
+        if package == "tinyrec":
+            part = rest.split(".")[0]
+            yield part if part in MAY_IMPORT else "__init__"
+
+
+@pytest.mark.parametrize("file", sorted(TREES))
+def test_a_file_imports_only_what_its_part_may(file):
+    part = file.split("/")[0].removesuffix(".py")
+    allowed = {part, *MAY_IMPORT[part].split(), *UPWARDS.get(file, ())}
+    assert set(parts_imported(TREES[file])) <= allowed
+
+
+def test_the_table_itself_goes_only_upwards():
+    above = set()
+    for part, allowed in MAY_IMPORT.items():
+        assert set(allowed.split()) <= above
+        above.add(part)
+
+
+@pytest.mark.parametrize("package", FOREIGN)
+def test_a_foreign_package_is_imported_only_where_it_belongs(package):
+    users = {
+        file for file, tree in TREES.items() if any(f"{name}.".startswith(f"{package}.") for name in imported(tree))
+    }
+    assert users == FOREIGN[package]
+
+
+@pytest.mark.parametrize("file", sorted(TREES))
+def test_nothing_executes_text_or_pickles(file):
+    for node in ast.walk(TREES[file]):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in {"eval", "exec", "compile", "__import__"}
+            assert all(ast.unparse(option.value) == "False" for option in node.keywords if option.arg == "allow_pickle")
+
+
+def test_import_tinyrec_loads_nothing_heavy(run_python):
+    heavy = "{'numba', 'scipy.optimize', 'matplotlib', 'pandas', 'polars', 'tqdm', 'pooch', 'tinyrec.cli'}"
+    assert run_python(f"import sys, tinyrec; print({heavy} & set(sys.modules))") == "set()\n"

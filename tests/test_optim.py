@@ -1,0 +1,187 @@
+"""Each optimiser against the formula of its paper, one weight at a time, and against problems with known answers."""
+
+import json
+import math
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyrec.backend import get_backend
+from tinyrec.errors import UsageError
+from tinyrec.optim import LBFGS, OPTIMIZERS, SGD, Adam, RMSprop, RProp
+from tinyrec.optim.flat import fill, flatten
+
+VARIANTS = ("rprop-", "irprop-", "irprop+")
+GRADIENTS = st.tuples(*[st.sampled_from([-2.0, -0.5, 0.0, 1.0, 3.0])] * 3)  # of three weights
+
+
+def sign(x):
+    return (x > 0) - (x < 0)
+
+
+# The rules: the constants; then a weight w, its gradients and the losses, step after step -> w after each step
+
+
+def slow_sgd(rate, momentum, w, gs, losses):
+    move = 0
+    for g in gs:
+        move = momentum * move - rate * g
+        w = w + move
+        yield w
+
+
+def slow_rmsprop(rate, decay, tiny, w, gs, losses):
+    mean_square = 0
+    for g in gs:
+        mean_square = decay * mean_square + (1 - decay) * g**2
+        w = w - rate * g / (math.sqrt(mean_square) + tiny)
+        yield w
+
+
+def slow_adam(rate, beta1, beta2, tiny, w, gs, losses):
+    """Algorithm 1 of Kingma & Ba."""
+    m = v = 0
+    for t, g in enumerate(gs, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        w = w - rate * m_hat / (math.sqrt(v_hat) + tiny)
+        yield w
+
+
+def slow_rprop(variant, first, grow, shrink, smallest, largest, w, gs, losses):
+    """Rprop-, iRprop- and iRprop+ of Igel & Hüsken 2000."""
+    step, move, previous, previous_loss = first, 0, 0, math.inf
+    for g, loss in zip(gs, losses, strict=True):
+        undo = 0
+        if previous * g > 0:
+            step = min(step * grow, largest)
+        elif previous * g < 0:
+            step = max(step * shrink, smallest)
+            if variant == "irprop+" and loss > previous_loss:
+                undo = move
+            if variant != "rprop-":
+                g = 0
+        move = -sign(g) * step
+        w = w + move - undo
+        previous, previous_loss = g, loss
+        yield w
+
+
+RULES = {SGD: slow_sgd, RMSprop: slow_rmsprop, Adam: slow_adam, RProp: slow_rprop}
+UNUSUAL = [  # with constants far from the usual ones, so that a few steps tell
+    SGD(learning_rate=0.01, momentum=0.8),
+    RMSprop(learning_rate=0.01, decay=0.8, tiny=1e-4),
+    Adam(learning_rate=0.01, beta1=0.8, beta2=0.95, tiny=1e-4),
+    *(RProp(variant, first=0.5, smallest=0.1, largest=1.0) for variant in VARIANTS),
+]
+
+
+def steps(optimizer, params, losses, gradients, backend):
+    """Let the optimiser meet these losses and gradients, whatever the params; yield the params after each step."""
+    state = optimizer.init(params)
+    for loss, grads in zip(losses, gradients, strict=True):
+        optimizer.step(lambda _, result=(loss, grads): result, params, state, get_backend(backend))
+        yield params
+
+
+@pytest.mark.parametrize("optimizer", UNUSUAL, ids=repr)
+@given(losses_and_gradients=st.lists(st.tuples(st.floats(0, 9), GRADIENTS), min_size=1, max_size=12))
+def test_each_step_is_that_of_the_paper(backend, optimizer, losses_and_gradients):
+    losses, gradients = zip(*losses_and_gradients, strict=True)
+    in_arrays = [{"two": np.array([g[:2]]), "one": np.array(g[2:])} for g in gradients]
+    ours = steps(optimizer, {"two": np.array([[0.3, -0.2]]), "one": np.array([1.0])}, losses, in_arrays, backend)
+    weights = zip([0.3, -0.2, 1.0], zip(*gradients, strict=True), strict=True)
+    rule = RULES[type(optimizer)]
+    papers = zip(*(rule(*astuple(optimizer), w, gs, losses) for w, gs in weights), strict=True)
+    for after, expected in zip(ours, papers, strict=True):
+        np.testing.assert_allclose(flatten(after), expected, rtol=1e-12, atol=1e-12)
+
+
+def bowl(params):
+    """Two round bowls of unequal steepness; the lowest points are at 1, 2, ... 6 and at -1."""
+    shift = {"A": params["A"] - np.arange(1, 7).reshape(2, 3), "c": params["c"] + 1}
+    loss = (shift["A"] ** 2).sum() + 5 * (shift["c"] ** 2).sum()
+    return loss, {"A": 2 * shift["A"], "c": 10 * shift["c"]}
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [SGD(0.01), RMSprop(0.01), Adam(0.05), LBFGS(), *(RProp(variant) for variant in VARIANTS)],
+    ids=repr,
+)
+def test_each_finds_the_bottom_of_a_bowl(backend, optimizer):
+    params = {"A": np.zeros((2, 3)), "c": np.zeros(1)}
+    state = optimizer.init(params)
+    for _ in range(1000):
+        optimizer.step(bowl, params, state, get_backend(backend))
+    np.testing.assert_allclose(flatten(params), [1, 2, 3, 4, 5, 6, -1], atol=0.02)
+
+
+def leaves(tree):
+    """The values of nested dicts."""
+    for value in tree.values():
+        yield from leaves(value) if isinstance(value, dict) else [value]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_in_float32_stays_in_float32_and_remembers_what_json_and_npz_can_hold(backend, name):
+    optimizer, params = OPTIMIZERS[name](), {"w": np.array([1.0, 2.0], np.float32)}
+    state = optimizer.init(params)
+    result = np.float32(7), {"w": np.ones(2, np.float32)}
+    loss = optimizer.step(lambda params: result, params, state, get_backend(backend))
+    assert loss == 7 and params["w"].dtype == np.float32
+    for value in leaves(state):
+        assert value.dtype == np.float32 if isinstance(value, np.ndarray) else json.dumps(value)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_rprop_stays_and_keeps_its_step_where_the_gradient_is_zero(backend, variant):
+    optimizer, params, gradients = RProp(variant, first=0.5), {"w": np.zeros(1)}, [1.0, 0.0, 1.0]
+    grads = [{"w": np.array([g])} for g in gradients]
+    after = [params["w"].item() for params in steps(optimizer, params, [1, 1, 1], grads, backend)]
+    assert after == [-0.5, -0.5, -1.0]
+
+
+def test_an_unknown_variant_of_rprop_is_refused():
+    with pytest.raises(UsageError, match="unknown RProp variant 'rprop'; choose rprop-, irprop- or irprop\\+"):
+        RProp("rprop")
+
+
+def test_lbfgs_hands_scipy_float64_whatever_the_parameters_are(monkeypatch):
+    from scipy import optimize
+
+    seen, minimize = [], optimize.minimize
+
+    def spy(function, start, **options):
+        _, gradient = function(start)
+        seen.extend([start.dtype, gradient.dtype])
+        return minimize(function, start, **options)
+
+    monkeypatch.setattr(optimize, "minimize", spy)
+    params = {"A": np.zeros((2, 3), np.float32), "c": np.zeros(1, np.float32)}
+    LBFGS().step(bowl, params, {}, get_backend("reference"))
+    assert seen == [np.float64, np.float64]
+    assert params["A"].dtype == np.float32 and params["A"][1, 2] == pytest.approx(6, abs=1e-4)
+
+
+def test_an_objective_that_raises_stops_lbfgs():
+    def objective(params):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LBFGS().step(objective, {"w": np.ones(2)}, {}, get_backend("reference"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fill_undoes_flatten(dtype):
+    params = {"V": np.arange(6, dtype=dtype).reshape(2, 3), "mu": np.array([7], dtype), "b": np.zeros(0, dtype)}
+    vector = flatten(params)
+    blank = {name: np.full_like(w, -1) for name, w in params.items()}
+    fill(blank, vector)
+    assert vector.dtype == np.float64 and vector.tolist() == [0, 1, 2, 3, 4, 5, 7]
+    for name, w in params.items():
+        np.testing.assert_array_equal(blank[name], w, strict=True)
