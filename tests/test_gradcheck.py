@@ -66,7 +66,7 @@ BUGS = {
         ("l2 doubled in the loss", "l2 / 2 * sum", "l2 * sum"),
         ("l2 doubled in the gradient", "l2 * W for", "2 * l2 * W for"),
         ("l2 halved in the gradient", "l2 * W for", "l2 / 2 * W for"),
-        ("|W| where |W|^2 belongs", "(W * W).sum() for", "(W * W).sum() ** 0.5 for"),
+        ("|W| where |W|^2 belongs", "W.ravel() @ W.ravel() for", "(W.ravel() @ W.ravel()) ** 0.5 for"),
     ],
     "nn.activations": [
         ("identity' = X", "return dY\n", "return dY * X\n"),

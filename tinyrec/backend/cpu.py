@@ -59,12 +59,13 @@ def sddmm(indptr, cols, H, W):
 
 @jit
 def _sddmm_rows(start, stop, indptr, cols, H, W, out):
+    zero = out.dtype.type(0)
     for i in range(start, stop):
         h = H[i]
         for j in range(indptr[i], indptr[i + 1]):
             w = W[cols[j]]
-            total = h[0] * w[0]
-            for c in range(1, len(h)):
+            total = zero
+            for c in range(len(h)):
                 total += h[c] * w[c]
             out[j] = total
 

@@ -62,4 +62,5 @@ def _download(name: str) -> Path:
         server = pooch.HTTPDownloader(timeout=SECONDS, allow_redirects=False)
         return Path(pooch.retrieve(url, f"md5:{MD5[name]}", f"{name}.zip", folder, downloader=server))
     except (OSError, ValueError) as problem:
-        raise FileError(f"{name}.zip could not be downloaded ({problem}); {by_hand}") from None
+        cause = "its checksum is wrong" if isinstance(problem, ValueError) else type(problem).__name__
+        raise FileError(f"{name}.zip could not be downloaded ({cause}); {by_hand}") from None

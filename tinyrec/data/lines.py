@@ -16,7 +16,7 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.errors import DataError, FileError
 
-BLOCK = 1 << 20  # characters that are read at once
+BLOCK = 1 << 18  # characters that are read at once
 LONGEST_LINE = 10_000  # characters; a ratings file with a longer line is no ratings file
 GZIP_MAGIC = b"\x1f\x8b"
 
