@@ -20,7 +20,12 @@ from tinyrec.errors import FileError, UsageError
 def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
     """A subcommand with the flags that all have."""
     parser = subparsers.add_parser(
-        name, help=summary, description=summary, epilog=f"example: python -m tinyrec {example}", allow_abbrev=False
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example: python -m tinyrec {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # leaves the example on one line
+        allow_abbrev=False,
     )
     parser.set_defaults(run=run)
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - for standard output")

@@ -15,14 +15,14 @@ def check_matplotlib() -> None:
         raise UsageError("--plot needs matplotlib; install it with: pip install 'tinyrec[plot]'") from None
 
 
-def plot_learning_curve(path: str, title: str, result: dict[str, Any]) -> None:
+def plot_learning_curve(path: str, result: dict[str, Any]) -> None:
     """Loss by epoch and, where there were trials, validation RMSE by epoch, to a file."""
     from matplotlib.figure import Figure
 
     history, trials = result["history"], result["trials"]
     figure = Figure(figsize=(5.5 * (1 + bool(trials)), 4), layout="constrained")
     axes = figure.subplots(1, 1 + bool(trials), squeeze=False)[0]
-    figure.suptitle(title)
+    figure.suptitle(f"{result['by'][0].upper()}-AutoRec on {result['dataset']}")
     final = [row for row in history if row["trial"] is None]
     axes[0].semilogy([row["epoch"] for row in final], [row["loss"] for row in final])
     axes[0].set(xlabel="epoch", ylabel="objective (eq. 2)", title="training on all training ratings")

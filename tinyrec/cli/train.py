@@ -36,15 +36,16 @@ from tinyrec.splits import split_folds, split_random
 
 
 def add_to(subparsers: Any) -> None:
-    example = "train --dataset ml-100k --set l2=120 --epochs 60 --save model.npz"
+    example = "train --dataset ml-100k --set l2=160 --epochs 60 --save model.npz"
     parser = add_command(subparsers, "train", run, "Train a model, and score it on ratings held out.", example)
     parser.add_argument("--dataset", default="synthetic", **SOURCE)
+    parser.usage = "python -m tinyrec train [FLAG ...]"
     add_reading_flags(parser)
     add_backend_flag(parser)
     parser.add_argument("--model", choices=MODELS, default="autorec")
     parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="rprop")
-    parser.add_argument("--epochs", type=whole(1), help="default: chosen on a validation part")
+    parser.add_argument("--epochs", type=whole(1), metavar="N", help="default: chosen on a validation part")
     parser.add_argument(
         "--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all"
     )
@@ -95,14 +96,14 @@ def run_one(
         options |= {"optimizer": optimizer, "backend": backend, "observe": watch, "progress": progress}
         recommender = train(model, part, epochs=epochs, **options)
     seconds = time.perf_counter() - started
-    recommender.info["split"] = {"dataset": args.dataset, "options": read_options(args), "split": args.split}
-    recommender.info["split"] |= {"test": args.test, "folds": args.folds, "seed": seed}
-    result = {"model": args.model, "settings_from": chosen_by}
-    result |= report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
+    split = {"dataset": args.dataset, "options": read_options(args), "split": args.split}
+    recommender.info["split"] = {**split, "test": args.test, "seed": seed}
     if args.save:
         recommender.save(args.save)
+    result = {"model": args.model, "settings_from": chosen_by}
+    result |= report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
     if args.plot:
-        plot_learning_curve(args.plot, f"{args.model} on {part.name}", result)
+        plot_learning_curve(args.plot, result)
     return result
 
 
