@@ -7,14 +7,13 @@ import json
 import math
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tinyrec.backend import BACKENDS
 from tinyrec.data import DATASETS
-from tinyrec.errors import FileError, UsageError
+from tinyrec.errors import FileError
 
 
 def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
@@ -117,29 +116,6 @@ def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
     return "\n".join("  ".join(line).rstrip() for line in zip(*aligned, strict=True)).lstrip("\n")
 
 
-def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """["l2=300", "center=true"] -> {"l2": 300, "center": True}"""
-    settings = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals:
-            raise UsageError(f"--set {pair} has no value; write --set {key}=VALUE")
-        settings[key.strip()] = _value(text.strip())
-    return settings
-
-
-def _value(text: str) -> Any:
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
@@ -155,30 +131,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value.item() if hasattr(value, "item") else value
-
-
-def expand_config(argv: Sequence[str]) -> list[str]:
-    """Put the flags of `--config FILE.toml` in front of those of the command line, which so have the last word.
-
-    `epochs = 60` becomes --epochs 60, `no-clip = true` becomes --no-clip, and the table [set] becomes --set flags.
-    """
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config")
-    found, rest = finder.parse_known_args(argv)
-    if found.config is None:
-        return list(argv)
-    try:
-        config = tomllib.loads(Path(found.config).read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise FileError(f"cannot read {found.config}: {problem.strerror}; check the path") from None
-    except ValueError as problem:
-        raise UsageError(f"{found.config} is no TOML: {problem}; mend that line") from None
-    flags = []
-    for key, value in config.items():
-        if isinstance(value, dict):
-            flags += [f"--{key}={name}={setting}" for name, setting in value.items()]
-        elif isinstance(value, list):
-            flags += [f"--{key}", *map(str, value)]
-        elif value is not False:
-            flags += [f"--{key}"] if value is True else [f"--{key}={value}"]
-    return [rest[0], *flags, *rest[1:]]

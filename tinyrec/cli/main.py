@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import tinyrec
 from tinyrec.cli import data, doctor, evaluate, gradcheck, predict, recommend, train
-from tinyrec.cli.common import expand_config
+from tinyrec.cli.settings import expand_config
 from tinyrec.errors import TinyrecError
 
 COMMANDS = (train, evaluate, predict, recommend, data, gradcheck, doctor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from tinyrec import recipes
@@ -18,19 +18,19 @@ from tinyrec.cli.common import (
     add_command,
     add_reading_flags,
     check_writable,
-    parse_settings,
     read_options,
     say,
     whole,
     write_result,
 )
 from tinyrec.cli.plot import check_matplotlib, plot_learning_curve
+from tinyrec.cli.settings import model_and_optimizer
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset, load_dataset, load_split
 from tinyrec.errors import UsageError
 from tinyrec.fitting import Progress, train
 from tinyrec.models import MODELS
-from tinyrec.models.base import Autoencoder, check_choice
+from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.splits import split_folds, split_random
 
@@ -72,7 +72,7 @@ def add_to(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    model, optimizer = from_settings(args)
+    model, optimizer = model_and_optimizer(args.model, args.optimizer, args.by, args.set)
     check_flags(args)
     results = []
     for seed, part, test in splits(args):
@@ -105,28 +105,6 @@ def run_one(
     if args.plot:
         plot_learning_curve(args.plot, result)
     return result
-
-
-def from_settings(args: argparse.Namespace) -> tuple[Autoencoder, Any]:
-    """The model and the optimiser, with the --set keys that are theirs."""
-    settings = {"by": args.by, **parse_settings(args.set)}
-    classes = MODELS[args.model], OPTIMIZERS[args.optimizer]
-    known = {field.name: field for kind in classes for field in fields(kind)}
-    for key, value in settings.items():
-        check_choice("setting", key, known)
-        check_type(key, value, str(known[key].type))
-    model, optimizer = (
-        kind(**{field.name: settings[field.name] for field in fields(kind) if field.name in settings})
-        for kind in classes
-    )
-    return model, optimizer
-
-
-def check_type(key: str, value: Any, wanted: str) -> None:
-    """A value must be of the type that the dataclass declares, such as "float | None"; an int will do for a float."""
-    found = "None" if value is None else type(value).__name__
-    if found not in wanted.split(" | ") and not (found == "int" and "float" in wanted):
-        raise UsageError(f"{key} is {value!r}, but must be {wanted.replace(' | ', ' or ')}")
 
 
 def check_flags(args: argparse.Namespace) -> None:
