@@ -76,6 +76,12 @@ def test_loss_is_that_of_the_objective_before_the_update():
     assert next(fit(MODEL, R, RProp(), epochs=1, start=epoch)).loss == expected
 
 
+def test_loss_of_an_epoch_in_batches_is_the_sum_of_its_parts():
+    stay = SGD(learning_rate=0.0)
+    whole, parts = (next(fit(MODEL, R, stay, epochs=1, batch_rows=batch_rows)).loss for batch_rows in (None, 7))
+    assert parts == pytest.approx(whole, rel=1e-12)
+
+
 @every_way
 def test_same_seed_same_bits_other_seed_others(backend, optimizer, batch_rows):
     runs = (fit(MODEL, R.to(backend), optimizer, epochs=3, batch_rows=batch_rows, seed=seed) for seed in (0, 0, 1))

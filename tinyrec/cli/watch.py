@@ -45,8 +45,9 @@ class Watch:
     def __call__(self, progress: Progress) -> None:
         self.progress = progress
         row = progress.history[-1]
-        text = "" if row["trial"] is None else f"trial {row['trial'] + 1}, validation RMSE {row['valid_rmse']:.4f}, "
-        self.bar.set_postfix_str(f"{text}loss {row['loss']:.4g}", refresh=False)
+        trying = row["trial"] is not None
+        text = f"trial {row['trial'] + 1}, RMSE {row['valid_rmse']:.4f}" if trying else f"loss {row['loss']:.4g}"
+        self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
         if self.signal:
             self._stop(progress)
