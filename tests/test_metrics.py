@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tinyrec.metrics import default_rating, follow_protocol, mae, rmse, warm
+from tinyrec.metrics import default_rating, follow_protocol, mae, rmse, score, warm
 from tinyrec.sparse import Ratings
 
 Y, R = np.array([1.0, 2.0, 5.0, 3.0]), np.array([1.0, 4.0, 2.0, 3.0])  # errors 0, -2, 3, 0
@@ -54,3 +54,9 @@ def test_warm_is_who_has_a_rating_and_an_unknown_number_is_cold():
     users, items = warm(train)
     assert users.tolist() == [True, False, True, False]
     assert items.tolist() == [False, True, False, True, False, False]
+
+
+def test_score_follows_the_protocol():
+    train = Ratings.from_cells([0, 1], [0, 1], [1.0, 1.0], (3, 2))
+    test = Ratings.from_cells([0, 1, 2], [1, 0, 0], [4.0, 5.0, 1.0], (3, 2))  # user 2 is cold: predicted as 3
+    assert score(np.array([3.0, 6.0, 1.0]), train, test, (1, 5)) == pytest.approx({"rmse": (5 / 3) ** 0.5, "mae": 1.0})

@@ -91,6 +91,13 @@ def test_a_cell_given_twice_is_refused_by_name():
         Ratings.from_cells([0, 1, 0, 1], [2, 2, 1, 2], [1, 2, 3, 2], (2, 3))
 
 
+@pytest.mark.parametrize(
+    "given_dtype, dtype", [(np.float32, np.float32), (np.float64, np.float64), (np.int64, np.float64)]
+)
+def test_values_keep_their_dtype_but_integers_become_float64(given_dtype, dtype):
+    assert Ratings.from_cells([0], [0], np.ones(1, given_dtype), (1, 1)).values.dtype == dtype
+
+
 def test_a_matrix_may_have_more_cells_than_int32_can_count():
     n = 10**6
     R = Ratings.from_cells(np.array([n - 1, 0], np.int32), np.array([n - 1, n - 2], np.int32), [1.0, 2.0], (n, n))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import GENERATORS, from_dense, matrices
 from tinyrec.errors import Diverged, UsageError
+from tinyrec.metrics import rmse
 from tinyrec.models import AutoRec
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
 from tinyrec.training import EarlyStopping, Epoch, batches, begin, fit
@@ -87,6 +88,16 @@ def test_same_seed_same_bits_other_seed_others(backend, optimizer, batch_rows):
     runs = (fit(MODEL, R.to(backend), optimizer, epochs=3, batch_rows=batch_rows, seed=seed) for seed in (0, 0, 1))
     first, again, other = (digest(last(epochs)) for epochs in runs)
     assert first == again != other
+
+
+@pytest.mark.parametrize("optimizer", [RProp(), Adam(0.01)], ids=repr)
+def test_the_backends_learn_the_same(optimizer):
+    rmses = []
+    for name in ("reference", "numpy"):
+        S = R.to(name, np.float32)
+        epoch = last(fit(MODEL, S, optimizer, epochs=50))
+        rmses.append(rmse(MODEL.predict_cells(epoch.params, S, S), S.values))
+    assert rmses[0] == pytest.approx(rmses[1], abs=1e-4)
 
 
 SAME_BITS = """
@@ -210,14 +221,16 @@ def test_far_too_large_a_step_is_reported_without_a_warning(backend, optimizer):
         ([0.9, 0.8, 0.85, 0.7, 0.6], 1, 3, 2),
         ([0.9, 0.8, 0.85, 0.7, 0.75, 0.71, 0.6], 2, 6, 4),  # one bad epoch is forgiven
         ([0.9, 0.9, 0.9, 0.8], 2, 3, 1),  # as good is not better
+        ([0.9, 0.89995, 0.89992, 0.8], 2, 3, 1),  # nor is a little less than 0.01 % better
+        ([0.9, 0.89995, 0.8999, 0.95], 2, 4, 3),  # but little by little it counts
         ([math.nan, 0.9, math.nan, math.nan, 0.1], 2, 4, 2),  # nan is not better, either
     ],
 )
 def test_early_stopping_has_patience_and_remembers_the_best_epoch(rmses, patience, ends_at, best):
-    stop = EarlyStopping(lambda rmse: rmse, patience)
-    for number, rmse in enumerate(rmses, start=1):
-        ended = stop(Epoch(number, loss=0.0, seconds=0.0, params=rmse, state={}, rng=None))
-        assert stop.rmse is rmse
+    stop = EarlyStopping(lambda params: params, patience)  # each params stand for their own RMSE
+    for number, params in enumerate(rmses, start=1):
+        ended = stop(Epoch(number, loss=0.0, seconds=0.0, params=params, state={}, rng=None))
+        assert stop.rmse is params
         if ended:
             break
     assert (number, stop.best_epoch, stop.best_rmse) == (ends_at, best, rmses[best - 1])

@@ -17,6 +17,7 @@ from tinyrec.models.base import Autoencoder
 from tinyrec.optim import LBFGS, RProp
 from tinyrec.recommender import Recommender
 from tinyrec.scaling import Scaling
+from tinyrec.sparse import Ratings
 from tinyrec.splits import split_random
 from tinyrec.training import EarlyStopping, Epoch, begin, fit
 
@@ -116,8 +117,7 @@ class Job:
     ) -> tuple[Params, Scaling]:
         """Train on `data` for so many epochs, or, with `held_out`, until its RMSE no longer falls."""
         progress, scaling = self.progress, Scaling.of(data, model.center)
-        R = scaling.to_model(data.ratings, np.float64 if isinstance(self.optimizer, LBFGS) else np.float32)
-        R = (R.T if model.by == "item" else R).to(self.backend)
+        R = self.rows(model, data, scaling)
         stop = EarlyStopping(validator(model, R, scaling, data, held_out), PATIENCE) if held_out else None
         if progress.epoch is None:
             progress.epoch = begin(model, R, self.optimizer, self.seed)
@@ -138,6 +138,11 @@ class Job:
             progress.trials.append(trial)
             progress.epoch = None
         return params, scaling
+
+    def rows(self, model: Autoencoder, data: Dataset, scaling: Scaling) -> Ratings:
+        """What the autoencoder is given: (n, d), float64 for L-BFGS, whose line search needs the digits."""
+        R = scaling.to_model(data.ratings, np.float64 if isinstance(self.optimizer, LBFGS) else np.float32)
+        return (R.T if model.by == "item" else R).to(self.backend)
 
     def record(self, epoch: Epoch, stop: EarlyStopping | None) -> None:
         trial = len(self.progress.trials) if stop else None
