@@ -194,6 +194,8 @@ def test_a_plot_is_a_picture(ratings, tmp_path):
     (["--test", "2"], "give a fraction"),
     (["--backend", "tpu"], "invalid choice"),
     (["--resume"], "--resume needs --checkpoint"),
+    (["--test", "0", "--repeats", "3"], "exclude each other"),
+    (["--folds", "3", "--repeats", "3"], "exclude each other"),
     (["--repeats", "2", "--save", "m.npz"], "for one training"),
     (["--batch-rows", "8"], "RProp needs all rows"),
     (["--config", "CONFIG"], "is no TOML"),

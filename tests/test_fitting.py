@@ -159,14 +159,36 @@ def test_a_stranger_with_few_ratings_beats_the_biases():
     assert recommender.score(test)["rmse"] < bias_rmse(train, test)
 
 
-@pytest.mark.parametrize("options", [{"epochs": 0}, {"valid": 0.0}, {"valid": 1.5}, {"valid": -0.1}])
+def test_a_progress_of_other_options_is_refused(data):
+    """An epoch of a trial has not seen the validation part, one of the final training has: they are not the same."""
+    model, options = tr.AutoRec(hidden_units=3, l2=4.0), {"backend": "reference"}
+    final = Progress()
+    model.fit(data, epochs=9, progress=final, **options)
+    for epochs in (None, 5):
+        with pytest.raises(UsageError, match="with other options"):
+            model.fit(data, epochs=epochs, progress=final, **options)
+    assert model.fit(data, epochs=12, progress=final, **options).info["epochs"] == 12
+
+
+def test_what_was_returned_is_not_trained_further(data):
+    progress, model = Progress(), tr.AutoRec(hidden_units=3, l2=4.0)
+    first = model.fit(data, epochs=3, progress=progress, backend="reference")
+    before = first.params["W"].copy()
+    model.fit(data, epochs=6, progress=progress, backend="reference")
+    np.testing.assert_array_equal(first.params["W"], before)
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch_rows": -5}, {"epochs": 0}, {"valid": 0.0}, {"valid": 1.5}, {"valid": -0.1}]
+)
 def test_impossible_options_are_refused(data, options):
     with pytest.raises((UsageError, DataError)):
         tr.AutoRec(hidden_units=2).fit(data, backend="reference", **options)
 
 
 @pytest.mark.parametrize("settings", [
-    {"by": "film"}, {"hidden_units": 0}, {"l2": -1.0}, {"l2": float("nan")}, {"activation": "step"},
+    {"by": "film"}, {"hidden_units": 0}, {"hidden_units": 2.5}, {"hidden_units": True}, {"l2": "3"}, {"center": 1},
+    {"l2": -1.0}, {"l2": float("nan")}, {"activation": "step"},
 ])  # fmt: skip
 def test_impossible_hyper_parameters_are_refused(settings):
     with pytest.raises(UsageError):

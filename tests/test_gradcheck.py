@@ -66,7 +66,7 @@ BUGS = {
         ("l2 doubled in the loss", "l2 / 2 * sum", "l2 * sum"),
         ("l2 doubled in the gradient", "l2 * W for", "2 * l2 * W for"),
         ("l2 halved in the gradient", "l2 * W for", "l2 / 2 * W for"),
-        ("|W| where |W|^2 belongs", "W.ravel() @ W.ravel() for", "(W.ravel() @ W.ravel()) ** 0.5 for"),
+        ("|W| where |W|^2 belongs", "(W * W).sum() for", "(W * W).sum() ** 0.5 for"),
     ],
     "nn.activations": [
         ("identity' = X", "return dY\n", "return dY * X\n"),
@@ -85,6 +85,7 @@ BUGS = {
         ("l2 missing in the loss", "return error + penalty", "return error"),
         ("l2 missing for W", "+= penalty_grad", '+= penalty_grad * (name != "W")'),
         ("l2 missing for V", "+= penalty_grad", '+= penalty_grad * (name != "V")'),
+        ("l2 missing for b, centred", "+= penalty_grad", '+= penalty_grad * (name != "b")'),
         ("l2 with the wrong sign", "+= penalty_grad", "-= penalty_grad"),
         ("l2 on the bias mu", '"mu": dmu', '"mu": dmu + share * self.l2 * mu'),
         ("l2 on the bias b", '"b": db', '"b": db + share * self.l2 * b'),

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "gradcheck": "backend sparse nn models",
     "training": "errors backend sparse",
     "recommender": "errors backend sparse data metrics scaling models",
-    "fitting": "errors backend data splits metrics optim scaling models training recommender",
+    "fitting": "errors backend sparse data splits metrics optim scaling models training recommender",
     "model_file": "errors backend storage sparse data baselines scaling models recommender",
     "checkpoint": "errors storage training fitting",
     "__init__": "errors data splits baselines models recommender fitting model_file",

@@ -45,6 +45,23 @@ def test_a_centred_model_with_titles_comes_back(tmp_path):
     assert back.data.item_info["title"].tolist() == data.item_info["title"].tolist()
 
 
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    data = tr.make_synthetic(30, 20, 300)
+    model = tr.AutoRec(hidden_units=np.int64(3), l2=np.float32(1)).fit(
+        data, epochs=2, seed=np.int64(1), backend="reference"
+    )
+    model.save(tmp_path / "model.npz")
+    assert tr.load(tmp_path / "model.npz").model == tr.AutoRec(hidden_units=3, l2=1.0)
+
+
+def test_what_a_file_cannot_hold_is_refused_and_leaves_nothing(recommender, tmp_path):
+    recommender.data.item_info["released"] = np.array(["2001-01-01"] * 2, "datetime64[D]")
+    with pytest.raises(tr.DataError, match="released has dtype datetime64"):
+        recommender.save(tmp_path / "model.npz")
+    del recommender.data.item_info["released"]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_numpy_reads_the_file_too(path):
     with np.load(path, allow_pickle=False) as file:
         assert {"params/W", "params/V", "data/values"} <= set(file.files)

@@ -178,10 +178,18 @@ def test_a_new_item_gets_what_an_old_one_with_the_same_ratings_gets():
     np.testing.assert_allclose(model.predict_new_item(ratings), old, rtol=1e-5)
 
 
+def test_what_is_new_to_a_centred_model_keeps_its_own_level(by, split):
+    """Whoever rates everything low is predicted to go on so, and the other way round: by row and by column."""
+    model = tr.AutoRec(by=by, hidden_units=4, l2=8.0, center=True).fit(split[0], epochs=25, backend="reference")
+    for new, others in ((model.predict_new_user, model.data.items), (model.predict_new_item, model.data.users)):
+        low, high = (new(dict.fromkeys(others.ids[:20].tolist(), r)).mean() for r in (1.0, 5.0))
+        assert low < 2.2 and high > 4
+
+
 def test_a_new_column_minimises_its_objective(split):
     model = tr.AutoRec(by="item", hidden_units=4, l2=8.0).fit(split[0], epochs=25, backend="reference")
     rows, x = np.array([3, 11, 20]), np.array([5.0, 1.0, 4.0])
-    codes, w_mean, c_mean = model._codes[:-1].astype(float), model._weights[-1], model._biases[-1]
+    codes, w_mean, c_mean = model._codes[:-1].astype(float), model._columns["W"][-1], model._columns["b"][-1]
     C = np.column_stack([codes - codes.mean(axis=0), np.ones(len(codes))])
     penalty = np.diag([model.model.l2 / 2] * 4 + [module.DAMPING])
     rest = x - codes[rows] @ w_mean - c_mean

@@ -91,6 +91,20 @@ def test_a_cell_given_twice_is_refused_by_name():
         Ratings.from_cells([0, 1, 0, 1], [2, 2, 1, 2], [1, 2, 3, 2], (2, 3))
 
 
+@pytest.mark.parametrize("rows, cols, values", [
+    ([0, 1], [3, 0], [1, 2]), ([1], [-1], [1]), ([2], [0], [1]), ([-1], [0], [1]), ([0], [0, 1, 2], [1, 2, 3]),
+])  # fmt: skip
+def test_cells_outside_the_matrix_are_refused(rows, cols, values):
+    """The kernels would read whatever is there."""
+    with pytest.raises(DataError, match="outside the 2 x 3 matrix|give as many of each"):
+        Ratings.from_cells(rows, cols, values, (2, 3))
+
+
+def test_there_is_no_row_minus_one():
+    with pytest.raises(DataError, match="-1 stands for an unknown id"):
+        Ratings.from_cells([0], [0], [1.0], (2, 3)).take_rows([0, -1])
+
+
 @pytest.mark.parametrize(
     "given_dtype, dtype", [(np.float32, np.float32), (np.float64, np.float64), (np.int64, np.float64)]
 )

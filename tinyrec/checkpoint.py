@@ -14,7 +14,8 @@ from tinyrec.errors import FileError, UsageError
 from tinyrec.fitting import Progress
 from tinyrec.training import Epoch
 
-SECONDS = 10.0  # between two writes
+SECONDS = 10.0  # between two writes, at least, and
+TIMES = 20  # times as long as a write takes: no more than a twentieth of the time is for checkpoints
 
 
 class Checkpoint:
@@ -24,7 +25,8 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | PathLike, task: dict[str, Any]):
-        self.path, self.task, self.written = Path(folder) / "checkpoint.npz", task, time.monotonic()
+        self.path, self.task = Path(folder) / "checkpoint.npz", task
+        self.due = time.monotonic() + SECONDS
 
     def start(self) -> None:
         """Make the folder. UsageError: there is a checkpoint in it already, which is not to be lost."""
@@ -36,7 +38,7 @@ class Checkpoint:
             raise FileError(f"cannot make {self.path.parent}: {problem.strerror}; choose another folder") from None
 
     def __call__(self, progress: Progress) -> None:
-        if time.monotonic() - self.written >= SECONDS:
+        if time.monotonic() >= self.due:
             self.write(progress)
 
     def write(self, progress: Progress) -> None:
@@ -58,8 +60,9 @@ class Checkpoint:
             "rng": epoch.rng.bit_generator.state,
             "numbers": numbers,
         }
+        started = time.monotonic()
         storage.write(self.path, "checkpoint", header, arrays)
-        self.written = time.monotonic()
+        self.due = time.monotonic() + max(SECONDS, TIMES * (time.monotonic() - started))
 
     def read(self) -> Progress:
         """The Progress last written. UsageError: it is that of another task; the fields that differ are named."""

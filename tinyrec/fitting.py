@@ -14,7 +14,7 @@ from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.metrics import score
 from tinyrec.models.base import Autoencoder
-from tinyrec.optim import LBFGS, RProp
+from tinyrec.optim import RProp
 from tinyrec.recommender import Recommender
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
@@ -65,14 +65,13 @@ def train(
     model.candidates is trained on the rest until the RMSE of that part no longer falls; then the best of them is
     trained on everything, for the number of epochs that was best for it. `epochs` is then the most that is tried.
     Where none is clearly better than user and item biases alone, l2 not being given, those are the model: a centred
-    one after 0 epochs.
+    one after 0 epochs; so, too, with fewer than 20 ratings.
 
     optimizer: RProp() unless given;  batch_rows: rows in a step (SGD, RMSprop and Adam), 64 unless given, 0 for all
     observe: called with the Progress after each epoch;  progress: one to go on from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
-    if epochs is not None and epochs < 1:
-        raise UsageError(f"{epochs} epochs would not train anything; ask for at least 1")
+    check_options(epochs, valid, batch_rows)
     optimizer, progress = optimizer or RProp(), progress or Progress()
     if batch_rows is None and not optimizer.full_batch:
         batch_rows = BATCH_ROWS
@@ -83,7 +82,17 @@ def train(
     params, scaling = job.run(model, data, epochs)
     info = {"seed": seed, "optimizer": repr(optimizer), "batch_rows": batch_rows, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
+    params = {name: w.copy() for name, w in params.items()}  # those in `progress` may be trained further
     return Recommender(model, params, data, scaling, backend, info)
+
+
+def check_options(epochs: int | None, valid: float | None, batch_rows: int | None) -> None:
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"{epochs} epochs would not train anything; ask for at least 1")
+    if valid is not None and not 0 < valid < 1:
+        raise UsageError(f"valid={valid} is no part of the ratings; give a fraction between 0 and 1, such as 0.1")
+    if batch_rows is not None and batch_rows < 0:
+        raise UsageError(f"{batch_rows} rows in a step are none; give a number, or 0 for all")
 
 
 @dataclass(frozen=True)
@@ -101,15 +110,15 @@ class Job:
     def choose(self, model: Autoencoder, epochs: int, valid: float) -> tuple[Autoencoder, int, float | None]:
         """The candidate with the lowest validation RMSE, the number of epochs at which it was, and the RMSE."""
         candidates = model.candidates(self.data.ratings.size)
-        if self.data.ratings.size < TOO_FEW:
-            return candidates[-1], 0 if candidates[-1].center else min(epochs, 10), None
+        if self.data.ratings.size < TOO_FEW and model.l2 is None:
+            return candidates[-1], 0, None
         part, held_out = split_random(self.data, valid, self.seed)
         for candidate in candidates[len(self.progress.trials) :]:
             self.run(candidate, part, epochs, held_out)
         best = min(self.progress.trials, key=lambda trial: trial["valid_rmse"])
         biases = biases_alone(part, held_out)
         if model.l2 is None and best["valid_rmse"] > biases * (1 - NOISE / held_out.ratings.size**0.5):
-            return replace(candidates[-1], center=True), 0, biases
+            return candidates[-1], 0, biases  # which is centred
         return replace(model, **best["settings"]), best["epochs"], best["valid_rmse"]
 
     def run(
@@ -122,6 +131,8 @@ class Job:
         if progress.epoch is None:
             progress.epoch = begin(model, R, self.optimizer, self.seed)
             progress.best_rmse, progress.best_epoch = math.inf, 0
+        elif progress.epoch.number > epochs or (progress.history[-1]["trial"] is None) != (stop is None):
+            raise UsageError("this progress is of a training with other options; go on with those it was begun with")
         elif stop:
             stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch
             if progress.epoch.number - stop.best_epoch >= PATIENCE:
@@ -140,8 +151,8 @@ class Job:
         return params, scaling
 
     def rows(self, model: Autoencoder, data: Dataset, scaling: Scaling) -> Ratings:
-        """What the autoencoder is given: (n, d), float64 for L-BFGS, whose line search needs the digits."""
-        R = scaling.to_model(data.ratings, np.float64 if isinstance(self.optimizer, LBFGS) else np.float32)
+        """What the autoencoder is given, (n, d)."""
+        R = scaling.to_model(data.ratings, self.optimizer.dtype)
         return (R.T if model.by == "item" else R).to(self.backend)
 
     def record(self, epoch: Epoch, stop: EarlyStopping | None) -> None:

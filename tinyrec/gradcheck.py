@@ -156,11 +156,11 @@ def element_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
-    for (model_name, model_class), activation in itertools.product(MODELS.items(), nn.ACTIVATIONS):
-        model = model_class(hidden_units=4, l2=0.7, activation=activation)
+    for model_class, activation, center in itertools.product(MODELS.values(), nn.ACTIVATIONS, (False, True)):
+        model = model_class(hidden_units=4, l2=0.7, activation=activation, center=center)
         params = {key: rng.standard_normal(w.shape) for key, w in model.init(R, rng).items()}
 
         def function(params, model=model):
             return model.loss_and_grads(params, R, share=0.5)
 
-        yield Case(f"{model_name}, {activation}, {name}", model_class, function, params)
+        yield Case(f"{model}, {name}", model_class, function, params)

@@ -55,7 +55,7 @@ def load(path: str | PathLike, backend: str = "auto") -> Recommender:
         scaling = Scaling(float(header["scaling"]["unit"]), zero)
         params = _group(arrays, "params")
         _check_shapes(model, data, params, zero)
-        return Recommender(model, params, data, scaling, backend, dict(header["info"]))
+        return Recommender(model, params, data, scaling, get_backend(backend).name, dict(header["info"]))
     except (KeyError, TypeError, ValueError, TinyrecError) as problem:
         raise FileError(f"{path} does not hold together ({problem}); write it anew") from None
 

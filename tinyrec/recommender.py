@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.data import Dataset
+from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
 from tinyrec.metrics import follow_protocol, mae, rmse, warm
 from tinyrec.models.base import Autoencoder
@@ -55,8 +56,8 @@ class Recommender:
         rows, cols = (i, u) if self.model.by == "item" else (u, i)
         x = np.empty(len(rows), self._codes.dtype)
         for cells in blocks(len(rows), self._codes.shape[1]):
-            x[cells] = np.einsum("pk,pk->p", self._codes[rows[cells]], self._weights[cols[cells]])
-        y = self.scaling.to_rating(x + self._biases[cols], u, i)
+            x[cells] = np.einsum("pk,pk->p", self._codes[rows[cells]], self._columns["W"][cols[cells]])
+        y = self.scaling.to_rating(x + self._columns["b"][cols], u, i)
         return follow_protocol(y, self._cold(u, i), self.data.scale, clip=clip, default=default)
 
     def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
@@ -80,21 +81,23 @@ class Recommender:
         """
         if (user is None) == (ratings is None):
             raise UsageError("recommend for a user who was trained on or for ratings of a new one; give one of the two")
+        if n < 1:
+            raise UsageError(f"{n} recommendations are none; ask for at least 1")
         if ratings is None:
             return next(self.recommend_many([user], n))[1]
         return self._best(self._predict_new("user", ratings), self.data.items.find(list(ratings)), n)
 
     def recommend_many(self, users: Iterable[Any], n: int = 10) -> Iterator[tuple[Any, Ranking]]:
         """(user, recommendations) for each of these users, block by block, in the order given."""
-        users = list(users)
-        rows = self.data.users.find(users)
+        known = as_ids(users, "user").tolist()
+        rows = self.data.users.find(known)
         if (rows < 0).any():
             raise DataError(
-                f"user {users[np.argmin(rows)]!r} is not in the training data; give ratings of theirs instead"
+                f"user {known[np.argmin(rows)]!r} is not in the training data; give ratings of theirs instead"
             )
         indptr, cols = self.data.ratings.pattern.indptr, self.data.ratings.cols
         for block in blocks(len(rows), len(self.data.items)):
-            for user, row, scores in zip(users[block], rows[block], self._scores(rows[block]), strict=True):
+            for user, row, scores in zip(known[block], rows[block], self._scores(rows[block]), strict=True):
                 yield user, self._best(scores, cols[indptr[row] : indptr[row + 1]], n)
 
     def predict_new_user(self, ratings: Mapping[Any, float]) -> Array:
@@ -123,13 +126,16 @@ class Recommender:
             raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
         pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
         x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
-        scores = self._new_row(known, x) if self.model.by == what else self._new_column(known, x)
+        is_row = self.model.by == what
+        # centred, rows reach the encoder without their own bias; a column's is found with its weights
+        bias = x.sum() / (len(x) + DAMPING) if is_row and self.model.center else 0.0
+        scores = bias + (self._new_row(known, x - bias) if is_row else self._new_column(known, x))
         return self.scaling.to_rating(scores, *pairs(np.arange(len(others))))
 
     def _new_row(self, cols, x):
-        R = Ratings.from_cells(np.zeros_like(cols), cols, x, (1, len(self._weights) - 1)).to(self.backend)
-        H = self.model.encode(self.params, R)
-        return (H @ self._weights[:-1].T + self._biases[:-1])[0]
+        d = len(self._columns["b"]) - 1
+        R = Ratings.from_cells(np.zeros_like(cols), cols, x, (1, d)).to(self.backend)
+        return self.model.decode(self._columns, self.model.encode(self.params, R), np.arange(d))[0]
 
     def _new_column(self, rows, x):
         """Ridge regression of x on the codes of the rows rated, counted from the mean column w̄, c̄:
@@ -141,19 +147,19 @@ class Recommender:
         so that a system of as many equations as ratings is solved.
         """
         codes = self._codes[:-1]
-        mean = codes @ self._weights[-1] + self._biases[-1]
+        mean = self.model.decode(self._columns, codes, np.array([-1]))[:, 0]
         C = codes - codes.mean(axis=0)
         K = C @ C[rows].T / max(self.model.l2 / 2, 1e-6) + 1 / DAMPING  # (n, number of ratings)
         return mean + K @ np.linalg.solve(K[rows] + np.eye(len(rows)), x - mean[rows])
 
     def _scores(self, users):
         """Predicted ratings of all items by these users (row numbers), (len(users), items), not clipped."""
-        codes, weights, biases = self._codes[:-1], self._weights[:-1], self._biases[:-1]
+        items = np.arange(len(self.data.items))
         if self.model.by == "item":
-            x = (codes @ weights[users].T + biases[users]).T
+            x = self.model.decode(self._columns, self._codes[:-1], users).T
         else:
-            x = codes[users] @ weights.T + biases
-        return self.scaling.to_rating(x, users[:, None], np.arange(len(self.data.items)))
+            x = self.model.decode(self._columns, self._codes[users], items)
+        return self.scaling.to_rating(x, users[:, None], items)
 
     def _best(self, scores, seen, n):
         """The n best of one user's scores (items,), without the items seen (numbers) and the cold ones."""
@@ -184,20 +190,16 @@ class Recommender:
         return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
 
     @cached_property
-    def _weights(self):
-        return self._with_mean_column(self.params["W"])
-
-    @cached_property
-    def _biases(self):
-        return self._with_mean_column(self.params["b"])
-
-    def _with_mean_column(self, array):
-        """W or b, where a cold column, whose own numbers were never trained, has the mean of the warm ones."""
-        trained = self._warm[0 if self.model.by == "item" else 1][:-1]
-        mean = array[trained].mean(axis=0, keepdims=True)
-        array = np.concatenate([array, mean])
-        array[:-1][~trained] = mean
-        return array
+    def _columns(self):
+        """The output layer, W (d + 1, k) and b (d + 1,). Cold columns, never trained, and the last are the mean one."""
+        trained = self._warm[0 if self.model.by == "item" else 1]
+        columns = {}
+        for name in ("W", "b"):
+            array = self.params[name]
+            mean = array[trained[:-1]].mean(axis=0, keepdims=True)
+            columns[name] = np.concatenate([array, mean])
+            columns[name][~trained] = mean
+        return columns
 
 
 def blocks(n: int, width: int) -> Iterator[slice]:

@@ -58,14 +58,18 @@ class Ratings:
 
     @classmethod
     def from_cells(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
-        """The matrix with values[j] at (rows[j], cols[j]), in any order; a cell given twice is refused.
+        """The matrix with values[j] at (rows[j], cols[j]), in any order.
 
         Integers become float64: parameters take the dtype of the ratings that they are trained on.
+        DataError: a cell outside the matrix, or one given twice
         """
-        n, d = shape
-        values = np.asarray(values)
+        (n, d), rows, cols, values = shape, np.asarray(rows, np.int64), np.asarray(cols, np.int64), np.asarray(values)
         values = values if values.dtype.kind in "fc" else values.astype(np.float64)
-        cells = np.asarray(rows, np.int64) * d + cols
+        if not len(rows) == len(cols) == len(values):
+            raise DataError(f"{len(rows)} rows, {len(cols)} columns and {len(values)} values; give as many of each")
+        if not (_within(rows, n) and _within(cols, d)):
+            raise DataError(f"a cell lies outside the {n} x {d} matrix; count rows and columns from 0")
+        cells = rows * d + cols
         order = np.argsort(cells, kind="stable")
         twice = np.flatnonzero(cells[order][1:] == cells[order][:-1])
         if len(twice):
@@ -73,7 +77,7 @@ class Ratings:
             raise DataError(f"row {row}, column {col} is rated twice; keep one rating of each cell")
         indptr = np.zeros(n + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=n), out=indptr[1:])
-        pattern = Pattern(shape, indptr, np.asarray(cols, np.int32)[order])
+        pattern = Pattern(shape, indptr, cols[order].astype(np.int32))
         return cls(pattern, values[order], get_backend("reference"))
 
     @property
@@ -114,7 +118,10 @@ class Ratings:
         return Ratings(self.pattern, values, self.backend)
 
     def take_rows(self, rows: Array) -> Ratings:
-        """The matrix of these rows alone, in the order given, (len(rows), d)."""
+        """The matrix of these rows alone, in the order given, (len(rows), d). DataError: there is no such row."""
+        rows = np.asarray(rows, np.int64)
+        if not _within(rows, self.shape[0]):
+            raise DataError(f"a row is outside 0 to {self.shape[0] - 1}; -1 stands for an unknown id")
         cells = self.pattern.cells_of(rows)
         indptr = np.concatenate([[0], np.cumsum(np.diff(self.pattern.indptr)[rows])])
         pattern = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells])
@@ -128,3 +135,8 @@ class Ratings:
     def to(self, backend: str, dtype=None) -> Ratings:
         """The same ratings on another backend, as `dtype` (by default, unchanged)."""
         return Ratings(self.pattern, self.values.astype(dtype or self.values.dtype, copy=False), get_backend(backend))
+
+
+def _within(numbers: Array, end: int) -> bool:
+    """Whether all of 0 <= number < end: NumPy wraps negative ones, and the kernels read whatever is there."""
+    return len(numbers) == 0 or bool(numbers.min() >= 0 and numbers.max() < end)

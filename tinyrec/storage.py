@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.errors import FileError
+from tinyrec.errors import DataError, FileError
 
 HEADER = "header.json"
 LARGEST_HEADER = 256 * 2**20
 FORMAT = 1
+KINDS = "fiubU"  # of arrays: numbers, truth values and text, but no objects
 
 
 def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -29,7 +30,10 @@ def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[
     path = Path(path)
     new = path.with_name(path.name + ".tmp")
     shapes = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
-    text = json.dumps({"tinyrec": kind, "format": FORMAT, "arrays": shapes, **header})
+    if unfit := [name for name, array in arrays.items() if array.dtype.kind not in KINDS]:
+        raise DataError(f"{unfit[0]} has dtype {arrays[unfit[0]].dtype}; convert it to numbers or text")
+    header = {"tinyrec": kind, "format": FORMAT, "arrays": shapes, **header}
+    text = json.dumps(header, default=lambda number: number.item())  # of NumPy
     try:
         with open(new, "wb") as file:
             with zipfile.ZipFile(file, "w") as archive:
@@ -41,9 +45,10 @@ def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[
             os.fsync(file.fileno())
         os.replace(new, path)
     except OSError as problem:
-        with contextlib.suppress(OSError):
-            new.unlink()
         raise FileError(f"cannot write {path}: {problem.strerror or problem}; choose another place") from None
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink()  # it is still there if anything went wrong
 
 
 def read(path: str | PathLike, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -77,7 +82,7 @@ def _read_header(archive, path, kind):
 def _read_array(archive, name, dtype, shape):
     """One member, after its declared size has been compared with what dtype and shape ask for."""
     dtype, shape = np.dtype(dtype), tuple(shape)
-    if dtype.kind not in "fiubU" or not all(isinstance(length, int) and length >= 0 for length in shape):
+    if dtype.kind not in KINDS or not all(isinstance(length, int) and length >= 0 for length in shape):
         raise ValueError(f"array {name} has dtype {dtype} and shape {shape}")
     info = archive.getinfo(name + ".npy")
     size = math.prod(shape) * dtype.itemsize

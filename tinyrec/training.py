@@ -25,7 +25,7 @@ from tinyrec.sparse import Ratings
 class Epoch:
     """Where training stands after `number` epochs; `fit(start=epoch)` goes on from here.
 
-    loss: the objective, summed over the epoch's steps, each taken before its update
+    loss: the objective, summed over the epoch's steps, each taken before its update (L-BFGS: after its block)
     params, state, rng: the live parameters, optimiser state and generator; the next epoch changes them in place
     """
 
@@ -68,7 +68,8 @@ def fit(
         started, loss = time.perf_counter(), 0.0
         for batch in batches(R, batch_rows, rng):
             objective = finite(model, batch, batch.shape[0] / R.shape[0], number)
-            loss += float(optimizer.step(objective, params, state, R.backend))
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
+                loss += float(optimizer.step(objective, params, state, R.backend))
         yield Epoch(number, loss, time.perf_counter() - started, params, state, rng)
 
 
@@ -86,13 +87,12 @@ def finite(model: Any, R: Ratings, share: float, number: int) -> Callable[[Param
     """The objective on the rows R, which raises Diverged where it or its gradient is not finite."""
 
     def objective(params):
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss, grads = model.loss_and_grads(params, R, share)
-            sums = {"loss": loss, **{f"gradient of {name}": grad.sum() for name, grad in grads.items()}}
+        loss, grads = model.loss_and_grads(params, R, share)
+        sums = {"loss": loss, **{f"gradient of {name}": grad.sum() for name, grad in grads.items()}}
         for quantity, value in sums.items():
             if not math.isfinite(value):
                 cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
-                raise Diverged(f"{cause}; lower the learning rate")
+                raise Diverged(f"{cause}; try a smaller learning rate or l2")
         return loss, grads
 
     return objective

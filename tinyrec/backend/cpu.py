@@ -9,7 +9,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 
 xp = np
 
@@ -72,7 +72,8 @@ def _sddmm_rows(start, stop, indptr, cols, H, W, out):
 
 def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
     numbers = (w.dtype.type(number) for number in (grow, shrink, smallest, largest))  # so that float32 stays float32
-    arrays = (array.reshape(-1) for array in (w, g, previous, step))
+    arrays = [array.reshape(-1) for array in (w, g, previous, step)]
+    assert all(array.flags.c_contiguous for array in (w, previous, step)), "copies would be updated"
     bounds = np.linspace(0, w.size, THREADS + 1).astype(np.int64)
     share(bounds, _rprop_cells, *arrays, *numbers, forget, undo)
 
@@ -96,6 +97,9 @@ def _rprop_cells(start, stop, w, g, previous, step, grow, shrink, smallest, larg
 
 def share(bounds, kernel, *args):
     """Run kernel(start, stop, *args) between each two neighbouring bounds, on all threads."""
+    if config.DISABLE_JIT:  # somebody steps through it
+        kernel(bounds[0], bounds[-1], *args)
+        return
     list(_pool().map(lambda start, stop: kernel(start, stop, *args), bounds[:-1], bounds[1:]))
 
 

@@ -37,14 +37,15 @@ class Bias:
     def estimate(cls, R: Ratings, sweeps: int = 30) -> Bias:
         """The same with dampings learned from the ratings, as ratios of variances: σ² / σ_u² and σ² / σ_i².
 
-        b_u ~ N(0, σ_u²), b_i ~ N(0, σ_i²), r ~ N(r̂, σ²): random effects, by EM with independent posteriors.
+        b_u ~ N(0, σ_u²), b_i ~ N(0, σ_i²), r ~ N(r̂, σ²): random effects, by a variational EM (independent posteriors,
+        μ the mean of the ratings), stopped after so many sweeps.
         """
         bias = cls.fit(R, sweeps=1)
         per_user, per_item = np.bincount(R.rows, minlength=R.shape[0]), np.bincount(R.cols, minlength=R.shape[1])
         user_damping = item_damping = 10.0
         for _ in range(sweeps):
             bias = bias._sweep(R, user_damping, item_damping)
-            fitted = sum(per_user / (per_user + user_damping)) + sum(per_item / (per_item + item_damping))
+            fitted = (per_user / (per_user + user_damping)).sum() + (per_item / (per_item + item_damping)).sum()
             noise = _square(R.values - bias.predict(R.rows, R.cols)) / max(R.size - fitted, 1) + 1e-9
             user_damping = noise / _variance(bias.user, noise, per_user, user_damping)
             item_damping = noise / _variance(bias.item, noise, per_item, item_damping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 from typing import Any
 
 from tinyrec.cli.common import add_backend_flag, add_command, write_result
@@ -24,7 +25,7 @@ def add_to(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    if (args.pairs is None) == (args.user is None or args.item is None):
+    if (args.pairs is not None) + (args.user is not None) / 2 + (args.item is not None) / 2 != 1:
         raise UsageError("say what to predict: --user ID --item ID, or --pairs FILE.csv")
     recommender = load(args.path, args.backend)
     pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
@@ -35,8 +36,11 @@ def run(args: argparse.Namespace) -> None:
         {"user": user, "item": item, "rating": float(rating)}
         for user, item, rating in zip(users, items, ratings, strict=True)
     ]
-    lines = [f"{row['user']},{row['item']},{row['rating']:.4f}" for row in rows]
-    write_result(args, {"predictions": rows}, "\n".join(["user,item,rating", *lines]))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("user", "item", "rating"))
+    writer.writerows((row["user"], row["item"], f"{row['rating']:.4f}") for row in rows)
+    write_result(args, {"predictions": rows}, text.getvalue().rstrip("\n"))
 
 
 def read_pairs(path: str) -> list[tuple[str, str]]:

@@ -54,6 +54,8 @@ def parse_ratings(pairs: list[str], data: Dataset) -> dict[Any, float]:
             rating = float(text if equals else "")
         except ValueError:
             raise UsageError(f"--rate {pair} is no rating; write ITEM=RATING, such as 50=4.5") from None
+        if data.items.parse(item) in ratings:
+            raise UsageError(f"--rate gives item {item} two ratings; give it one")
         ratings[data.items.parse(item)] = rating
     return ratings
 

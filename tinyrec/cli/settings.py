@@ -11,7 +11,7 @@ from typing import Any
 
 from tinyrec.errors import FileError, UsageError
 from tinyrec.models import MODELS
-from tinyrec.models.base import Autoencoder, check_choice
+from tinyrec.models.base import Autoencoder, check_choice, check_type
 from tinyrec.optim import OPTIMIZERS
 
 
@@ -28,13 +28,6 @@ def model_and_optimizer(model: str, optimizer: str, by: str, pairs: Sequence[str
         check_type(key, value, str(known[key].type))
     own = ({field.name: settings[field.name] for field in fields(kind) if field.name in settings} for kind in classes)
     return classes[0](**next(own)), classes[1](**next(own))
-
-
-def check_type(key: str, value: Any, wanted: str) -> None:
-    """A value must be of the type that the dataclass declares, such as "float | None"; an int will do for a float."""
-    found = "None" if value is None else type(value).__name__
-    if found not in wanted.split(" | ") and not (found == "int" and "float" in wanted):
-        raise UsageError(f"{key} is {value!r}, but must be {wanted.replace(' | ', ' or ')}")
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -65,6 +58,8 @@ def expand_config(argv: Sequence[str]) -> list[str]:
 
     `epochs = 60` becomes --epochs 60, `no-clip = true` becomes --no-clip, and the table [set] becomes --set flags.
     """
+    if list(argv[:1]) != ["train"]:
+        return list(argv)
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--config")
     found, rest = finder.parse_known_args(argv)
@@ -82,6 +77,8 @@ def expand_config(argv: Sequence[str]) -> list[str]:
             flags += [f"--{key}={name}={setting}" for name, setting in value.items()]
         elif isinstance(value, list):
             flags += [f"--{key}", *map(str, value)]
-        elif value is not False:
-            flags += [f"--{key}"] if value is True else [f"--{key}={value}"]
+        elif isinstance(value, bool):
+            flags += [f"--{key}"] if value else ["--no-header"] * (key == "header")  # the others are off unless given
+        else:
+            flags.append(f"--{key}={value}")
     return [rest[0], *flags, *rest[1:]]

@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from tinyrec import recipes
@@ -31,7 +32,7 @@ from tinyrec.errors import UsageError
 from tinyrec.fitting import Progress, train
 from tinyrec.models import MODELS
 from tinyrec.models.base import Autoencoder
-from tinyrec.optim import OPTIMIZERS
+from tinyrec.optim import OPTIMIZERS, RProp
 from tinyrec.splits import split_folds, split_random
 
 
@@ -86,17 +87,19 @@ def run_one(
     args: argparse.Namespace, seed: int, model: Autoencoder, optimizer: Any, part: Dataset, test: Dataset | None
 ) -> dict[str, Any]:
     """Train on `part`, score on `test`, write what is to be kept, and return what JSON will hold."""
-    model, epochs, chosen_by = with_recipe(args, model)
+    model, epochs, chosen_by = with_recipe(args, model, optimizer)
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "batch_rows": args.batch_rows, "seed": seed}
-    task = {"data": part.fingerprint(), "backend": backend, **asdict(model), "optimizer": repr(optimizer), **options}
+    task = {"data": part.fingerprint(), "scale": list(part.scale), "backend": backend, **asdict(model)}
+    task |= {"optimizer": repr(optimizer), "epochs": epochs, **options}
     checkpoint, progress = open_checkpoint(args, task)
     started = time.perf_counter()
     with Watch(args.quiet, epochs, checkpoint) as watch:
         options |= {"optimizer": optimizer, "backend": backend, "observe": watch, "progress": progress}
         recommender = train(model, part, epochs=epochs, **options)
     seconds = time.perf_counter() - started
-    split = {"dataset": args.dataset, "options": read_options(args), "split": args.split}
+    source = str(Path(args.dataset).resolve()) if Path(args.dataset).exists() else args.dataset
+    split = {"dataset": source, "options": read_options(args), "split": args.split}
     recommender.info["split"] = {**split, "test": args.test, "seed": seed}
     if args.save:
         recommender.save(args.save)
@@ -113,8 +116,8 @@ def check_flags(args: argparse.Namespace) -> None:
         raise UsageError("--resume needs --checkpoint DIR, the folder to go on from")
     if (args.repeats != 1 or args.folds) and (args.checkpoint or args.save or args.plot):
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
-    if args.split and (args.repeats != 1 or args.folds):
-        raise UsageError("--split is one split; leave --repeats and --folds out")
+    if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
+        raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
     for path in (args.save, args.plot, args.json):
         check_writable(path)
     if args.plot:
@@ -136,10 +139,10 @@ def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | N
             yield seed, *split_random(data, args.test, seed)
 
 
-def with_recipe(args: argparse.Namespace, model: Autoencoder) -> tuple[Autoencoder, int | None, str]:
+def with_recipe(args: argparse.Namespace, model: Autoencoder, optimizer: Any) -> tuple[Autoencoder, int | None, str]:
     """The model, the epochs, and who chose them: tinyrec.recipes, if it knows the data and nothing else was asked."""
     recipe = recipes.AUTOREC.get((args.dataset, model.by), {})
-    if model != MODELS[args.model](by=model.by) or args.epochs or args.valid or args.optimizer != "rprop" or not recipe:
+    if model != MODELS[args.model](by=model.by) or args.epochs or args.valid or optimizer != RProp() or not recipe:
         return model, args.epochs, "given" if model.l2 is not None and args.epochs else "validation"
     settings = {key: value for key, value in recipe.items() if key != "epochs"}
     return replace(model, **settings), recipe["epochs"], "recipe"

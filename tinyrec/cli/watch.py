@@ -32,10 +32,12 @@ class Watch:
 
     def __exit__(self, problem: type | None, *_: object) -> None:
         self.bar.close()
-        if self.checkpoint and self.progress and not problem:
-            self.checkpoint.write(self.progress)
-        for number, handler in self.handlers.items():
-            signal.signal(number, handler)
+        try:
+            if self.checkpoint and self.progress and not problem:
+                self.checkpoint.write(self.progress)
+        finally:
+            for number, handler in self.handlers.items():
+                signal.signal(number, handler)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
         if self.signal:  # the second time somebody is in a hurry

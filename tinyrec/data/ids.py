@@ -75,7 +75,7 @@ def as_ids(raw: Any, what: str = "id") -> Array:
     DataError: floats, missing entries, bytes, a mixture, integers beyond 64 bits, or more than one dimension
     """
     if isinstance(raw, str) or not isinstance(raw, Iterable):  # a str would pass for a list of letters
-        raise DataError(f"{raw!r} is no list of {what} ids; give a list, even of one")
+        raise DataError(f"{raw!r} is no list of {what}s; give a list, even of one")
     values = raw.to_numpy() if hasattr(raw, "to_numpy") else raw
     if not isinstance(values, np.ndarray) or values.dtype.kind in "OT":
         values = _from_objects(list(values), what)

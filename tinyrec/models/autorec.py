@@ -14,7 +14,7 @@ from tinyrec.sparse import Ratings
 
 @dataclass(frozen=True, kw_only=True)
 class AutoRec(Autoencoder):
-    """h(r; θ) = f(W g(V r + mu) + b), with f the identity                                          (eq. 1)
+    """h(r; θ) = f(W g(V r + mu) + b), with f the identity                                    (below eq. 1)
 
     Minimises  Σ ||r - h(r; θ)||² over the observed cells  +  λ/2 (||W||² + ||V||²)                    (eq. 2)
 
@@ -45,7 +45,8 @@ class AutoRec(Autoencoder):
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         d, k, dtype = R.shape[1], self.hidden_units, R.values.dtype
         return {
-            "V": rng.normal(0, 0.01, (d, k)).astype(dtype),  # 0.01 is that of the authors' code
+            # 0.01 is that of the authors' code; their biases are drawn, too, with 0.001
+            "V": rng.normal(0, 0.01, (d, k)).astype(dtype),
             "mu": np.zeros(k, dtype),
             # centred, training starts from nothing but the biases
             "W": rng.normal(0, 0.0 if self.center else 0.01, (d, k)).astype(dtype),

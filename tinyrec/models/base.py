@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class Autoencoder:
     center: bool = False
 
     def __post_init__(self):
+        for field in fields(self):
+            check_type(field.name, getattr(self, field.name), str(field.type))
         check_choice("by", self.by, ("item", "user"))
         check_at_least("hidden_units", self.hidden_units, 1)
         check_at_least("l2", self.l2 or 0, 0)
@@ -83,3 +86,11 @@ def check_choice(what: str, value: str, choices: Collection[str]) -> None:
 def check_at_least(what: str, value: float, lowest: float) -> None:
     if not lowest <= value < float("inf"):  # so written that nan fails, too
         raise UsageError(f"{what} is {value}, but must be at least {lowest}")
+
+
+def check_type(what: str, value: Any, wanted: str) -> None:
+    """A value must be of the type that a dataclass declares, such as "float | None"; integers are floats, too."""
+    kinds: dict[str, Any] = {"int": Integral, "float": Real, "str": str, "bool": bool, "None": type(None)}
+    is_bool = isinstance(value, bool)
+    if not any(isinstance(value, kinds[kind]) and is_bool == (kind == "bool") for kind in wanted.split(" | ")):
+        raise UsageError(f"{what} is {value!r}, but must be {wanted.replace(' | ', ' or ')}")

@@ -25,7 +25,7 @@ def l2_penalty(l2: float, *weights: Array) -> tuple[Array, Callable[[], Iterator
 
     l2: λ; weights: arrays of any shape  ->  loss ()
     """
-    loss = l2 / 2 * sum(W.ravel() @ W.ravel() for W in weights)
+    loss = l2 / 2 * sum((W * W).sum() for W in weights)
 
     def backward():
         return (l2 * W for W in weights)  # one by one, as they are large

@@ -9,7 +9,7 @@ from tinyrec.sparse import Ratings
 
 
 def sampled_out(H: Array, W: Array, b: Array, at: Ratings) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
-    """y = H Wᵀ + b at the observed cells of `at`           (AutoRec, inside eq. 1 and under the norm of eq. 2)
+    """y = H Wᵀ + b at the observed cells of `at`           (AutoRec, below eq. 1 and under the norm of eq. 2)
 
     H (n, k), W (d, k), b (d,), at (n, d) with p cells  ->  y (p,)
     """

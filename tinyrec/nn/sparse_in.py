@@ -9,7 +9,7 @@ from tinyrec.sparse import Ratings
 
 
 def sparse_in(R: Ratings, V: Array, mu: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
-    """Z = R V + mu                                        (AutoRec, inside eq. 1: V r + mu for each row r of R)
+    """Z = R V + mu                                        (AutoRec, below eq. 1: V r + mu for each row r of R)
 
     R (n, d), V (d, k), mu (k,)  ->  Z (n, k)
     """

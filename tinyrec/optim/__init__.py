@@ -5,6 +5,8 @@ Each is a frozen dataclass of its constants with two methods:
     state = optimizer.init(params)                             what it remembers, as nested dicts of arrays and numbers
     loss = optimizer.step(objective, params, state, backend)   one update of params and state, in place
 
+    optimizer.full_batch, optimizer.dtype                      whether it needs all rows in a step; of what it trains
+
 where objective(params) -> (loss, grads), and params and grads are dicts of arrays with the same keys.
 """
 

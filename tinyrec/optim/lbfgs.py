@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinyrec.backend import Backend, Params
 from tinyrec.optim.flat import fill, flatten
 
 
 @dataclass(frozen=True)
 class LBFGS:
-    """w <- w - step B g, with B an estimate of the inverse Hessian from the last `memory` moves    (Byrd et al. 1995)
+    """w <- w - step H g, with H an estimate of the inverse Hessian from the last `memory` moves    (Byrd et al. 1995)
 
-    One step is a block of `iterations` iterations. SciPy cannot hand its curvature pairs over from one call to the
-    next, so each block starts afresh; in return a run can be stopped and resumed between blocks, bit for bit.
+    One step is a block of `iterations` iterations, and its loss the one at the block's end. SciPy cannot hand its
+    curvature pairs over from one call to the next, so each block starts afresh; in return a run can be stopped and
+    resumed between blocks, bit for bit.
 
     The objective must raise where it is not finite: SciPy would call an infinite one converged, and go on after a NaN.
     """
@@ -24,6 +27,7 @@ class LBFGS:
     memory: int = 10
 
     full_batch = True
+    dtype = np.float64  # of the ratings and parameters: the line search needs the digits
 
     def init(self, params: Params) -> dict[str, Any]:
         return {}
@@ -38,6 +42,11 @@ class LBFGS:
 
         # ftol: SciPy's own would end a block at a change of 2e-9, far above what float64 can still tell
         options = {"maxiter": self.iterations, "maxcor": self.memory, "ftol": 1e-14}
-        result = minimize(value_and_gradient, flatten(params), jac=True, method="L-BFGS-B", options=options)
+        start = flatten(params)
+        try:
+            result = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+        except BaseException:
+            fill(params, start)  # and not where the line search was trying
+            raise
         fill(params, result.x)
         return float(result.fun)

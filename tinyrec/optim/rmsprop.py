@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinyrec.backend import Backend, Params
 
 
@@ -18,6 +20,7 @@ class RMSprop:
     tiny: float = 1e-8
 
     full_batch = False
+    dtype = np.float32
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"v": {name: 0 * w for name, w in params.items()}}

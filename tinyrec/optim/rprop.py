@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinyrec.backend import Backend, Params
 from tinyrec.errors import UsageError
 
@@ -22,7 +24,8 @@ class RProp:
     irprop+   as irprop-, and take the last move back if the loss rose       Igel & Hüsken 2000, after Rprop+ of
               (the original takes it back always)                            Riedmiller & Braun 1993
 
-    grow and shrink are Riedmiller & Braun's, the largest step too; the first step of 0.0125 is Igel & Hüsken's.
+    grow, shrink and the largest step are Riedmiller & Braun's, the first step is Igel & Hüsken's. The AutoRec authors'
+    begin with 1e-6, go up to 1, and grow by 5 at first: the same rule, but it ends 0.002 RMSE higher on ML-1M.
     """
 
     variant: str = "irprop-"
@@ -33,10 +36,15 @@ class RProp:
     largest: float = 50.0
 
     full_batch = True  # a sign taken from a few rows says nothing about the sum over all
+    dtype = np.float32
 
     def __post_init__(self):
         if self.variant not in ("rprop-", "irprop-", "irprop+"):
             raise UsageError(f"unknown RProp variant {self.variant!r}; choose rprop-, irprop- or irprop+")
+        if not 0 <= self.smallest <= self.first <= self.largest:
+            raise UsageError(
+                f"the first step {self.first} is not from {self.smallest} to {self.largest}; choose another"
+            )
 
     def init(self, params: Params) -> dict[str, Any]:
         return {

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinyrec.backend import Backend, Params
 
 
@@ -20,6 +22,7 @@ class SGD:
     momentum: float = 0.9
 
     full_batch = False
+    dtype = np.float32
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"m": {name: 0 * w for name, w in params.items()}}
