@@ -165,10 +165,10 @@ def test_without_l2_raw_and_centred_ratings_are_tried_and_each_candidate_is_comp
     [
         ({"by": "film"}, "unknown by 'film'; choose one of item, user"),
         ({"activation": "selu"}, "unknown activation 'selu'; choose one of identity, sigmoid, tanh, relu"),
-        ({"hidden_units": 0}, "hidden_units is 0, but must be at least 1"),
-        ({"l2": -1.0}, "l2 is -1.0, but must be at least 0"),
-        ({"l2": float("nan")}, "l2 is nan, but must be at least 0"),
-        ({"l2": float("inf")}, "l2 is inf, but must be at least 0"),
+        ({"hidden_units": 0}, "hidden_units is 0, but must be finite and at least 1"),
+        ({"l2": -1.0}, "l2 is -1.0, but must be finite and at least 0"),
+        ({"l2": float("nan")}, "l2 is nan, but must be finite and at least 0"),
+        ({"l2": float("inf")}, "l2 is inf, but must be finite and at least 0"),
     ],
 )
 def test_a_wrong_hyper_parameter_is_refused(wrong, message):

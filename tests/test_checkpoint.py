@@ -113,7 +113,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, content):
 
 
 def test_a_missing_checkpoint_and_a_folder_that_cannot_be_made_are_refused(tmp_path):
-    with pytest.raises(FileError, match=r"cannot read .*checkpoint.npz"):
+    with pytest.raises(FileError, match=r"no .*checkpoint.npz to go on from"):
         Checkpoint(tmp_path, TASK).read()
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot make"):

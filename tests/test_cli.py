@@ -107,9 +107,8 @@ def test_a_file_of_test_ratings_is_a_split(capsys, ratings, tmp_path):
 
 def test_a_config_file_gives_flags_and_the_command_line_has_the_last_word(capsys, ratings, tmp_path):
     config = tmp_path / "config.toml"
-    config.write_text(
-        f'dataset = "{ratings}"\nepochs = 9\nno-clip = true\nscale = [1, 5]\nset = {{hidden_units = 4, l2 = 5}}\n'
-    )
+    lines = f'dataset = "{ratings}"', "epochs = 9", "no_clip = true", "columns = [0, 1, 2]", "scale = [1, 5]"
+    config.write_text("\n".join([*lines, "[set]", "hidden_units = 4", "l2 = 5"]))
     result = run_json(capsys, "train", "--config", str(config), "--epochs", "2")
     assert result["epochs"] == 2 and result["protocol"]["clip"] is False and result["settings"]["hidden_units"] == 4
 
@@ -187,8 +186,9 @@ def test_a_plot_is_a_picture(ratings, tmp_path):
     (["--set", "hidden_units=many"], "hidden_units is 'many', but must be int"),
     (["--set", "hidden_units=2.5"], "but must be int"),
     (["--set", "l2"], "has no value"),
-    (["--set", "l2=-3"], "must be at least 0"),
+    (["--set", "l2=-3"], "must be finite and at least 0"),
     (["--set", "variant=rprop"], "unknown RProp variant"),
+        (["--set", "learning_rate=1"], "is a setting of sgd, rmsprop, adam; choose one of them with --optimizer"),
     (["--epochs", "0"], "0 is less than 1"),
     (["--seed", "-1"], "-1 is less than 0"),
     (["--test", "2"], "give a fraction"),
@@ -255,6 +255,23 @@ def test_file_errors_exit_5_before_any_work(capsys, argv):
 ])  # fmt: skip
 def test_other_commands_fail_as_clearly(capsys, model, argv, code):
     fails(capsys, code, *(model if arg == "MODEL" else arg for arg in argv))
+
+
+@pytest.mark.parametrize("flag", ["--save", "--json", "--plot"])
+def test_what_is_read_is_never_overwritten(capsys, ratings, tmp_path, flag):
+    own = tmp_path / "own.png"
+    own.write_bytes(Path(ratings).read_bytes())
+    (tmp_path / "link.png").symlink_to(own)
+    for path in (own, tmp_path / "link.png"):
+        assert "is read, so it cannot be written" in fails(capsys, 2, "train", "--dataset", str(own), flag, str(path))
+    assert own.read_bytes() == Path(ratings).read_bytes()
+    assert "no ordinary file" in fails(capsys, 5, "train", flag, "/dev/null", *SMALL)
+
+
+def test_a_full_disk_under_standard_output_is_one_sentence(model):
+    command = f"{sys.executable} -m tinyrec predict {model} --user u1 --item 3 > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 5 and done.stderr.startswith("tinyrec: cannot print") and "Traceback" not in done.stderr
 
 
 def test_divergence_exits_6_names_the_epoch_and_keeps_the_last_good_checkpoint(capsys, ratings, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import tinyrec as tr
 from tinyrec.baselines import Bias
 from tinyrec.errors import DataError, UsageError
-from tinyrec.fitting import PATIENCE, Progress
+from tinyrec.fitting import Progress
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
 
 
@@ -58,7 +58,7 @@ def test_a_trial_ends_when_the_validation_part_no_longer_gains(data):
     info = tr.AutoRec(hidden_units=4, l2=5.0).fit(data, backend="reference").info
     rows = [row for row in info["history"] if row["trial"] == 0]
     (trial,) = info["trials"]
-    assert len(rows) == trial["epochs"] + PATIENCE
+    assert len(rows) == trial["epochs"] + RProp.patience
     assert trial["valid_rmse"] == rows[trial["epochs"] - 1]["valid_rmse"]
     assert trial["valid_rmse"] * (1 - 1e-4) <= min(row["valid_rmse"] for row in rows)
 

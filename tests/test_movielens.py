@@ -2,7 +2,6 @@
 
 import os
 import struct
-import time
 import zipfile
 
 import numpy as np
@@ -208,9 +207,7 @@ def test_the_real_ml_100k():
 
 @real("ml-1m")
 def test_the_real_ml_1m():
-    start = time.process_time()
     data = load_dataset("ml-1m")
-    assert time.process_time() - start < 2  # about 1 s on two cores; twice that for a busy machine
     assert data.ratings.shape == (6040, 3706) and data.ratings.size == 1_000_209
     assert list(data.describe()["histogram"].values()) == [56174, 107557, 261197, 348971, 226310]
     assert np.diff(data.ratings.pattern.indptr).min() >= 20

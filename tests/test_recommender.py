@@ -229,6 +229,10 @@ def test_recommending_to_all_never_holds_users_times_items(monkeypatch):
     assert peak < 2000 * 1000  # bytes: far less than one for each pair
 
 
+def test_a_recommender_prints_itself_in_one_line(trained):
+    assert "\n" not in repr(trained) and "25 epochs" in repr(trained) and "60 users" in repr(trained)
+
+
 def test_blocks_cover_everything_once():
     assert [i for block in blocks(10, module.BLOCK // 3) for i in range(10)[block]] == list(range(10))
     assert list(blocks(0, 5)) == []

@@ -1,5 +1,8 @@
 import sys
 
-from tinyrec.cli import main
+try:
+    from tinyrec.cli import main
 
-sys.exit(main())
+    sys.exit(main())
+except KeyboardInterrupt:  # so early that nothing is lost
+    sys.exit(130)

@@ -66,6 +66,8 @@ class Checkpoint:
 
     def read(self) -> Progress:
         """The Progress last written. UsageError: it is that of another task; the fields that differ are named."""
+        if not self.path.exists():
+            raise FileError(f"there is no {self.path} to go on from; begin without --resume")
         header, arrays = storage.read(self.path, "checkpoint")
         task = header.get("task", {})
         differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]

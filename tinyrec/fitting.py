@@ -22,7 +22,6 @@ from tinyrec.splits import split_random
 from tinyrec.training import EarlyStopping, Epoch, begin, fit
 
 MOST_EPOCHS = 500  # where nobody says how many; early stopping ends a trial long before
-PATIENCE = 20  # epochs; RProp's validation curve has bumps of up to ten
 BATCH_ROWS = 64  # for optimisers that do not need all rows in a step
 TOO_FEW = 20  # ratings, of which a tenth would say nothing
 # What an autoencoder must gain on the biases alone, times √(validation ratings), to be more than luck: about one
@@ -71,6 +70,8 @@ def train(
     observe: called with the Progress after each epoch;  progress: one to go on from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
+    if not isinstance(data, Dataset):
+        raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     check_options(epochs, valid, batch_rows)
     optimizer, progress = optimizer or RProp(), progress or Progress()
     if batch_rows is None and not optimizer.full_batch:
@@ -127,7 +128,9 @@ class Job:
         """Train on `data` for so many epochs, or, with `held_out`, until its RMSE no longer falls."""
         progress, scaling = self.progress, Scaling.of(data, model.center)
         R = self.rows(model, data, scaling)
-        stop = EarlyStopping(validator(model, R, scaling, data, held_out), PATIENCE) if held_out else None
+        stop = (
+            EarlyStopping(validator(model, R, scaling, data, held_out), self.optimizer.patience) if held_out else None
+        )
         if progress.epoch is None:
             progress.epoch = begin(model, R, self.optimizer, self.seed)
             progress.best_rmse, progress.best_epoch = math.inf, 0
@@ -135,7 +138,7 @@ class Job:
             raise UsageError("this progress is of a training with other options; go on with those it was begun with")
         elif stop:
             stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch
-            if progress.epoch.number - stop.best_epoch >= PATIENCE:
+            if progress.epoch.number - stop.best_epoch >= self.optimizer.patience:
                 epochs = progress.epoch.number  # it was about to end
         for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_rows=self.batch_rows, start=progress.epoch):
             enough = stop(epoch) if stop else False

@@ -25,7 +25,7 @@ DAMPING = 5.0  # a new column's bias is held back as if by five ratings; best of
 Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Recommender:
     """What `model.fit(data)` returns.
 
@@ -42,6 +42,9 @@ class Recommender:
     scaling: Scaling
     backend: str = "auto"
     info: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
 
     def predict(self, users: Any, items: Any, *, clip: bool = True, default: bool = True) -> Array:
         """The predicted rating of each pair (users[j], items[j]) of raw ids: (p,) and (p,) -> (p,)   (AutoRec, eq. 3)

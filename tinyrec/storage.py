@@ -28,6 +28,8 @@ KINDS = "fiubU"  # of arrays: numbers, truth values and text, but no objects
 def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[str, Array]) -> None:
     """Write header and arrays to a temporary name beside `path`, then rename: a crash leaves the old file as it was."""
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise FileError(f"cannot write {path}: it is no ordinary file; choose another name")
     new = path.with_name(path.name + ".tmp")
     shapes = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
     if unfit := [name for name, array in arrays.items() if array.dtype.kind not in KINDS]:

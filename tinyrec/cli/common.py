@@ -13,7 +13,7 @@ from typing import Any
 
 from tinyrec.backend import BACKENDS
 from tinyrec.data import DATASETS
-from tinyrec.errors import FileError
+from tinyrec.errors import FileError, UsageError
 
 
 def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
@@ -72,15 +72,22 @@ def whole(least: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"{value} is less than {least}")
         return value
 
+    whole_number.__name__ = "whole number"  # argparse says: invalid whole number value
     return whole_number
 
 
-def check_writable(path: str | None) -> None:
-    """FileError now rather than after an hour of training."""
-    if path and path != "-" and not (Path(path).parent.is_dir() and os.access(Path(path).parent, os.W_OK)):
-        raise FileError(
-            f"cannot write {path}: {Path(path).parent} is no folder that can be written; choose another place"
-        )
+def check_output(path: str | None, inputs: Sequence[str | None]) -> None:
+    """Before any work is done: an output must be writable, a file, and none of the inputs."""
+    if not path or path == "-":
+        return
+    folder = Path(path).parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise FileError(f"cannot write {path}: {folder} is no folder that can be written; choose another place")
+    if Path(path).exists():
+        if not Path(path).is_file():
+            raise FileError(f"cannot write {path}: it is no ordinary file; choose another name")
+        if any(name and Path(name).exists() and Path(name).samefile(path) for name in inputs):
+            raise UsageError(f"{path} is read, so it cannot be written, too; choose another name")
 
 
 def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:

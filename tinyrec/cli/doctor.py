@@ -20,7 +20,7 @@ NEEDED_FOR = {
     "numba": "the fast backend",
     "pooch": "downloads",
     "tqdm": "progress bars",
-    "matplotlib": "plots; pip install 'tinyrec[plot]'",
+    "matplotlib": "plots: pip install matplotlib",
 }
 
 

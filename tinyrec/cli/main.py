@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has left
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's own last flush finds a place, too
         return 128 + signal.SIGPIPE
+    except OSError as problem:  # those of files are FileErrors; this one is standard output's
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return _fail(argv, f"cannot print the result: {problem.strerror}; make room for it", 5)
 
 
 def _fail(argv: Sequence[str], problem: object, code: int) -> int:

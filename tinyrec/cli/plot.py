@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tinyrec.errors import FileError, UsageError
 
 
-def check_matplotlib() -> None:
+def check_plot(path: str) -> None:
     """UsageError now rather than after an hour of training."""
     try:
-        import matplotlib  # noqa: F401
+        from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("--plot needs matplotlib; install it with: pip install 'tinyrec[plot]'") from None
+        raise UsageError("--plot needs matplotlib; install it with: pip install matplotlib") from None
+    if Path(path).suffix.lstrip(".") not in Figure().canvas.get_supported_filetypes():
+        raise UsageError(f"a plot cannot be written as {path}; choose a name such as curve.png")
 
 
 def plot_learning_curve(path: str, result: dict[str, Any]) -> None:

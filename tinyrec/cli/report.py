@@ -68,8 +68,8 @@ def text(result: dict[str, Any]) -> str:
 
 
 def _one(result: dict[str, Any]) -> str:
-    pace = f"{result['seconds_per_epoch'] * 1000:.0f} ms each" if result["seconds_per_epoch"] else "none was needed"
-    lines = [f"{_settings(result)}: {result['epochs']} epochs ({pace}), {result['seconds']:.1f} s in all"]
+    pace = f": {result['epochs']} epochs ({result['seconds_per_epoch'] * 1000:.0f} ms each)" if result["epochs"] else ""
+    lines = [f"{_settings(result)}{pace}, {result['seconds']:.1f} s in all"]
     if result["test_rmse"] is None:
         return lines[0]
     rows = [(name, scores["rmse"], scores["mae"]) for name, scores in result["baselines"].items()]
@@ -112,12 +112,16 @@ def peak_rss_mb() -> float | None:
 
 
 def _name(result: dict[str, Any]) -> str:
+    if result["epochs"] == 0:
+        return "the biases, better damped"
     centred = ", centred" if result["settings"]["center"] else ""
     return f"{result['by'][0].upper()}-AutoRec{centred}"
 
 
 def _settings(result: dict[str, Any]) -> str:
     settings, by = result["settings"], {"given": "given", "recipe": "known to be good", "validation": "by validation"}
+    if result["epochs"] == 0:
+        return f"{result['dataset']}: no autoencoder was clearly better than user and item biases alone"
     shown = f"{settings['hidden_units']} {settings['activation']} units, l2 {settings['l2']:.4g}"
     return f"{_name(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
 

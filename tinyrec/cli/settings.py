@@ -24,6 +24,10 @@ def model_and_optimizer(model: str, optimizer: str, by: str, pairs: Sequence[str
     classes = MODELS[model], OPTIMIZERS[optimizer]
     known = {field.name: field for kind in classes for field in fields(kind)}
     for key, value in settings.items():
+        if key not in known:
+            others = [name for name, kind in OPTIMIZERS.items() if key in {field.name for field in fields(kind)}]
+            if others:
+                raise UsageError(f"{key} is a setting of {', '.join(others)}; choose one of them with --optimizer")
         check_choice("setting", key, known)
         check_type(key, value, str(known[key].type))
     own = ({field.name: settings[field.name] for field in fields(kind) if field.name in settings} for kind in classes)
@@ -73,10 +77,11 @@ def expand_config(argv: Sequence[str]) -> list[str]:
         raise UsageError(f"{found.config} is no TOML: {problem}; mend that line") from None
     flags = []
     for key, value in config.items():
+        key = key.replace("_", "-")
         if isinstance(value, dict):
             flags += [f"--{key}={name}={setting}" for name, setting in value.items()]
         elif isinstance(value, list):
-            flags += [f"--{key}", *map(str, value)]
+            flags += [f"--{key}", *map(str, value)] if key == "scale" else [f"--{key}={','.join(map(str, value))}"]
         elif isinstance(value, bool):
             flags += [f"--{key}"] if value else ["--no-header"] * (key == "header")  # the others are off unless given
         else:

@@ -18,13 +18,13 @@ from tinyrec.cli.common import (
     add_backend_flag,
     add_command,
     add_reading_flags,
-    check_writable,
+    check_output,
     read_options,
     say,
     whole,
     write_result,
 )
-from tinyrec.cli.plot import check_matplotlib, plot_learning_curve
+from tinyrec.cli.plot import check_plot, plot_learning_curve
 from tinyrec.cli.settings import model_and_optimizer
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset, load_dataset, load_split
@@ -46,7 +46,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--model", choices=MODELS, default="autorec")
     parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="rprop")
-    parser.add_argument("--epochs", type=whole(1), metavar="N", help="default: chosen on a validation part")
+    parser.add_argument("--epochs", type=whole(1), metavar="N", help="with l2 set: so many; else at most so many")
     parser.add_argument(
         "--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all"
     )
@@ -90,7 +90,7 @@ def run_one(
     model, epochs, chosen_by = with_recipe(args, model, optimizer)
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "batch_rows": args.batch_rows, "seed": seed}
-    task = {"data": part.fingerprint(), "scale": list(part.scale), "backend": backend, **asdict(model)}
+    task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
     task |= {"optimizer": repr(optimizer), "epochs": epochs, **options}
     checkpoint, progress = open_checkpoint(args, task)
     started = time.perf_counter()
@@ -119,9 +119,9 @@ def check_flags(args: argparse.Namespace) -> None:
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
     for path in (args.save, args.plot, args.json):
-        check_writable(path)
+        check_output(path, (args.dataset, args.split, args.config))
     if args.plot:
-        check_matplotlib()
+        check_plot(args.plot)
 
 
 def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | None]]:
@@ -143,7 +143,7 @@ def with_recipe(args: argparse.Namespace, model: Autoencoder, optimizer: Any) ->
     """The model, the epochs, and who chose them: tinyrec.recipes, if it knows the data and nothing else was asked."""
     recipe = recipes.AUTOREC.get((args.dataset, model.by), {})
     if model != MODELS[args.model](by=model.by) or args.epochs or args.valid or optimizer != RProp() or not recipe:
-        return model, args.epochs, "given" if model.l2 is not None and args.epochs else "validation"
+        return model, args.epochs, "validation" if model.l2 is None else "given"
     settings = {key: value for key, value in recipe.items() if key != "epochs"}
     return replace(model, **settings), recipe["epochs"], "recipe"
 

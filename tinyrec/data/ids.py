@@ -43,7 +43,9 @@ class Index:
             return np.full(len(wanted), -1)
         if wanted.dtype.kind != self.ids.dtype.kind:
             have, got = ("text", "integers") if self.is_text else ("integers", "text")
-            raise DataError(f"the ids are {have} but {got} were asked for (such as {wanted[0]!r}); ask for {have}")
+            raise DataError(
+                f"the ids are {have} but {got} were asked for (such as {wanted[0].item()!r}); ask for {have}"
+            )
         rows = np.minimum(np.searchsorted(self.ids, wanted), len(self) - 1)
         return np.where(self.ids[rows] == wanted, rows, -1)
 

@@ -85,7 +85,7 @@ def check_choice(what: str, value: str, choices: Collection[str]) -> None:
 
 def check_at_least(what: str, value: float, lowest: float) -> None:
     if not lowest <= value < float("inf"):  # so written that nan fails, too
-        raise UsageError(f"{what} is {value}, but must be at least {lowest}")
+        raise UsageError(f"{what} is {value}, but must be finite and at least {lowest}")
 
 
 def check_type(what: str, value: Any, wanted: str) -> None:

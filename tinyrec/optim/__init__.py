@@ -5,7 +5,7 @@ Each is a frozen dataclass of its constants with two methods:
     state = optimizer.init(params)                             what it remembers, as nested dicts of arrays and numbers
     loss = optimizer.step(objective, params, state, backend)   one update of params and state, in place
 
-    optimizer.full_batch, optimizer.dtype                      whether it needs all rows in a step; of what it trains
+    optimizer.full_batch, .dtype, .patience    all rows in each step?; of what it trains; epochs without a gain to bear
 
 where objective(params) -> (loss, grads), and params and grads are dicts of arrays with the same keys.
 """

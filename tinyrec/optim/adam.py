@@ -25,6 +25,7 @@ class Adam:
 
     full_batch = False
     dtype = np.float32
+    patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:
         return {

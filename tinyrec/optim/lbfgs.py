@@ -27,6 +27,7 @@ class LBFGS:
     memory: int = 10
 
     full_batch = True
+    patience = 2
     dtype = np.float64  # of the ratings and parameters: the line search needs the digits
 
     def init(self, params: Params) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class RMSprop:
 
     full_batch = False
     dtype = np.float32
+    patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"v": {name: 0 * w for name, w in params.items()}}

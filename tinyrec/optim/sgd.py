@@ -23,6 +23,7 @@ class SGD:
 
     full_batch = False
     dtype = np.float32
+    patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"m": {name: 0 * w for name, w in params.items()}}
