@@ -29,7 +29,7 @@ def jit(kernel):
 
 def spmm(indptr, cols, values, X):
     out = np.empty((len(indptr) - 1, X.shape[1]), np.result_type(values, X))
-    share(_equal_cells(indptr), _spmm_rows, indptr, cols, values, X, out)
+    run_in_threads(_equal_cells(indptr), _spmm_rows, indptr, cols, values, X, out)
     return out
 
 
@@ -53,7 +53,7 @@ def _spmm_rows(start, stop, indptr, cols, values, X, out):
 
 def sddmm(indptr, cols, H, W):
     out = np.empty(len(cols), np.result_type(H, W))
-    share(_equal_cells(indptr), _sddmm_rows, indptr, cols, H, W, out)
+    run_in_threads(_equal_cells(indptr), _sddmm_rows, indptr, cols, H, W, out)
     return out
 
 
@@ -75,7 +75,7 @@ def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
     arrays = [array.reshape(-1) for array in (w, g, previous, step)]
     assert all(array.flags.c_contiguous for array in (w, previous, step)), "copies would be updated"
     bounds = np.linspace(0, w.size, THREADS + 1).astype(np.int64)
-    share(bounds, _rprop_cells, *arrays, *numbers, forget, undo)
+    run_in_threads(bounds, _rprop_cells, *arrays, *numbers, forget, undo)
 
 
 @jit
@@ -95,7 +95,7 @@ def _rprop_cells(start, stop, w, g, previous, step, grow, shrink, smallest, larg
             w[i] -= np.sign(previous[i]) * step[i]
 
 
-def share(bounds, kernel, *args):
+def run_in_threads(bounds, kernel, *args):
     """Run kernel(start, stop, *args) between each two neighbouring bounds, on all threads."""
     if config.DISABLE_JIT:  # somebody steps through it
         kernel(bounds[0], bounds[-1], *args)

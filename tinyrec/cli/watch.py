@@ -38,6 +38,8 @@ class Watch:
         finally:
             for number, handler in self.handlers.items():
                 signal.signal(number, handler)
+        if self.signal and not problem:  # it came after the last epoch, and more trainings may be to follow
+            raise self._interrupted()
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
         if self.signal:  # the second time somebody is in a hurry
@@ -51,14 +53,14 @@ class Watch:
         text = f"trial {row['trial'] + 1}, RMSE {row['valid_rmse']:.4f}" if trying else f"loss {row['loss']:.4g}"
         self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
-        if self.signal:
-            self._stop(progress)
-        if self.checkpoint:
-            self.checkpoint(progress)
-
-    def _stop(self, progress: Progress) -> None:
-        hint = "run it with --checkpoint DIR to be able to go on"
-        if self.checkpoint:
+        if self.checkpoint and self.signal:
             self.checkpoint.write(progress)
-            hint = "go on with --resume"
-        raise Interrupted(self.signal, f"stopped by a signal after epoch {progress.history[-1]['epoch']}; {hint}")
+        elif self.checkpoint:
+            self.checkpoint(progress)
+        if self.signal:
+            raise self._interrupted()
+
+    def _interrupted(self) -> Interrupted:
+        after = f"epoch {self.progress.history[-1]['epoch']}" if self.progress else "no epoch"
+        hint = "go on with --resume" if self.checkpoint else "run it with --checkpoint DIR to be able to go on"
+        return Interrupted(self.signal, f"stopped by a signal after {after}; {hint}")
