@@ -186,18 +186,6 @@ def test_what_is_new_to_a_centred_model_keeps_its_own_level(by, split):
         assert low < 2.2 and high > 4
 
 
-def test_a_new_column_minimises_its_objective(split):
-    model = tr.AutoRec(by="item", hidden_units=4, l2=8.0).fit(split[0], epochs=25, backend="reference")
-    rows, x = np.array([3, 11, 20]), np.array([5.0, 1.0, 4.0])
-    codes, w_mean, c_mean = model._codes[:-1].astype(float), model._columns["W"][-1], model._columns["b"][-1]
-    C = np.column_stack([codes - codes.mean(axis=0), np.ones(len(codes))])
-    penalty = np.diag([model.model.l2 / 2] * 4 + [module.DAMPING])
-    rest = x - codes[rows] @ w_mean - c_mean
-    w = np.linalg.solve(C[rows].T @ C[rows] + penalty, C[rows].T @ rest)  # the primal form, by the normal equations
-    expected = codes @ w_mean + c_mean + C @ w
-    np.testing.assert_allclose(model._new_column(rows, x), expected, rtol=1e-5)
-
-
 def test_new_ratings_move_the_predictions_of_a_new_user(trained):
     items = trained.data.items.ids
     low, high = (trained.predict_new_user({items[0]: r, items[1]: r, items[2]: r}).mean() for r in (1.0, 5.0))

@@ -14,13 +14,13 @@ from tinyrec.backend import Array, Params
 from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
+from tinyrec.fold_in import new_column, new_row
 from tinyrec.metrics import follow_protocol, mae, rmse, warm
 from tinyrec.models.base import Autoencoder
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
 
 BLOCK = 1_000_000  # numbers in one block of work, so that memory stays bounded whatever is asked for
-DAMPING = 5.0  # a new column's bias is held back as if by five ratings; best of 1 to 16 on held-out users of ML-1M
 
 Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
 
@@ -118,7 +118,7 @@ class Recommender:
         save(self, path)
 
     def _predict_new(self, what, ratings):
-        """A new row is one forward pass; a new column is a ridge regression on the codes of the rows it rates."""
+        """Ratings, not clipped, of all the others: of items by a new user, or by users of a new item."""
         others = self.data.items if what == "user" else self.data.users
         known = others.find(list(ratings))
         if (known < 0).any():
@@ -129,31 +129,13 @@ class Recommender:
             raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
         pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
         x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
-        is_row = self.model.by == what
-        # centred, rows reach the encoder without their own bias; a column's is found with its weights
-        bias = x.sum() / (len(x) + DAMPING) if is_row and self.model.center else 0.0
-        scores = bias + (self._new_row(known, x - bias) if is_row else self._new_column(known, x))
+        if self.model.by == what:
+            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, len(others))).to(self.backend)
+            scores = new_row(self.model, self.params, self._columns, R)
+        else:
+            mean = self.model.decode(self._columns, self._codes[:-1], np.array([-1]))[:, 0]
+            scores = new_column(self._codes[:-1], mean, self.model.l2, known, x)
         return self.scaling.to_rating(scores, *pairs(np.arange(len(others))))
-
-    def _new_row(self, cols, x):
-        d = len(self._columns["b"]) - 1
-        R = Ratings.from_cells(np.zeros_like(cols), cols, x, (1, d)).to(self.backend)
-        return self.model.decode(self._columns, self.model.encode(self.params, R), np.arange(d))[0]
-
-    def _new_column(self, rows, x):
-        """Ridge regression of x on the codes of the rows rated, counted from the mean column w̄, c̄:
-
-        min over w and c of  Σ (x - c̄ - H w̄ - c - (H - H̄) w)² + λ/2 |w|² + DAMPING c²
-
-        This is eq. 2 for one more column with all else fixed, but with the mean column in the place of 0, and with c
-        held back: from one rating, a free bias would believe that this user likes everything as much. In dual form,
-        so that a system of as many equations as ratings is solved.
-        """
-        codes = self._codes[:-1]
-        mean = self.model.decode(self._columns, codes, np.array([-1]))[:, 0]
-        C = codes - codes.mean(axis=0)
-        K = C @ C[rows].T / max(self.model.l2 / 2, 1e-6) + 1 / DAMPING  # (n, number of ratings)
-        return mean + K @ np.linalg.solve(K[rows] + np.eye(len(rows)), x - mean[rows])
 
     def _scores(self, users):
         """Predicted ratings of all items by these users (row numbers), (len(users), items), not clipped."""
