@@ -221,7 +221,7 @@ assert np.allclose(losses, [epoch.loss for epoch in fit(model, R, RProp(), epoch
 
 # %%
 from tinyrec.data.fetch import find
-from tinyrec.metrics import rmse, warm
+from tinyrec.metrics import rmse, score, warm
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
 if data.name == "synthetic":
@@ -243,7 +243,7 @@ def validate(params):
 
 def bias_rmse(train, test):
     y = tr.Bias.fit(train.ratings).predict(test.ratings.rows, test.ratings.cols)
-    return rmse(np.clip(y, 1, 5), test.ratings.values)
+    return score(y, train.ratings, test.ratings, data.scale)["rmse"]  # with the same clipping and the same 3 stars
 
 
 stop = EarlyStopping(validate, patience=20)
