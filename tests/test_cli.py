@@ -14,6 +14,9 @@ import pytest
 
 import tinyrec as tr
 from tinyrec.cli import main
+from tinyrec.cli.main import _parser
+from tinyrec.cli.settings import model_and_optimizer
+from tinyrec.cli.train import with_recipe
 
 SMALL = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--backend", "reference"]
 
@@ -266,6 +269,56 @@ def test_what_is_read_is_never_overwritten(capsys, ratings, tmp_path, flag):
         assert "is read, so it cannot be written" in fails(capsys, 2, "train", "--dataset", str(own), flag, str(path))
     assert own.read_bytes() == Path(ratings).read_bytes()
     assert "no ordinary file" in fails(capsys, 5, "train", flag, "/dev/null", *SMALL)
+
+
+def test_neither_are_models_pairs_configs_and_checkpoints(capsys, model, tmp_path):
+    copy, pairs, config = tmp_path / "copy.npz", tmp_path / "pairs.csv", tmp_path / "c.toml"
+    copy.write_bytes(Path(model).read_bytes())
+    pairs.write_text("u1,3\n")
+    config.write_text("epochs = 3")
+    for argv in (
+        ["evaluate", copy, "--json", copy],
+        ["recommend", copy, "--all", "--json", copy],
+        ["predict", copy, "--pairs", pairs, "--json", pairs],
+        ["data", "describe", pairs, "--json", pairs],
+        ["train", "--config", config, "--json", config],
+        ["train", "--checkpoint", tmp_path, "--save", tmp_path / "checkpoint.npz"],
+    ):
+        (tmp_path / "checkpoint.npz").write_text("")
+        assert "cannot be written" in fails(capsys, 2, *map(str, argv))
+    both = str(tmp_path / "both.png")
+    assert "cannot hold two outputs" in fails(capsys, 2, "train", "--save", both, "--plot", both)
+
+
+def test_a_finished_training_is_resumed_at_once_even_where_the_biases_won(tmp_path):
+    rng = np.random.default_rng(0)
+    cells = rng.choice(3600, 400, replace=False)
+    lines = (f"{cell // 60},{cell % 60},{r}\n" for cell, r in zip(cells, rng.integers(1, 6, 400), strict=True))
+    (tmp_path / "r.csv").write_text("".join(lines))
+    argv = [
+        "train",
+        "--dataset",
+        str(tmp_path / "r.csv"),
+        "--quiet",
+        "--backend",
+        "reference",
+        "--checkpoint",
+        str(tmp_path),
+    ]
+    argv += ["--set", "hidden_units=4", "--json"]
+    assert main([*argv, str(tmp_path / "a.json")]) == 0
+    assert main([*argv, str(tmp_path / "b.json"), "--resume"]) == 0
+    first, again = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json"))
+    assert first["epochs"] == again["epochs"] == 0 and first["test_rmse"] == again["test_rmse"]
+
+
+def test_what_is_set_is_not_overruled_by_a_recipe():
+    args = _parser().parse_args(["train", "--dataset", "ml-100k", "--by", "user", "--set", "center=false"])
+    model, _ = model_and_optimizer("autorec", "rprop", "user", args.set)
+    assert with_recipe(args, model) == (model, None, "validation")
+    assert [candidate.center for candidate in model.candidates(1000)] == [False]
+    args.set = []
+    assert with_recipe(args, tr.AutoRec(by="user"))[2] == "recipe"
 
 
 def test_a_full_disk_under_standard_output_is_one_sentence(model):

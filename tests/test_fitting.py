@@ -179,7 +179,16 @@ def test_what_was_returned_is_not_trained_further(data):
 
 
 @pytest.mark.parametrize(
-    "options", [{"batch_rows": -5}, {"epochs": 0}, {"valid": 0.0}, {"valid": 1.5}, {"valid": -0.1}]
+    "options",
+    [
+        {"epochs": 2.5},
+        {"optimizer": "adam"},
+        {"batch_rows": -5},
+        {"epochs": 0},
+        {"valid": 0.0},
+        {"valid": 1.5},
+        {"valid": -0.1},
+    ],
 )
 def test_impossible_options_are_refused(data, options):
     with pytest.raises((UsageError, DataError)):

@@ -13,7 +13,7 @@ from tinyrec.backend import Array, Params
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.metrics import score
-from tinyrec.models.base import Autoencoder
+from tinyrec.models.base import Autoencoder, check_type
 from tinyrec.optim import RProp
 from tinyrec.recommender import Recommender
 from tinyrec.scaling import Scaling
@@ -44,6 +44,10 @@ class Progress:
     best_rmse: float = math.inf
     best_epoch: int = 0
 
+    @property
+    def is_trial(self) -> bool:
+        return self.history[-1]["trial"] is not None
+
 
 def train(
     model: Autoencoder,
@@ -72,6 +76,8 @@ def train(
     """
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
+    if isinstance(optimizer, str):
+        raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
     check_options(epochs, valid, batch_rows)
     optimizer, progress = optimizer or RProp(), progress or Progress()
     if batch_rows is None and not optimizer.full_batch:
@@ -88,6 +94,7 @@ def train(
 
 
 def check_options(epochs: int | None, valid: float | None, batch_rows: int | None) -> None:
+    check_type("epochs", epochs, "int | None")
     if epochs is not None and epochs < 1:
         raise UsageError(f"{epochs} epochs would not train anything; ask for at least 1")
     if valid is not None and not 0 < valid < 1:
@@ -111,22 +118,23 @@ class Job:
     def choose(self, model: Autoencoder, epochs: int, valid: float) -> tuple[Autoencoder, int, float | None]:
         """The candidate with the lowest validation RMSE, the number of epochs at which it was, and the RMSE."""
         candidates = model.candidates(self.data.ratings.size)
-        if self.data.ratings.size < TOO_FEW and model.l2 is None:
+        may_be_biases = model.l2 is None and candidates[-1].center
+        if may_be_biases and self.data.ratings.size < TOO_FEW:
             return candidates[-1], 0, None
         part, held_out = split_random(self.data, valid, self.seed)
         for candidate in candidates[len(self.progress.trials) :]:
             self.run(candidate, part, epochs, held_out)
         best = min(self.progress.trials, key=lambda trial: trial["valid_rmse"])
         biases = biases_alone(part, held_out)
-        if model.l2 is None and best["valid_rmse"] > biases * (1 - NOISE / held_out.ratings.size**0.5):
-            return candidates[-1], 0, biases  # which is centred
+        if may_be_biases and best["valid_rmse"] > biases * (1 - NOISE / held_out.ratings.size**0.5):
+            return candidates[-1], 0, biases
         return replace(model, **best["settings"]), best["epochs"], best["valid_rmse"]
 
     def run(
         self, model: Autoencoder, data: Dataset, epochs: int, held_out: Dataset | None = None
     ) -> tuple[Params, Scaling]:
         """Train on `data` for so many epochs, or, with `held_out`, until its RMSE no longer falls."""
-        progress, scaling = self.progress, Scaling.of(data, model.center)
+        progress, scaling = self.progress, Scaling.of(data, bool(model.center))
         R = self.rows(model, data, scaling)
         stop = (
             EarlyStopping(validator(model, R, scaling, data, held_out), self.optimizer.patience) if held_out else None
@@ -134,7 +142,7 @@ class Job:
         if progress.epoch is None:
             progress.epoch = begin(model, R, self.optimizer, self.seed)
             progress.best_rmse, progress.best_epoch = math.inf, 0
-        elif progress.epoch.number > epochs or (progress.history[-1]["trial"] is None) != (stop is None):
+        elif progress.epoch.number > epochs or (progress.epoch.number and progress.is_trial != bool(stop)):
             raise UsageError("this progress is of a training with other options; go on with those it was begun with")
         elif stop:
             stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch

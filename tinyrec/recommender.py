@@ -16,7 +16,7 @@ from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
 from tinyrec.fold_in import new_column, new_row
 from tinyrec.metrics import follow_protocol, mae, rmse, warm
-from tinyrec.models.base import Autoencoder
+from tinyrec.models.base import Autoencoder, check_type
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
 
@@ -84,6 +84,7 @@ class Recommender:
         """
         if (user is None) == (ratings is None):
             raise UsageError("recommend for a user who was trained on or for ratings of a new one; give one of the two")
+        check_type("n", n, "int")
         if n < 1:
             raise UsageError(f"{n} recommendations are none; ask for at least 1")
         if ratings is None:

@@ -76,18 +76,21 @@ def whole(least: int) -> Callable[[str], int]:
     return whole_number
 
 
-def check_output(path: str | None, inputs: Sequence[str | None]) -> None:
-    """Before any work is done: an output must be writable, a file, and none of the inputs."""
-    if not path or path == "-":
-        return
-    folder = Path(path).parent
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise FileError(f"cannot write {path}: {folder} is no folder that can be written; choose another place")
-    if Path(path).exists():
-        if not Path(path).is_file():
+def check_outputs(args: argparse.Namespace) -> None:
+    """Before any work is done: what is to be written must be a file that can be, and none that is read."""
+    outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot")}
+    paths = [Path(path) for path in outputs.values() if path and path != "-"]
+    read = [Path(value) for name, value in vars(args).items() if isinstance(value, str) and name not in outputs]
+    read += [folder / "checkpoint.npz" for folder in read]
+    for number, path in enumerate(paths):
+        if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise FileError(f"cannot write {path}: {path.parent} is no folder to write in; choose another")
+        if path.exists() and not path.is_file():
             raise FileError(f"cannot write {path}: it is no ordinary file; choose another name")
-        if any(name and Path(name).exists() and Path(name).samefile(path) for name in inputs):
+        if path.exists() and any(other.is_file() and other.samefile(path) for other in read):
             raise UsageError(f"{path} is read, so it cannot be written, too; choose another name")
+        if path.resolve() in [other.resolve() for other in paths[:number]]:
+            raise UsageError(f"{path} cannot hold two outputs; choose another name")
 
 
 def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:

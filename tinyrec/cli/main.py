@@ -1,6 +1,6 @@
 """Parse the arguments, run the subcommand, and turn what went wrong into one line and an exit code.
 
-0 ok, 2 usage, 3 data, 4 backend missing, 5 file, 6 diverged, 7 memory, 130 and 143 stopped by a signal
+0 ok, 2 usage, 3 data, 4 kernels that disagree, 5 file, 6 diverged, 7 memory, 130 and 143 stopped by a signal
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import tinyrec
 from tinyrec.cli import data, doctor, evaluate, gradcheck, predict, recommend, train
+from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
 from tinyrec.errors import TinyrecError
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
         args = _parser().parse_args(expand_config(argv))
+        check_outputs(args)
         return args.run(args) or 0
     except TinyrecError as problem:
         return _fail(argv, problem, problem.exit_code)

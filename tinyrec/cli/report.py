@@ -113,7 +113,7 @@ def peak_rss_mb() -> float | None:
 
 def _name(result: dict[str, Any]) -> str:
     if result["epochs"] == 0:
-        return "the biases, better damped"
+        return "biases, their dampings learned"
     centred = ", centred" if result["settings"]["center"] else ""
     return f"{result['by'][0].upper()}-AutoRec{centred}"
 
@@ -121,7 +121,8 @@ def _name(result: dict[str, Any]) -> str:
 def _settings(result: dict[str, Any]) -> str:
     settings, by = result["settings"], {"given": "given", "recipe": "known to be good", "validation": "by validation"}
     if result["epochs"] == 0:
-        return f"{result['dataset']}: no autoencoder was clearly better than user and item biases alone"
+        why = "no autoencoder was clearly better than" if result["trials"] else "too few ratings for more than"
+        return f"{result['dataset']}: {why} user and item biases alone"
     shown = f"{settings['hidden_units']} {settings['activation']} units, l2 {settings['l2']:.4g}"
     return f"{_name(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
 

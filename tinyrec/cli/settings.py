@@ -83,7 +83,8 @@ def expand_config(argv: Sequence[str]) -> list[str]:
         elif isinstance(value, list):
             flags += [f"--{key}", *map(str, value)] if key == "scale" else [f"--{key}={','.join(map(str, value))}"]
         elif isinstance(value, bool):
-            flags += [f"--{key}"] if value else ["--no-header"] * (key == "header")  # the others are off unless given
+            off = [] if key in ("no-clip", "no-default", "resume", "quiet", "debug") else [f"--no-{key}"]
+            flags += [f"--{key}"] if value else off
         else:
             flags.append(f"--{key}={value}")
-    return [rest[0], *flags, *rest[1:]]
+    return [rest[0], f"--config={found.config}", *flags, *rest[1:]]

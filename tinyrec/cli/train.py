@@ -18,7 +18,6 @@ from tinyrec.cli.common import (
     add_backend_flag,
     add_command,
     add_reading_flags,
-    check_output,
     read_options,
     say,
     whole,
@@ -32,7 +31,7 @@ from tinyrec.errors import UsageError
 from tinyrec.fitting import Progress, train
 from tinyrec.models import MODELS
 from tinyrec.models.base import Autoencoder
-from tinyrec.optim import OPTIMIZERS, RProp
+from tinyrec.optim import OPTIMIZERS
 from tinyrec.splits import split_folds, split_random
 
 
@@ -87,7 +86,7 @@ def run_one(
     args: argparse.Namespace, seed: int, model: Autoencoder, optimizer: Any, part: Dataset, test: Dataset | None
 ) -> dict[str, Any]:
     """Train on `part`, score on `test`, write what is to be kept, and return what JSON will hold."""
-    model, epochs, chosen_by = with_recipe(args, model, optimizer)
+    model, epochs, chosen_by = with_recipe(args, model)
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "batch_rows": args.batch_rows, "seed": seed}
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
@@ -118,8 +117,6 @@ def check_flags(args: argparse.Namespace) -> None:
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
-    for path in (args.save, args.plot, args.json):
-        check_output(path, (args.dataset, args.split, args.config))
     if args.plot:
         check_plot(args.plot)
 
@@ -139,10 +136,10 @@ def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | N
             yield seed, *split_random(data, args.test, seed)
 
 
-def with_recipe(args: argparse.Namespace, model: Autoencoder, optimizer: Any) -> tuple[Autoencoder, int | None, str]:
-    """The model, the epochs, and who chose them: tinyrec.recipes, if it knows the data and nothing else was asked."""
-    recipe = recipes.AUTOREC.get((args.dataset, model.by), {})
-    if model != MODELS[args.model](by=model.by) or args.epochs or args.valid or optimizer != RProp() or not recipe:
+def with_recipe(args: argparse.Namespace, model: Autoencoder) -> tuple[Autoencoder, int | None, str]:
+    """The model, the epochs, and who chose them: tinyrec.recipes, if it knows the data and nothing was set."""
+    recipe = recipes.AUTOREC.get((args.dataset, model.by))
+    if not recipe or args.set or args.epochs or args.valid or args.optimizer != "rprop":
         return model, args.epochs, "validation" if model.l2 is None else "given"
     settings = {key: value for key, value in recipe.items() if key != "epochs"}
     return replace(model, **settings), recipe["epochs"], "recipe"

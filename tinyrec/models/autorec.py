@@ -39,8 +39,8 @@ class AutoRec(Autoencoder):
         if self.l2 is not None:
             return [self]
         l2 = 0.3 * n_ratings**0.5
-        raw, centred = replace(self, l2=l2), replace(self, l2=max(l2, 100.0), center=True)
-        return [centred] if self.center else [raw, centred]
+        raw, centred = replace(self, l2=l2, center=False), replace(self, l2=max(l2, 100.0), center=True)
+        return [raw, centred] if self.center is None else [centred if self.center else raw]
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         d, k, dtype = R.shape[1], self.hidden_units, R.values.dtype

@@ -27,13 +27,14 @@ class Autoencoder:
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
     hidden_units: k;  l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
-    center: False for raw ratings; True for what user and item biases leave over (see `tinyrec.scaling`)
+    center: False for raw ratings; True for what user and item biases leave over (see `tinyrec.scaling`); None: raw if
+        l2 is set, else chosen with it
     """
 
     by: str = "item"
     hidden_units: int = 500
     l2: float | None = None
-    center: bool = False
+    center: bool | None = None
 
     def __post_init__(self):
         for field in fields(self):
