@@ -92,7 +92,6 @@ def outputs(backend, rng):
 def threads(cpu, number):
     with ThreadPoolExecutor(number) as pool, pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpu, "THREADS", number)
-        patch.setattr(cpu, "CHUNKS", 8 * number)
         patch.setattr(cpu, "_pool", lambda: pool)
         yield
 
@@ -175,7 +174,7 @@ def test_auto_is_numpy(cpu):
 
 
 def test_an_unknown_backend_is_refused_with_the_choices():
-    with pytest.raises(UsageError, match="unknown backend 'cupid'; choose one of reference, numpy or auto"):
+    with pytest.raises(UsageError, match="unknown backend 'cupid'; choose one of reference, numpy, cupy or auto"):
         get_backend("cupid")
 
 

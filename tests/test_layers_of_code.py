@@ -28,9 +28,10 @@ MAY_IMPORT = {
     "recommender": "errors backend sparse data metrics scaling models fold_in",
     "fitting": "errors backend sparse data splits metrics optim scaling models training recommender",
     "model_file": "errors backend storage sparse data baselines scaling models recommender",
-    "checkpoint": "errors storage training fitting",
+    "checkpoint": "errors backend storage training fitting",
     "__init__": "errors data splits baselines models recommender fitting model_file",
 }
+MAY_IMPORT["bench"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["cli"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["__main__"] = "cli"
 
@@ -40,6 +41,8 @@ UPWARDS = {  # inside a method, so that it reads well: model.fit(data), recommen
 }
 FOREIGN = {  # these are imported nowhere else
     "numba": {"backend/cpu.py"},
+    "cupy": {"backend/gpu.py"},
+    "torch": {"bench/rivals.py"},
     "scipy.optimize": {"optim/lbfgs.py"},
     "matplotlib": {"cli/plot.py"},
     "tqdm": {"cli/watch.py"},

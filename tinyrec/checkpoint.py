@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec import storage
+from tinyrec.backend import to_host
 from tinyrec.errors import FileError, UsageError
 from tinyrec.fitting import Progress
 from tinyrec.training import Epoch
@@ -45,7 +46,7 @@ class Checkpoint:
         """Replace the checkpoint in one step, unless a parameter is not finite: the last good one stays."""
         epoch = progress.epoch
         assert epoch is not None, "there is something to write after the first epoch"
-        if not all(np.isfinite(w).all() for w in epoch.params.values()):
+        if not all(np.isfinite(to_host(w)).all() for w in epoch.params.values()):
             return
         arrays: dict[str, Any] = {}
         numbers: dict[str, Any] = {}
@@ -101,4 +102,4 @@ def _leaves(tree: dict[str, Any], path: str = ""):
         if isinstance(value, dict):
             yield from _leaves(value, f"{path}{name}/")
         else:
-            yield path + name, value
+            yield path + name, to_host(value)

@@ -19,6 +19,12 @@ class DataError(TinyrecError, ValueError):
     exit_code = 3
 
 
+class BackendError(TinyrecError, RuntimeError):
+    """Kernels that cannot run here."""
+
+    exit_code = 4
+
+
 class FileError(TinyrecError, OSError):
     """A file that is missing, unreadable, foreign, or cannot be written."""
 

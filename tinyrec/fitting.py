@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Array, Params, on_host, to_host
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.metrics import score
@@ -19,7 +19,7 @@ from tinyrec.recommender import Recommender
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
 from tinyrec.splits import split_random
-from tinyrec.training import EarlyStopping, Epoch, begin, fit
+from tinyrec.training import EarlyStopping, Epoch, begin, fit, moved
 
 MOST_EPOCHS = 500  # where nobody says how many; early stopping ends a trial long before
 BATCH_ROWS = 64  # for optimisers that do not need all rows in a step
@@ -89,8 +89,8 @@ def train(
     params, scaling = job.run(model, data, epochs)
     info = {"seed": seed, "optimizer": repr(optimizer), "batch_rows": batch_rows, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
-    params = {name: w.copy() for name, w in params.items()}  # those in `progress` may be trained further
-    return Recommender(model, params, data, scaling, backend, info)
+    params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `progress` may be trained further
+    return Recommender(model, params, data, scaling, on_host(backend), info)
 
 
 def check_options(epochs: int | None, valid: float | None, batch_rows: int | None) -> None:
@@ -148,6 +148,7 @@ class Job:
             stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch
             if progress.epoch.number - stop.best_epoch >= self.optimizer.patience:
                 epochs = progress.epoch.number  # it was about to end
+        progress.epoch = moved(progress.epoch, R.backend)  # one that was read from a file is on the host
         for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_rows=self.batch_rows, start=progress.epoch):
             enough = stop(epoch) if stop else False
             self.record(epoch, stop)
@@ -183,11 +184,12 @@ def biases_alone(part: Dataset, held_out: Dataset) -> float:
 def validator(model, R, scaling, data, held_out) -> Callable[[Params], float]:
     """The function params -> RMSE on the ratings held out, after the rows of R have been read."""
     cells = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # numbered, to know them in a transpose
-    at = (cells.T if model.by == "item" else cells).to(R.backend.name)
+    cells = cells.T if model.by == "item" else cells
+    at = cells.to(R.backend.name)
 
     def validate(params):
         x = np.empty(at.size)
-        x[at.values] = model.predict_cells(params, R, at)
+        x[cells.values] = to_host(model.predict_cells(params, R, at))
         return scaled_rmse(x, scaling, data, held_out)
 
     return validate

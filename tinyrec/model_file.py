@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec import storage
-from tinyrec.backend import get_backend
+from tinyrec.backend import get_backend, on_host
 from tinyrec.baselines import Bias
 from tinyrec.data import Dataset, Index
 from tinyrec.errors import FileError, TinyrecError
@@ -55,7 +55,7 @@ def load(path: str | PathLike, backend: str = "auto") -> Recommender:
         scaling = Scaling(float(header["scaling"]["unit"]), zero)
         params = _group(arrays, "params")
         _check_shapes(model, data, params, zero)
-        return Recommender(model, params, data, scaling, get_backend(backend).name, dict(header["info"]))
+        return Recommender(model, params, data, scaling, on_host(backend), dict(header["info"]))
     except (KeyError, TypeError, ValueError, TinyrecError) as problem:
         raise FileError(f"{path} does not hold together ({problem}); write it anew") from None
 

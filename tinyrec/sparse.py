@@ -7,10 +7,11 @@ here looks at a value to decide whether a cell is there.
 from __future__ import annotations
 
 from functools import cached_property
+from types import ModuleType
 
 import numpy as np
 
-from tinyrec.backend import Array, Backend, get_backend
+from tinyrec.backend import Array, Backend, get_backend, to_host
 from tinyrec.errors import DataError
 
 
@@ -18,33 +19,40 @@ class Pattern:
     """Which cells of an (n, d) matrix are observed, in row order; the columns ascend within a row.
 
     shape (n, d), indptr (n + 1,) int64, cols (p,) int32; row i owns the cells indptr[i] to indptr[i + 1]
+    xp: the module of these arrays
     """
 
-    def __init__(self, shape: tuple[int, int], indptr: Array, cols: Array):
-        self.shape, self.indptr, self.cols = shape, indptr, cols
+    def __init__(self, shape: tuple[int, int], indptr: Array, cols: Array, xp: ModuleType = np):
+        self.shape, self.indptr, self.cols, self.xp = shape, indptr, cols, xp
 
     @cached_property
     def rows(self) -> Array:
         """The row of each cell, (p,)."""
-        return np.repeat(np.arange(self.shape[0], dtype=self.cols.dtype), np.diff(self.indptr))
+        return self._spread(self.indptr, len(self.cols)).astype(np.int32)
 
     @cached_property
     def order(self) -> Array:
         """Cell j of the transpose is cell order[j] of this pattern, (p,)."""
-        return np.argsort(self.cols, kind="stable")
+        return self.xp.argsort(self.cols, kind="stable")
 
     @cached_property
     def T(self) -> Pattern:
         n, d = self.shape
-        indptr = np.zeros(d + 1, np.int64)
-        np.cumsum(np.bincount(self.cols, minlength=d), out=indptr[1:])
-        return Pattern((d, n), indptr, self.rows[self.order])
+        indptr = self.xp.searchsorted(self.cols[self.order], self.xp.arange(d + 1, dtype=np.int32))
+        return Pattern((d, n), indptr, self.rows[self.order], self.xp)
 
-    def cells_of(self, rows: Array) -> Array:
-        """The cells of these rows, one row after the other."""
-        counts = np.diff(self.indptr)[rows]
-        ends = np.cumsum(counts)
-        return np.repeat(self.indptr[rows] - (ends - counts), counts) + np.arange(counts.sum())
+    def take_rows(self, rows: Array) -> tuple[Pattern, Array]:
+        """The pattern of these rows alone, one after the other, and the cells of this one that it is made of."""
+        xp, counts = self.xp, self.xp.diff(self.indptr)[rows]
+        indptr = xp.zeros(len(rows) + 1, np.int64)
+        indptr[1:] = xp.cumsum(counts)
+        p = int(to_host(indptr[-1]))  # a card is waited for here, as the arrays to come need a size
+        cells = (self.indptr[rows] - indptr[:-1])[self._spread(indptr, p)] + xp.arange(p)
+        return Pattern((len(rows), self.shape[1]), indptr, self.cols[cells], xp), cells
+
+    def _spread(self, indptr: Array, p: int) -> Array:
+        """The number of the row that owns each of p cells."""
+        return self.xp.searchsorted(indptr[1:], self.xp.arange(p), side="right")
 
 
 class Ratings:
@@ -122,9 +130,7 @@ class Ratings:
         rows = np.asarray(rows, np.int64)
         if not _within(rows, self.shape[0]):
             raise DataError(f"a row is outside 0 to {self.shape[0] - 1}; -1 stands for an unknown id")
-        cells = self.pattern.cells_of(rows)
-        indptr = np.concatenate([[0], np.cumsum(np.diff(self.pattern.indptr)[rows])])
-        pattern = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells])
+        pattern, cells = self.pattern.take_rows(self.backend.asarray(rows))
         return Ratings(pattern, self.values[cells], self.backend)
 
     def sum_rows(self) -> Array:
@@ -134,7 +140,12 @@ class Ratings:
 
     def to(self, backend: str, dtype=None) -> Ratings:
         """The same ratings on another backend, as `dtype` (by default, unchanged)."""
-        return Ratings(self.pattern, self.values.astype(dtype or self.values.dtype, copy=False), get_backend(backend))
+        target, pattern = get_backend(backend), self.pattern
+        values = self.values.astype(dtype or self.values.dtype, copy=False)
+        if target.xp is not self.xp:
+            indptr, cols, values = (target.asarray(to_host(array)) for array in (pattern.indptr, pattern.cols, values))
+            pattern = Pattern(self.shape, indptr, cols, target.xp)
+        return Ratings(pattern, values, target)
 
 
 def _within(numbers: Array, end: int) -> bool:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Backend, Params, to_host
 from tinyrec.errors import Diverged, UsageError
 from tinyrec.sparse import Ratings
 
@@ -40,8 +40,19 @@ class Epoch:
 def begin(model: Any, R: Ratings, optimizer: Any, seed: int = 0) -> Epoch:
     """Epoch 0: parameters as drawn, before any update."""
     rng = np.random.default_rng(seed)
-    params = model.init(R, rng)
+    params = {name: R.backend.asarray(w) for name, w in model.init(R, rng).items()}
     return Epoch(0, math.nan, 0.0, params, optimizer.init(params), rng)
+
+
+def moved(epoch: Epoch, backend: Backend) -> Epoch:
+    """The same epoch with its arrays on this backend, for `fit` to go on from there."""
+
+    def move(value):
+        if isinstance(value, dict):
+            return {name: move(part) for name, part in value.items()}
+        return backend.asarray(value) if isinstance(value, np.ndarray) else value
+
+    return replace(epoch, params=move(epoch.params), state=move(epoch.state))
 
 
 def fit(
@@ -69,7 +80,7 @@ def fit(
         for batch in batches(R, batch_rows, rng):
             objective = finite(model, batch, batch.shape[0] / R.shape[0], number)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
-                loss += float(optimizer.step(objective, params, state, R.backend))
+                loss += optimizer.step(objective, params, state, R.backend)
         yield Epoch(number, loss, time.perf_counter() - started, params, state, rng)
 
 
@@ -83,17 +94,18 @@ def batches(R: Ratings, batch_rows: int | None, rng: np.random.Generator) -> Ite
         yield R.take_rows(order[first : first + batch_rows])
 
 
-def finite(model: Any, R: Ratings, share: float, number: int) -> Callable[[Params], tuple[Array, Params]]:
+def finite(model: Any, R: Ratings, share: float, number: int) -> Callable[[Params], tuple[float, Params]]:
     """The objective on the rows R, which raises Diverged where it or its gradient is not finite."""
 
     def objective(params):
         loss, grads = model.loss_and_grads(params, R, share)
-        sums = {"loss": loss, **{f"gradient of {name}": grad.sum() for name, grad in grads.items()}}
-        for quantity, value in sums.items():
+        names = ["loss", *(f"gradient of {name}" for name in grads)]
+        sums = to_host(R.xp.stack([loss, *(grad.sum() for grad in grads.values())]))  # the one time a card is read
+        for quantity, value in zip(names, sums, strict=True):
             if not math.isfinite(value):
                 cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
                 raise Diverged(f"{cause}; try a smaller learning rate or l2")
-        return loss, grads
+        return float(sums[0]), grads
 
     return objective
 

@@ -7,6 +7,7 @@ indptr[i] to indptr[i + 1]; `cols` (p,), the column of each cell; `values` (p,).
 import numpy as np
 
 xp = np
+asarray = np.asarray
 
 
 def spmm(indptr, cols, values, X):
@@ -46,3 +47,32 @@ def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
     np.clip(step, smallest, largest, out=step)
     previous[...] = np.where(change < 0, 0, g) if forget else g
     w += np.where((change < 0) & undo, -last_move, -np.sign(previous) * step)
+
+
+def sgd(w, g, m, rate, momentum):
+    """One update of `w` and its momentum `m` in place; `tinyrec.optim.sgd` explains it, and so on below.
+
+    w, g, m: arrays of one shape
+    """
+    m *= momentum
+    m -= rate * g
+    w += m
+
+
+def rmsprop(w, g, v, rate, decay, tiny):
+    """One RMSprop update of `w` and of `v`, the mean square of g, in place."""
+    v *= decay
+    v += (1 - decay) * g * g
+    w -= rate * g / (np.sqrt(v) + tiny)
+
+
+def adam(w, g, m, v, rate, beta1, beta2, tiny, m_part, v_part):
+    """One Adam update of `w` and of the moments `m` and `v` in place.
+
+    m_part, v_part: 1 - beta1^t and 1 - beta2^t, what the moments hold so far of the whole
+    """
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * g * g
+    w -= rate / m_part * m / (np.sqrt(v / v_part) + tiny)

@@ -1,4 +1,7 @@
-"""Activation functions: f(X) and its backward, element by element, for arrays of any shape and backend."""
+"""Activation functions: f(X) and its backward, element by element, for arrays of any shape and backend.
+
+`np.tanh` of an array of CuPy is CuPy's: NumPy's functions ask their arguments first (`__array_ufunc__`).
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ Each is a frozen dataclass of its constants with two methods:
 
     optimizer.full_batch, .dtype, .patience    all rows in each step?; of what it trains; epochs without a gain to bear
 
-where objective(params) -> (loss, grads), and params and grads are dicts of arrays with the same keys.
+where objective(params) -> (loss, grads): a number, and params and grads are dicts of arrays with the same keys.
 """
 
 from tinyrec.optim.adam import Adam

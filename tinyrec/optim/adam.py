@@ -35,15 +35,11 @@ class Adam:
         }
 
     def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
-        xp = backend.xp
         loss, grads = objective(params)
         state["t"] += 1
+        constants = (self.learning_rate, self.beta1, self.beta2, self.tiny)
         m_part, v_part = 1 - self.beta1 ** state["t"], 1 - self.beta2 ** state["t"]
         for name, w in params.items():
-            g, m, v = grads[name], state["m"][name], state["v"][name]
-            m *= self.beta1
-            m += (1 - self.beta1) * g
-            v *= self.beta2
-            v += (1 - self.beta2) * g * g
-            w -= self.learning_rate / m_part * m / (xp.sqrt(v / v_part) + self.tiny)
+            m, v = state["m"][name], state["v"][name]
+            backend.adam(w, grads[name], m, v, *constants, m_part, v_part)
         return loss

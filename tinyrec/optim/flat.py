@@ -1,18 +1,20 @@
 """A dict of arrays as one vector, and back."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Array, Params, to_host
 
 
 def flatten(params: Params) -> Array:
-    """All arrays end to end, in the order of the dict: a float64 vector (size,)."""
-    return np.concatenate([np.ravel(array) for array in params.values()]).astype(np.float64, copy=False)
+    """All arrays end to end, in the order of the dict: a float64 vector (size,) on the host."""
+    return np.concatenate([to_host(array).ravel() for array in params.values()]).astype(np.float64, copy=False)
 
 
-def fill(params: Params, vector: Array) -> None:
-    """Write a vector made by `flatten` back into the arrays it came from."""
+def fill(params: Params, vector: Array, asarray: Callable[[Array], Array] = np.asarray) -> None:
+    """Write a vector made by `flatten` back into the arrays it came from; asarray: see Backend."""
     start = 0
     for array in params.values():
-        array[...] = vector[start : start + array.size].reshape(array.shape)
+        array[...] = asarray(vector[start : start + array.size]).reshape(array.shape)
         start += array.size

@@ -37,7 +37,7 @@ class LBFGS:
         from scipy.optimize import minimize
 
         def value_and_gradient(vector):
-            fill(params, vector)
+            fill(params, vector, backend.asarray)
             loss, grads = objective(params)
             return float(loss), flatten({name: grads[name] for name in params})
 
@@ -47,7 +47,7 @@ class LBFGS:
         try:
             result = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
         except BaseException:
-            fill(params, start)  # and not where the line search was trying
+            fill(params, start, backend.asarray)  # and not where the line search was trying
             raise
-        fill(params, result.x)
+        fill(params, result.x, backend.asarray)
         return float(result.fun)

@@ -27,11 +27,7 @@ class RMSprop:
         return {"v": {name: 0 * w for name, w in params.items()}}
 
     def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
-        xp = backend.xp
         loss, grads = objective(params)
         for name, w in params.items():
-            g, v = grads[name], state["v"][name]
-            v *= self.decay
-            v += (1 - self.decay) * g * g
-            w -= self.learning_rate * g / (xp.sqrt(v) + self.tiny)
+            backend.rmsprop(w, grads[name], state["v"][name], self.learning_rate, self.decay, self.tiny)
         return loss

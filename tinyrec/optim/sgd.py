@@ -31,8 +31,5 @@ class SGD:
     def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
         loss, grads = objective(params)
         for name, w in params.items():
-            m = state["m"][name]
-            m *= self.momentum
-            m -= self.learning_rate * grads[name]
-            w += m
+            backend.sgd(w, grads[name], state["m"][name], self.learning_rate, self.momentum)
         return loss
