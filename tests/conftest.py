@@ -1,4 +1,4 @@
-"""What all tests share: the two backends, and Python in a process of its own."""
+"""What all tests share: the backends, and Python in a process of its own."""
 
 import os
 import subprocess
@@ -8,14 +8,52 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tinyrec.backend import get_backend
+from tinyrec.errors import BackendError
+
 hypothesis.settings.register_profile("tinyrec", deadline=None)  # the first call of a kernel waits for the compiler
 hypothesis.settings.load_profile("tinyrec")
 
 
-@pytest.fixture(scope="session", params=["reference", "numpy"])
+STAND_IN = Path(__file__).parent / "fake_cupy"  # its package `cupy` runs the GPU's code on the CPU
+CARD = pytest.param("card", marks=pytest.mark.gpu)
+
+
+@pytest.fixture(scope="session", params=["reference", "numpy", "cupy", CARD])
 def backend(request):
-    """The name of each backend in turn: a test that takes it runs once on each."""
-    return request.param
+    """The name of each backend in turn: a test that takes it runs once on each, on "cupy" with a stand-in for a card.
+
+    With -m gpu, the same tests run on a real card.
+    """
+    if request.param in ("reference", "numpy"):
+        return request.param
+    load_gpu_backend(real=request.param == "card")
+    return "cupy"
+
+
+def load_gpu_backend(real):
+    """Make `get_backend("cupy")` that of the real CuPy or of the stand-in, and leave no other trace of the latter.
+
+    So "auto" does not find it: CuPy cannot be imported by then, but the backend holds on to it.
+    """
+    forget_gpu_backend()
+    if real:
+        pytest.importorskip("cupy")
+        try:
+            get_backend("cupy")
+        except BackendError as problem:
+            pytest.skip(str(problem))
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(STAND_IN)
+        get_backend("cupy")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cupy"]:
+        del sys.modules[name]
+
+
+def forget_gpu_backend():
+    sys.modules.pop("tinyrec.backend.gpu", None)
+    get_backend.cache_clear()
 
 
 @pytest.fixture(scope="session")

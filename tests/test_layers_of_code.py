@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "training": "errors backend sparse",
     "fold_in": "backend sparse models",
     "recommender": "errors backend sparse data metrics scaling models fold_in",
+    "memory": "errors models",
     "fitting": "errors backend sparse data splits metrics optim scaling models training recommender",
     "model_file": "errors backend storage sparse data baselines scaling models recommender",
     "checkpoint": "errors backend storage training fitting",

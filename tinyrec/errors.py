@@ -37,6 +37,12 @@ class Diverged(TinyrecError, ArithmeticError):
     exit_code = 6
 
 
+class OutOfMemory(TinyrecError, MemoryError):
+    """More than the memory there is, or than what may be used of it."""
+
+    exit_code = 7
+
+
 class Interrupted(TinyrecError):
     """A signal asked to stop."""
 

@@ -80,9 +80,8 @@ def train(
         raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
     check_options(epochs, valid, batch_rows)
     optimizer, progress = optimizer or RProp(), progress or Progress()
-    if batch_rows is None and not optimizer.full_batch:
-        batch_rows = BATCH_ROWS
-    job = Job(data, optimizer, batch_rows or None, backend, seed, observe, progress)
+    batch_rows = rows_in_a_step(optimizer, batch_rows)
+    job = Job(data, optimizer, batch_rows, backend, seed, observe, progress)
     valid_rmse = None
     if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
         model, epochs, valid_rmse = job.choose(model, epochs or MOST_EPOCHS, 0.1 if valid is None else valid)
@@ -91,6 +90,13 @@ def train(
     info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `progress` may be trained further
     return Recommender(model, params, data, scaling, on_host(backend), info)
+
+
+def rows_in_a_step(optimizer: Any, batch_rows: int | None) -> int | None:
+    """What `batch_rows` comes to with this optimizer; None: all rows."""
+    if batch_rows is None and not optimizer.full_batch:
+        return BATCH_ROWS
+    return batch_rows or None
 
 
 def check_options(epochs: int | None, valid: float | None, batch_rows: int | None) -> None:

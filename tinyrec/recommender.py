@@ -30,7 +30,7 @@ class Recommender:
     """What `model.fit(data)` returns.
 
     model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model sees
-    backend: whose kernels it uses, one on the host; info: how it came about (seed, epochs, validation RMSE, history, ...)
+    backend: whose kernels it uses, on the host; info: how it came about (seed, epochs, validation RMSE, history, ...)
 
     A user or item without training ratings is cold. Below, row and column are those of the autoencoder: for an
     I-AutoRec a row is an item and a column a user.

@@ -61,6 +61,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:
     choices = ("auto", *BACKENDS)
     parser.add_argument("--backend", choices=choices, default="auto", help="default: auto, the fastest there is")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="of the CPU; default: all cores")
 
 
 def whole(least: int) -> Callable[[str], int]:
@@ -74,6 +75,14 @@ def whole(least: int) -> Callable[[str], int]:
 
     whole_number.__name__ = "whole number"  # argparse says: invalid whole number value
     return whole_number
+
+
+def positive(text: str) -> float:
+    """The type of a flag that is a number above 0."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
 
 
 def check_outputs(args: argparse.Namespace) -> None:

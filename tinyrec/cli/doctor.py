@@ -6,21 +6,24 @@ import argparse
 import importlib
 import os
 import platform
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 import tinyrec
-from tinyrec.backend import Backend, get_backend
+from tinyrec.backend import Backend, get_backend, to_host
 from tinyrec.cli.common import add_command, table, write_result
+from tinyrec.errors import BackendError
 
 NEEDED_FOR = {
     "numpy": "everything",
     "scipy": "L-BFGS, intervals of repeated runs",
     "numba": "the fast backend",
+    "cupy": 'training on an NVIDIA card: pip install "tinyrec[cuda12]" or "tinyrec[cuda13]"',
     "pooch": "downloads",
     "tqdm": "progress bars",
-    "matplotlib": "plots: pip install matplotlib",
+    "matplotlib": 'plots: pip install "tinyrec[plot]"',
 }
 
 
@@ -31,14 +34,16 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     versions = {name: version(name) for name in NEEDED_FOR}
     backend = get_backend("auto")
+    on_card, card = check_card()
     result = {
         "tinyrec": tinyrec.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
+        "card": card,
         "packages": versions,
         "backend": backend.name,
-        "kernels_agree": kernels_agree(backend),
+        "kernels_agree": kernels_agree(backend) and (on_card is None or kernels_agree(on_card)),
         "TINYREC_DATA": os.environ.get("TINYREC_DATA"),
         "TINYREC_OFFLINE": os.environ.get("TINYREC_OFFLINE"),
     }
@@ -49,13 +54,31 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result["kernels_agree"] else 4
 
 
+def check_card() -> tuple[Backend | None, str]:
+    """The backend of the card and its name, or None and what is missing."""
+    packages = {name for found in metadata.distributions() if (name := found.name).lower().startswith("cupy")}
+    if len(packages) > 1:
+        return None, f"{' and '.join(sorted(packages))} are in each other's way: uninstall all, then install one"
+    try:
+        backend = get_backend("cupy")
+    except BackendError as problem:
+        return None, str(problem).partition(";")[0]
+    properties = backend.xp.cuda.runtime.getDeviceProperties(0)
+    return backend, f"{properties['name'].decode()}, {properties['totalGlobalMem'] / 1e9:.0f} GB"
+
+
 def kernels_agree(backend: Backend) -> bool:
-    """Whether the kernels of the fastest backend give what those of the reference give, on a small matrix."""
+    """Whether the kernels of a backend give what those of the reference give, on a small matrix."""
     rng, reference = np.random.default_rng(0), get_backend("reference")
     indptr, cols = np.array([0, 5, 5, 7]), np.array([0, 1, 2, 3, 4, 1, 3], np.int32)
     values, X, H = rng.standard_normal(7), rng.standard_normal((5, 3)), rng.standard_normal((3, 3))
-    pairs = [(b.spmm(indptr, cols, values, X), b.sddmm(indptr, cols, H, X)) for b in (backend, reference)]
-    return all(np.allclose(ours, theirs, rtol=1e-12) for ours, theirs in zip(*pairs, strict=True))
+
+    def products(b):
+        at, c, v, x, h = map(b.asarray, (indptr, cols, values, X, H))
+        return to_host(b.spmm(at, c, v, x)), to_host(b.sddmm(at, c, h, x))
+
+    pairs = zip(products(backend), products(reference), strict=True)
+    return all(np.allclose(ours, theirs, rtol=1e-12) for ours, theirs in pairs)
 
 
 def version(name: str) -> str | None:

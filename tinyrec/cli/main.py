@@ -1,6 +1,6 @@
 """Parse the arguments, run the subcommand, and turn what went wrong into one line and an exit code.
 
-0 ok, 2 usage, 3 data, 4 kernels that disagree, 5 file, 6 diverged, 7 memory, 130 and 143 stopped by a signal
+0 ok, 2 usage, 3 data, 4 backend missing, 5 file, 6 diverged, 7 memory, 130 and 143 stopped by a signal
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import tinyrec
+from tinyrec.backend import use_threads
 from tinyrec.cli import data, doctor, evaluate, gradcheck, predict, recommend, train
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_args(expand_config(argv))
         check_outputs(args)
+        if getattr(args, "threads", None):
+            use_threads(args.threads)
         return args.run(args) or 0
     except TinyrecError as problem:
         return _fail(argv, problem, problem.exit_code)

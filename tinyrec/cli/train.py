@@ -18,6 +18,7 @@ from tinyrec.cli.common import (
     add_backend_flag,
     add_command,
     add_reading_flags,
+    positive,
     read_options,
     say,
     whole,
@@ -28,7 +29,8 @@ from tinyrec.cli.settings import model_and_optimizer
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset, load_dataset, load_split
 from tinyrec.errors import UsageError
-from tinyrec.fitting import Progress, train
+from tinyrec.fitting import Progress, rows_in_a_step, train
+from tinyrec.memory import check_memory, present_bytes, training_bytes
 from tinyrec.models import MODELS
 from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
@@ -54,6 +56,7 @@ def add_to(subparsers: Any) -> None:
     )
     parser.add_argument("--config", metavar="FILE.toml", help="flags from a file; those given here go before")
     parser.add_argument("--seed", type=whole(0), default=0, help="of the split and of the first weights; default: 0")
+    parser.add_argument("--max-memory", type=positive, metavar="GB", help="refuse to train if it would take more")
     group = parser.add_argument_group("what to hold out")
     group.add_argument("--test", type=float, default=0.1, metavar="PART", help="default: 0.1; 0: train on everything")
     group.add_argument("--valid", type=float, metavar="PART", help="of the training part; default: 0.1 if needed")
@@ -89,6 +92,9 @@ def run_one(
     model, epochs, chosen_by = with_recipe(args, model)
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "batch_rows": args.batch_rows, "seed": seed}
+    needed = memory_needed(model, part, optimizer, args.batch_rows, backend)
+    say(args, f"this takes about {needed / 1e9:.2f} GB of {'the card' if backend == 'cupy' else 'memory'}")
+    check_memory(needed, args.max_memory)
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
     task |= {"optimizer": repr(optimizer), "epochs": epochs, **options}
     checkpoint, progress = open_checkpoint(args, task)
@@ -109,6 +115,14 @@ def run_one(
     return result
 
 
+def memory_needed(model: Autoencoder, part: Dataset, optimizer: Any, batch_rows: int | None, backend: str) -> int:
+    """The bytes that the process will occupy at most, or those on the card."""
+    shape = part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]
+    present = 0 if backend == "cupy" else present_bytes()
+    rows = rows_in_a_step(optimizer, batch_rows)
+    return present + training_bytes(model, shape, part.ratings.size, optimizer, rows)
+
+
 def check_flags(args: argparse.Namespace) -> None:
     """What can be told to be wrong before any work is done."""
     if args.resume and not args.checkpoint:
@@ -119,6 +133,7 @@ def check_flags(args: argparse.Namespace) -> None:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
     if args.plot:
         check_plot(args.plot)
+    get_backend(args.backend)
 
 
 def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | None]]:

@@ -6,6 +6,7 @@ Each is a frozen dataclass of its constants with two methods:
     loss = optimizer.step(objective, params, state, backend)   one update of params and state, in place
 
     optimizer.full_batch, .dtype, .patience    all rows in each step?; of what it trains; epochs without a gain to bear
+    optimizer.numbers_a_weight                 how many it remembers for each weight
 
 where objective(params) -> (loss, grads): a number, and params and grads are dicts of arrays with the same keys.
 """

@@ -25,6 +25,7 @@ class Adam:
 
     full_batch = False
     dtype = np.float32
+    numbers_a_weight = 2
     patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:

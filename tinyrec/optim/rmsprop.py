@@ -21,6 +21,7 @@ class RMSprop:
 
     full_batch = False
     dtype = np.float32
+    numbers_a_weight = 1
     patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:

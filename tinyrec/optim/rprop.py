@@ -37,6 +37,7 @@ class RProp:
 
     full_batch = True  # a sign taken from a few rows says nothing about the sum over all
     dtype = np.float32
+    numbers_a_weight = 2
     patience = 20
 
     def __post_init__(self):

@@ -23,6 +23,7 @@ class SGD:
 
     full_batch = False
     dtype = np.float32
+    numbers_a_weight = 1
     patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:

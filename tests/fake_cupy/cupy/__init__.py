@@ -1,0 +1,35 @@
+"""A strict stand-in for CuPy 14: the GPU backend runs on it unmodified, on a machine without a card.
+
+With the folder above on sys.path, `import cupy` finds this package. What it does not define, it lacks on purpose: a
+name is added once somebody has checked that CuPy has it. Where CuPy would silently wait for the card, it raises or
+counts, and where CuPy leaves open what happens, it does not do what one hopes for.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from . import cuda
+from .array import ndarray
+from .counts import fake_counts
+from .kernel import RawModule
+from .rules import FUNCTIONS
+
+__all__ = ["RawModule", "cuda", "fake_counts", "get_default_memory_pool", "is_available", "ndarray"]
+__version__ = "14.0.1+fake"
+
+FROM_NUMPY = """
+    bool_ complex64 complex128 dtype finfo float16 float32 float64 iinfo inf int8 int16 int32 int64 nan newaxis pi
+    uint8 uint16 uint32 uint64
+"""
+globals().update(FUNCTIONS)
+globals().update({name: getattr(np, name) for name in FROM_NUMPY.split()})
+
+
+def is_available():
+    return cuda.is_available()
+
+
+def get_default_memory_pool():
+    """An empty one: the fake keeps no memory back."""
+    return SimpleNamespace(used_bytes=lambda: 0, total_bytes=lambda: 0, free_all_blocks=lambda: None)

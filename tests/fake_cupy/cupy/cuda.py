@@ -1,0 +1,68 @@
+"""The little of cupy.cuda that tells about the card, waits for it and takes the time."""
+
+import time
+from types import SimpleNamespace
+
+GIB = 2**30
+
+
+def is_available():
+    return True
+
+
+class Device:
+    compute_capability = "90"
+    mem_info = (8 * GIB, 8 * GIB)  # free, in all
+
+    def __init__(self, device=0):
+        self.id = device
+
+    def synchronize(self):
+        pass
+
+
+class Stream:
+    def synchronize(self):
+        pass
+
+
+Stream.null = Stream()
+
+
+def get_current_stream():
+    return Stream.null
+
+
+class Event:
+    def record(self, stream=None):
+        self.time = time.perf_counter()
+
+    def synchronize(self):
+        pass
+
+
+def get_elapsed_time(start, end):
+    """Milliseconds."""
+    return 1000 * (end.time - start.time)
+
+
+class OutOfMemoryError(MemoryError):
+    def __init__(self, size, total, limit=0):
+        super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes).")
+
+
+class CompileException(Exception):
+    """Source that the compiler refuses; str() is its log."""
+
+
+def _properties(device):
+    return {"name": b"Fake GPU", "totalGlobalMem": 8 * GIB, "major": 9, "minor": 0, "multiProcessorCount": 1}
+
+
+runtime = SimpleNamespace(
+    CUDARuntimeError=type("CUDARuntimeError", (RuntimeError,), {}),
+    getDeviceCount=lambda: 1,
+    getDeviceProperties=_properties,
+)
+memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
+compiler = SimpleNamespace(CompileException=CompileException)

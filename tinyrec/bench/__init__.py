@@ -1,0 +1,8 @@
+"""How fast training is: against the ceilings of the machine, and against the same training in PyTorch.
+
+shapes    made-up ratings of the sizes of real data sets
+machine   what this machine can do at best, and what it is
+measure   seconds, operations, bytes and memory of an epoch and its parts
+rivals    the same training in PyTorch; the only file that imports torch
+contest   epochs of several contestants in turn, and the race to an RMSE
+"""

@@ -1,0 +1,55 @@
+"""The same training by several contestants, an epoch of each in turn: what slows the machine down slows all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Backend
+from tinyrec.bench.machine import seconds
+from tinyrec.models import AutoRec
+from tinyrec.optim import RProp
+from tinyrec.sparse import Ratings
+from tinyrec.training import fit
+
+OURS = "tinyrec"
+SAME = 1e-4  # the losses of one training differ by no more than this, relative
+
+
+def contest(model: AutoRec, R: Ratings, optimizer: RProp, rounds: int, seed: int) -> dict[str, Any]:
+    """Our epochs against those of PyTorch, from the same start; the first of each, a warm-up, is not counted."""
+    from tinyrec.bench import rivals  # it imports torch, an extra
+
+    ours = (epoch.loss for epoch in fit(model, R, optimizer, epochs=1 + rounds, seed=seed))
+    start = model.init(R, np.random.default_rng(seed))
+    contestants: dict[str, Iterator[float]] = {OURS: ours}
+    on_host, l2 = R.to("reference"), model.l2 or 0.0
+    if rivals.fits_dense(R):
+        contestants["torch dense"] = rivals.dense(on_host, l2, optimizer, start)
+    contestants["torch sparse"] = rivals.sparse(on_host, l2, optimizer, start)
+    results = take_turns(contestants, 1 + rounds, R.backend)
+    return {
+        "contestants": results,
+        "dense_batch_rows": min(rivals.batch_rows(R), R.shape[0]),
+        "largest_difference": largest_difference([result["losses"] for result in results.values()]),
+    }
+
+
+def take_turns(contestants: dict[str, Iterator[float]], rounds: int, backend: Backend) -> dict[str, dict[str, Any]]:
+    """The seconds and the loss of each epoch of each contestant, and the median of all seconds but the first."""
+    results: dict[str, dict[str, Any]] = {name: {"rounds": [], "losses": []} for name in contestants}
+    for _ in range(rounds):
+        for name, epochs in contestants.items():
+            duration, loss = seconds(epochs.__next__, backend)
+            results[name]["rounds"].append(duration)
+            results[name]["losses"].append(loss)
+    return {name: {"seconds": median(result["rounds"][1:]), **result} for name, result in results.items()}
+
+
+def largest_difference(losses: list[list[float]]) -> float:
+    """The largest difference, relative, between the first contestant's loss and another's after the same epoch."""
+    ours, *others = np.array(losses)
+    return float(np.max(np.abs(others / ours - 1)))

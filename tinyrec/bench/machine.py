@@ -1,0 +1,114 @@
+"""What this machine can do at best, which no kernel can beat, and what it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from importlib import metadata
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Backend, get_backend, use_threads
+
+GEMM_SIZE = 2048
+COPY_BYTES = 2**28  # far more than any cache holds
+TRIES = 7
+
+
+def ceilings(name: str) -> dict[str, float]:
+    """The rate of a large matrix product and of a large copy on the backend of that name, each the best of a few."""
+    backend = get_backend(name)
+    return {"gemm_gflops": gemm_gflops(backend), "copy_gb_per_s": copy_gb_per_s(backend)}
+
+
+def gemm_gflops(backend: Backend) -> float:
+    """10⁹ additions and multiplications of float32 numbers a second, in the product of two square matrices."""
+    xp, size = backend.xp, GEMM_SIZE
+    A, B, C = (xp.ones((size, size), np.float32) for _ in range(3))
+    return 2 * size**3 / best_seconds(lambda: xp.matmul(A, B, out=C), backend) / 1e9
+
+
+def copy_gb_per_s(backend: Backend) -> float:
+    """10⁹ bytes read and written a second, by a copy on all threads."""
+    source, target = (backend.xp.ones(COPY_BYTES, np.int8) for _ in range(2))
+    step = COPY_BYTES // threads()
+
+    def copy(start):
+        target[start : start + step] = source[start : start + step]
+
+    with ThreadPoolExecutor(threads()) as pool:
+        starts = range(0, COPY_BYTES, step)
+        return 2 * COPY_BYTES / best_seconds(lambda: list(pool.map(copy, starts)), backend) / 1e9
+
+
+def best_seconds(work: Callable[[], Any], backend: Backend) -> float:
+    return min(seconds(work, backend)[0] for _ in range(TRIES))
+
+
+def seconds(work: Callable[[], Any], backend: Backend) -> tuple[float, Any]:
+    """How long `work` takes until its result is there, and the result."""
+    started = time.perf_counter()
+    result = work()
+    if hasattr(backend.xp, "cuda"):  # a GPU answers before it is done
+        backend.xp.cuda.Device().synchronize()
+    return time.perf_counter() - started, result
+
+
+def threads() -> int:
+    """How many threads the kernels use."""
+    from tinyrec.backend import cpu  # not before it is needed, as it loads numba
+
+    return cpu.THREADS
+
+
+def in_own_process(function: Callable[..., Any], *args: Any) -> Any:
+    """function(*args) in a new process, so that its peak of memory is its own."""
+    with ProcessPoolExecutor(1, get_context("spawn"), use_threads, (threads(),)) as pool:
+        try:
+            return pool.submit(function, *args).result()
+        except BrokenProcessPool:  # Linux kills who asks for too much
+            raise MemoryError("a process was killed") from None
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory this process has held, in MB of 2²⁰ bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def description() -> dict[str, Any]:
+    """What a reader of the figures wants to know about where they come from."""
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": threads(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("numpy", "numba", "torch")},
+    }
+
+
+def cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

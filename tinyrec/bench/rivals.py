@@ -1,0 +1,95 @@
+"""I-AutoRec in PyTorch, as well as we can write it. The only file that imports torch, which is an extra."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from tinyrec.backend import Params
+from tinyrec.bench.machine import threads
+from tinyrec.optim import RProp
+from tinyrec.sparse import Pattern, Ratings
+
+MOST_CELLS = 2**31  # 10 GB of dense matrix and mask; what is larger is left to `sparse`
+BATCH_CELLS = 2**26  # in one forward and backward pass: about 2 GB
+
+
+def dense(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[float]:
+    """The loss of epoch after epoch, of dense matrices, a mask where nothing was observed, and autograd."""
+    torch.set_num_threads(threads())
+    r, mask = as_dense(R)
+    start = {**start, "V": start["V"].T}  # (k, d), as in torch.nn.Linear, which is faster
+    V, mu, W, b = (torch.tensor(start[name], requires_grad=True) for name in ("V", "mu", "W", "b"))
+    rprop = as_torch(optimizer, [V, mu, W, b])
+    while True:
+        rprop.zero_grad()
+        penalty = l2 / 2 * (W.square().sum() + V.square().sum())
+        penalty.backward()
+        loss = penalty.item()
+        for rows in row_batches(R):
+            y = F.linear(torch.sigmoid(F.linear(r[rows], V, mu)), W, b)
+            error = F.mse_loss(torch.where(mask[rows], y, 0.0), r[rows], reduction="sum")
+            error.backward()
+            loss += error.item()
+        rprop.step()
+        yield loss
+
+
+@torch.no_grad()
+def sparse(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[float]:
+    """The loss of epoch after epoch, of sparse products, with the gradient by hand: autograd has none of them."""
+    torch.set_num_threads(threads())
+    V, mu, W, b = (torch.tensor(start[name]) for name in ("V", "mu", "W", "b"))
+    rprop = as_torch(optimizer, [V, mu, W, b])
+    r, cols, ones = torch.tensor(R.values), torch.tensor(R.cols), torch.ones(R.shape[0], 1)
+    order = torch.tensor(R.with_values(np.arange(R.size)).T.values)  # of the cells in the transpose
+    S, ST = csr(R.pattern, r), csr(R.pattern.T, r[order])
+    while True:
+        H = torch.sigmoid(S @ V + mu)
+        e = torch.sparse.sampled_addmm(S, H, W.T, beta=0.0).values() + b[cols] - r
+        loss = e.square().sum() + l2 / 2 * (W.square().sum() + V.square().sum())
+        E, ET = csr(R.pattern, 2 * e), csr(R.pattern.T, 2 * e[order])
+        dZ = (E @ W) * (H * (1 - H))
+        V.grad, mu.grad = (ST @ dZ).add_(V, alpha=l2), dZ.sum(0)
+        W.grad, b.grad = (ET @ H).add_(W, alpha=l2), (ET @ ones)[:, 0]
+        rprop.step()
+        yield loss.item()
+
+
+def as_torch(optimizer: RProp, params: list[torch.Tensor]) -> torch.optim.Rprop:
+    """The same rule in PyTorch: its Rprop is our variant irprop-."""
+    assert optimizer.variant == "irprop-"
+    etas, sizes = (optimizer.shrink, optimizer.grow), (optimizer.smallest, optimizer.largest)
+    return torch.optim.Rprop(params, lr=optimizer.first, etas=etas, step_sizes=sizes)
+
+
+def as_dense(R: Ratings) -> tuple[torch.Tensor, torch.Tensor]:
+    """r (n, d), 0 where nothing was observed, and the mask (n, d)."""
+    r, mask = torch.zeros(R.shape), torch.zeros(R.shape, dtype=torch.bool)
+    rows, cols = torch.tensor(R.rows), torch.tensor(R.cols)
+    r[rows, cols], mask[rows, cols] = torch.tensor(R.values), True
+    return r, mask
+
+
+def csr(pattern: Pattern, values: torch.Tensor) -> torch.Tensor:
+    indptr, cols = torch.from_numpy(pattern.indptr).int(), torch.from_numpy(pattern.cols)  # int64 is no faster
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # PyTorch calls this "beta"
+        return torch.sparse_csr_tensor(indptr, cols, values, pattern.shape)
+
+
+def fits_dense(R: Ratings) -> bool:
+    return R.shape[0] * R.shape[1] <= MOST_CELLS
+
+
+def batch_rows(R: Ratings) -> int:
+    """How many rows `dense` takes at once; the gradients of batches add up to that of all rows."""
+    return max(1, BATCH_CELLS // R.shape[1])
+
+
+def row_batches(R: Ratings) -> Iterator[slice]:
+    height = batch_rows(R)
+    return (slice(first, first + height) for first in range(0, R.shape[0], height))

@@ -1,0 +1,142 @@
+"""bench: how fast an epoch is, against the ceilings of the machine and against PyTorch."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Iterator
+from typing import Any
+
+import tinyrec
+from tinyrec.backend import get_backend
+from tinyrec.bench.contest import OURS, SAME
+from tinyrec.bench.machine import ceilings, description, in_own_process
+from tinyrec.bench.measure import Case, measure
+from tinyrec.bench.shapes import SHAPES, find_shape
+from tinyrec.cli.common import add_backend_flag, add_command, say, table, whole, write_result
+from tinyrec.cli.plot import check_plot
+from tinyrec.cli.plot_bench import plot_epochs
+from tinyrec.errors import UsageError
+
+DEFAULT_SHAPES = ["ml-100k", "ml-1m"]
+
+
+def add_to(subparsers: Any) -> None:
+    summary = "Time an epoch of I-AutoRec and its parts on made-up ratings."
+    parser = add_command(subparsers, "bench", run, summary, "bench --shape ml-1m --against torch --plot bench.png")
+    shapes = f"{', '.join(SHAPES)}, or USERSxITEMSxRATINGS; may be given again; default: {', '.join(DEFAULT_SHAPES)}"
+    parser.add_argument("--shape", action="append", metavar="NAME", help=shapes)
+    parser.add_argument("--hidden-units", type=whole(1), default=500, metavar="K", help="default: 500")
+    parser.add_argument("--rounds", type=whole(1), default=10, metavar="N", help="timings of each thing; default: 10")
+    parser.add_argument("--against", choices=("torch",), help="train the same with PyTorch, in turns with ours")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the made-up ratings; default: 0")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
+    add_backend_flag(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    cases = check_flags(args)
+    backend = get_backend(args.backend).name
+    settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
+    result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
+    say(args, "measuring what this machine can do at best")
+    result |= {"ceilings": in_own_process(ceilings, backend), "shapes": []}
+    for case in cases:
+        say(args, f"measuring {case.shape}")
+        result["shapes"].append(in_own_process(measure, case))
+    if args.plot:
+        plot(args.plot, result)
+    write_result(args, result, text(result))
+    return 0 if all(map(is_same, result["shapes"])) else 4
+
+
+def check_flags(args: argparse.Namespace) -> list[Case]:
+    """What is to be measured; what can be told to be wrong is found before any work is done."""
+    shapes = args.shape or DEFAULT_SHAPES
+    for name in shapes:
+        find_shape(name)
+    if args.against and importlib.util.find_spec("torch") is None:
+        raise UsageError('PyTorch is not installed; install it with: pip install "tinyrec[bench]"')
+    if args.plot:
+        check_plot(args.plot)
+    return [Case(name, args.hidden_units, args.rounds, args.backend, args.seed, args.against) for name in shapes]
+
+
+def text(result: dict[str, Any]) -> str:
+    """What a person reads."""
+    machine, best, shapes = result["machine"], result["ceilings"], result["shapes"]
+    lines = [f"{machine['cpu']}, {machine['threads']} threads, backend {result['backend']}; at best"]
+    lines[0] += f" {best['gemm_gflops']:.0f} GFLOP/s (GEMM) and {best['copy_gb_per_s']:.0f} GB/s (copy)"
+    header = ("shape", "part of an epoch", "      ms", "GFLOP/s", "of GEMM", "    GB", "  GB/s", "of copy")
+    lines += ["", table([row for shape in shapes for row in part_rows(shape, best)], header)]
+    header = ("shape", "trained by", "s/epoch", "x tinyrec", "ns/rating", "peak MB", "top 10, s")
+    lines += ["", table([row for shape in shapes for row in epoch_rows(shape)], header)]
+    return "\n".join([*lines, *(remark(shape) for shape in shapes if shape["contest"])])
+
+
+def part_rows(shape: dict[str, Any], best: dict[str, float]) -> Iterator[list[str]]:
+    """The parts of an epoch, what it spends besides, and the whole."""
+    parts, epoch = shape["parts"], shape["epoch"]
+    for name, its in parts.items():
+        yield [shape["shape"], name, *rates(its, best)]
+    besides = epoch["seconds"] - sum(its["seconds"] for its in parts.values())
+    yield [shape["shape"], "all else", f"{besides * 1000:8.1f}", *[""] * 5]
+    yield [shape["shape"], "the whole epoch", *rates(epoch, best)]
+
+
+def rates(its: dict[str, Any], best: dict[str, float]) -> list[str]:
+    flops = [f"{its['gflops']:7.1f}", f"{its['gflops'] / best['gemm_gflops']:7.0%}"] if its["flops"] else ["", ""]
+    share = its["gb_per_s"] / best["copy_gb_per_s"]
+    return [
+        f"{its['seconds'] * 1000:8.1f}",
+        *flops,
+        f"{its['bytes'] / 1e9:6.2f}",
+        f"{its['gb_per_s']:6.1f}",
+        f"{share:7.0%}",
+    ]
+
+
+def epoch_rows(shape: dict[str, Any]) -> Iterator[list[str]]:
+    """A line for each contestant; memory and top 10 are of our own training."""
+    seconds = seconds_per_epoch(shape)
+    for name, its in seconds.items():
+        pace = [f"{its:7.3f}", f"{its / seconds[OURS]:9.1f}", f"{its / shape['ratings'] * 1e9:9.0f}"]
+        ours = [f"{shape['peak_rss_mb'] or 0:7.0f}", f"{shape['top10_seconds'] or 0:9.2f}"]
+        yield [shape["shape"], name, *pace, *(ours if name == OURS else ["", ""])]
+
+
+def seconds_per_epoch(shape: dict[str, Any]) -> dict[str, float]:
+    """Of each contestant: side by side, where there was a contest."""
+    its = shape["contest"]["contestants"] if shape["contest"] else {OURS: shape["epoch"]}
+    return {name: result["seconds"] for name, result in its.items()}
+
+
+def remark(shape: dict[str, Any]) -> str:
+    """Whether all trained the same, and how PyTorch held the dense matrix."""
+    contest, name = shape["contest"], shape["shape"]
+    differ = f"{name}: the losses differ by at most {contest['largest_difference']:.0e}"
+    verdict = differ if is_same(shape) else f"{differ}, MORE THAN {SAME:.0e}: not the same training"
+    if "torch dense" not in contest["contestants"]:
+        return f"{verdict}; torch dense is left out, as its matrices would not fit most memories"
+    if contest["dense_batch_rows"] < shape["items"]:
+        return f"{verdict}; torch dense takes {contest['dense_batch_rows']} of {shape['items']} rows at a time"
+    return verdict
+
+
+def plot(path: str, result: dict[str, Any]) -> None:
+    shapes = sorted(result["shapes"], key=lambda shape: shape["ratings"])
+    names = dict.fromkeys(name for shape in shapes for name in seconds_per_epoch(shape))
+    curves = {name: curve(shapes, name) for name in names}
+    rate = result["ceilings"]["gemm_gflops"] * 1e9
+    ceiling = {shape["ratings"]: shape["epoch"]["flops"] / rate for shape in shapes}
+    title = f"One epoch of I-AutoRec, {result['hidden_units']} hidden units, {result['machine']['threads']} threads"
+    plot_epochs(path, title, curves, ceiling, {shape["shape"]: shape["ratings"] for shape in shapes})
+
+
+def curve(shapes: list[dict[str, Any]], name: str) -> dict[int, float]:
+    pace = {shape["ratings"]: seconds_per_epoch(shape).get(name) for shape in shapes}
+    return {ratings: seconds for ratings, seconds in pace.items() if seconds}
+
+
+def is_same(shape: dict[str, Any]) -> bool:
+    return not shape["contest"] or shape["contest"]["largest_difference"] <= SAME

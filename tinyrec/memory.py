@@ -1,0 +1,49 @@
+"""How much memory a training will take, told before it is taken."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.errors import OutOfMemory
+from tinyrec.models.base import Autoencoder
+
+KERNELS = 40 * 2**20  # bytes that numba's machine code takes
+
+
+def training_bytes(
+    model: Autoencoder, shape: tuple[int, int], p: int, optimizer: Any, batch_rows: int | None = None
+) -> int:
+    """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns.
+
+    parameters: themselves, their gradient, the optimiser's state, and half of them twice: a penalty's gradient
+    codes (rows in a step, k): Z, H and what becomes of them on the way back
+    ratings: the matrix and its transpose with their index arrays, predictions and errors
+    """
+    (n, d), k, width = shape, model.hidden_units, np.dtype(optimizer.dtype).itemsize
+    parameters = (2 * d * k + d + k) * (3 + optimizer.numbers_a_weight)
+    codes = 6 * min(batch_rows or n, n) * k
+    return KERNELS + width * (parameters + codes + 14 * p)
+
+
+def present_bytes() -> int:
+    """What this process occupies now; where the system does not tell, the most that it ever did."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    except OSError:
+        import resource  # not on Windows
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def check_memory(needed: int, limit: float | None) -> None:
+    """OutOfMemory: `needed` bytes are more than `limit` gigabytes."""
+    if limit is not None and needed > limit * 1e9:
+        raise OutOfMemory(
+            f"training needs about {needed / 1e9:.2f} GB, more than the {limit:g} allowed; "
+            "use fewer hidden units, less data or another optimizer"
+        )
