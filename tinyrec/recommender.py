@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from os import PathLike
 from typing import Any
 
@@ -17,6 +18,7 @@ from tinyrec.errors import DataError, UsageError
 from tinyrec.fold_in import new_column, new_row
 from tinyrec.metrics import follow_protocol, mae, rmse, warm
 from tinyrec.models.base import Autoencoder, check_type
+from tinyrec.ranking import top
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
 
@@ -89,7 +91,9 @@ class Recommender:
             raise UsageError(f"{n} recommendations are none; ask for at least 1")
         if ratings is None:
             return next(self.recommend_many([user], n))[1]
-        return self._best(self._predict_new("user", ratings), self.data.items.find(list(ratings)), n)
+        scores = self._predict_new("user", ratings)
+        scores[self.data.items.find(list(ratings))] = -np.inf
+        return self._best(scores[np.newaxis], n)[0]
 
     def recommend_many(self, users: Iterable[Any], n: int = 10) -> Iterator[tuple[Any, Ranking]]:
         """(user, recommendations) for each of these users, block by block, in the order given."""
@@ -99,10 +103,11 @@ class Recommender:
             raise DataError(
                 f"user {known[np.argmin(rows)]!r} is not in the training data; give ratings of theirs instead"
             )
-        indptr, cols = self.data.ratings.pattern.indptr, self.data.ratings.cols
         for block in blocks(len(rows), len(self.data.items)):
-            for user, row, scores in zip(known[block], rows[block], self._scores(rows[block]), strict=True):
-                yield user, self._best(scores, cols[indptr[row] : indptr[row + 1]], n)
+            scores = self._scores(rows[block])
+            rated, _ = self.data.ratings.pattern.take_rows(rows[block])
+            scores[rated.rows, rated.cols] = -np.inf
+            yield from zip(known[block], self._best(scores, n), strict=True)
 
     def predict_new_user(self, ratings: Mapping[Any, float]) -> Array:
         """Ratings of all items, aligned with data.items.ids, by a user who rates thus: {item: rating}."""
@@ -142,20 +147,19 @@ class Recommender:
         """Predicted ratings of all items by these users (row numbers), (len(users), items), not clipped."""
         items = np.arange(len(self.data.items))
         if self.model.by == "item":
-            x = self.model.decode(self._columns, self._codes[:-1], users).T
+            x = np.ascontiguousarray(self.model.decode(self._columns, self._codes[:-1], users).T)
         else:
             x = self.model.decode(self._columns, self._codes[users], items)
         return self.scaling.to_rating(x, users[:, None], items)
 
-    def _best(self, scores, seen, n):
-        """The n best of one user's scores (items,), without the items seen (numbers) and the cold ones."""
-        scores = np.where(self._warm[1][:-1], scores, -np.inf)
-        scores[seen] = -np.inf
-        n = min(n, int(np.isfinite(scores).sum()))
-        few = np.flatnonzero(scores >= -np.partition(-scores, n - 1)[n - 1]) if n > 0 else np.empty(0, int)
-        order = few[np.argsort(-scores[few], kind="stable")][:n]
-        ratings = np.clip(scores[order], *self.data.scale)
-        return list(zip(self.data.items.ids[order].tolist(), ratings.tolist(), strict=True))
+    def _best(self, scores, n):
+        """The n best of each row of scores (b, items), without the cold ones and those of -inf; scores are changed."""
+        scores[:, ~self._warm[1][:-1]] = -np.inf
+        rows, cols = top(scores, n)
+        ratings = np.clip(scores[rows, cols], *self.data.scale)
+        ranked = list(zip(self.data.items.ids[cols].tolist(), ratings.tolist(), strict=True))
+        bounds = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
+        return [ranked[start:stop] for start, stop in pairwise(bounds)]
 
     def _cold(self, users, items):
         warm_users, warm_items = self._warm
