@@ -3,16 +3,19 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import tinyrec as tr
+from tinyrec.backend import get_backend, use_threads
 from tinyrec.cli import main
 from tinyrec.cli.main import _parser
 from tinyrec.cli.settings import model_and_optimizer
@@ -174,6 +177,40 @@ def test_doctor_says_that_the_kernels_agree(capsys):
     assert result["kernels_agree"] is True and result["packages"]["numpy"] == np.__version__
 
 
+def test_doctor_says_why_there_is_no_card_and_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.delitem(sys.modules, "tinyrec.backend.gpu", raising=False)
+    get_backend.cache_clear()
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "CuPy cannot be used here (" in out and 'pip install "tinyrec[cuda12]"' in out
+
+
+def test_doctor_finds_packages_that_are_in_each_others_way(capsys, monkeypatch):
+    both = [SimpleNamespace(name=name) for name in ("cupy-cuda13x", "numpy", "cupy-cuda12x")]
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: both)
+    card = run_json(capsys, "doctor")["card"]
+    assert card == "cupy-cuda12x and cupy-cuda13x are in each other's way: uninstall all, then install one"
+
+
+def test_train_tells_its_memory_and_refuses_more_than_is_allowed(capsys, ratings):
+    assert main(["train", "--dataset", ratings, "--max-memory", "50", *SMALL]) == 0
+    assert re.search(r"^this takes about 0\.\d\d GB of memory$", capsys.readouterr().err, re.MULTILINE)
+    flags = ["--set", "hidden_units=1000000", "--set", "l2=1", "--quiet", "--backend", "reference"]
+    line = fails(capsys, 7, "train", "--dataset", ratings, "--max-memory", "0.5", *flags)
+    assert "GB, more than the 0.5 allowed; use fewer hidden units" in line
+
+
+def test_threads_are_those_asked_for(capsys, ratings):
+    cpu = pytest.importorskip("tinyrec.backend.cpu")
+    before = cpu.THREADS
+    try:
+        assert main(["train", "--dataset", ratings, "--quiet", "--threads", "3", *SMALL]) == 0
+        assert cpu.THREADS == 3
+    finally:
+        use_threads(before)
+
+
 def test_a_plot_is_a_picture(ratings, tmp_path):
     path = tmp_path / "curve.png"
     assert (
@@ -196,6 +233,8 @@ def test_a_plot_is_a_picture(ratings, tmp_path):
     (["--seed", "-1"], "-1 is less than 0"),
     (["--test", "2"], "give a fraction"),
     (["--backend", "tpu"], "invalid choice"),
+    (["--threads", "0"], "0 is less than 1"),
+    (["--max-memory", "0"], "0 is not above 0"),
     (["--resume"], "--resume needs --checkpoint"),
     (["--test", "0", "--repeats", "3"], "exclude each other"),
     (["--folds", "3", "--repeats", "3"], "exclude each other"),
@@ -346,7 +385,7 @@ def test_debug_shows_the_traceback(ratings):
 
 @pytest.mark.parametrize("command", [
     "train", "evaluate", "predict", "recommend", "data", "data list", "data fetch", "data describe", "data check",
-    "gradcheck", "doctor",
+    "gradcheck", "doctor", "bench",
 ])  # fmt: skip
 def test_each_help_ends_in_an_example(capsys, command):
     with pytest.raises(SystemExit) as stop:

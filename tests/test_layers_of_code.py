@@ -46,7 +46,7 @@ FOREIGN = {  # these are imported nowhere else
     "cupy": {"backend/gpu.py"},
     "torch": {"bench/rivals.py"},
     "scipy.optimize": {"optim/lbfgs.py"},
-    "matplotlib": {"cli/plot.py"},
+    "matplotlib": {"cli/plot.py", "cli/plot_bench.py"},
     "tqdm": {"cli/watch.py"},
     "pooch": {"data/fetch.py"},
     "pandas": set(),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params, on_host, to_host
+from tinyrec.backend import Array, Params, get_backend, on_host, to_host
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.metrics import score
@@ -86,7 +86,8 @@ def train(
     if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
         model, epochs, valid_rmse = job.choose(model, epochs or MOST_EPOCHS, 0.1 if valid is None else valid)
     params, scaling = job.run(model, data, epochs)
-    info = {"seed": seed, "optimizer": repr(optimizer), "batch_rows": batch_rows, "epochs": epochs}
+    info = {"backend": get_backend(backend).name, "seed": seed, "optimizer": repr(optimizer)}
+    info |= {"batch_rows": batch_rows, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `progress` may be trained further
     return Recommender(model, params, data, scaling, on_host(backend), info)

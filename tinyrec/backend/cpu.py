@@ -4,8 +4,10 @@ To step through them in a debugger, set NUMBA_DISABLE_JIT=1. A kernel writes the
 nothing else, so the rows are shared out to threads without locks, and the bits are the same for any number of threads.
 """
 
+import ctypes
 import functools
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -206,3 +208,15 @@ def _pool():
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+
+
+def keep_freed_memory():
+    """Let malloc keep what is freed: each epoch frees its arrays, and the next would get the pages anew, all zeroed."""
+    most = 2**31 - 1
+    ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, most)
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, most)
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):  # musl has none
+    keep_freed_memory()

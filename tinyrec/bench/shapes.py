@@ -26,10 +26,8 @@ class Shape:
     item_spread: float = 1.3
 
     def __post_init__(self):
-        if not 0 < LEAST_PER_USER * self.users <= self.ratings <= self.users * self.items // 2:
-            size = f"{self.users} users x {self.items} items"
-            bounds = f"{LEAST_PER_USER} per user to half of all cells"
-            raise UsageError(f"{self.ratings} ratings of {size} are no shape; choose from {bounds}")
+        if not 0 < LEAST_PER_USER * self.users <= self.ratings:
+            raise UsageError(f"{self.ratings} ratings by {self.users} users are too few; give {LEAST_PER_USER} a user")
 
 
 # Our own choice of spreads: the largest user and the largest item come out as in the real sets, within a tenth.
@@ -87,7 +85,10 @@ def user_counts(shape: Shape, rng: np.random.Generator) -> Array:
     more = shape.ratings - LEAST_PER_USER * shape.users
     activity = uneven(shape.users, shape.user_spread)
     ends = np.rint(np.cumsum(activity) * (more / activity.sum())).astype(np.int64)  # rounded so, they sum to `more`
-    return rng.permutation(LEAST_PER_USER + np.diff(ends, prepend=0))
+    counts = LEAST_PER_USER + np.diff(ends, prepend=0)
+    if counts[0] > shape.items:
+        raise UsageError(f"one user would rate {counts[0]} of {shape.items} items; choose fewer ratings or more items")
+    return rng.permutation(counts)
 
 
 def same_counts(counts: Array) -> list[Array]:

@@ -28,7 +28,7 @@ def result(
     return {
         "by": recommender.model.by,
         "dataset": train.name,
-        "backend": recommender.backend,
+        "backend": recommender.info["backend"],
         "seed": info["seed"],
         "settings": asdict(recommender.model),
         "optimizer": info["optimizer"],
