@@ -1,6 +1,7 @@
 """What all tests share: the backends, and Python in a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,15 +9,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import fake_cupy
+from tests.strategies import CARD
 from tinyrec.backend import get_backend
 from tinyrec.errors import BackendError
 
 hypothesis.settings.register_profile("tinyrec", deadline=None)  # the first call of a kernel waits for the compiler
 hypothesis.settings.load_profile("tinyrec")
-
-
-STAND_IN = Path(__file__).parent / "fake_cupy"  # its package `cupy` runs the GPU's code on the CPU
-CARD = pytest.param("card", marks=pytest.mark.gpu)
 
 
 @pytest.fixture(scope="session", params=["reference", "numpy", "cupy", CARD])
@@ -44,11 +43,10 @@ def load_gpu_backend(real):
         except BackendError as problem:
             pytest.skip(str(problem))
         return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(STAND_IN)
+    if not shutil.which("g++"):
+        pytest.skip("the stand-in for CuPy compiles the kernels with g++, which is not installed")
+    with fake_cupy.installed():
         get_backend("cupy")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "cupy"]:
-        del sys.modules[name]
 
 
 def forget_gpu_backend():

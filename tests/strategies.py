@@ -1,14 +1,19 @@
-"""Random data for hypothesis, and the plainest form to compare it in."""
+"""Random data for hypothesis, the plainest form to compare it in, and the way to a backend and back."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
+from tinyrec.backend import get_backend, to_host
 from tinyrec.data import Dataset
 from tinyrec.models import AutoRec
 from tinyrec.nn import ACTIVATIONS
 from tinyrec.sparse import Ratings
+
+CARD = pytest.param("card", marks=pytest.mark.gpu)  # for the fixture `backend`
+fast_backends = pytest.mark.parametrize("backend", ["numpy", "cupy", CARD], indirect=True)
 
 RATINGS = st.sampled_from([0.0, -1.0, 1.0, 2.5, 5.0])  # 0 and -1 are ratings like any other
 INTEGER_IDS = st.integers(-(2**63), 2**63 - 1)
@@ -62,6 +67,28 @@ def problems(draw, dtype=np.float64):
     return model, params, R
 
 
+def put(value, backend):
+    """An array, or tuples and dicts of arrays, on the backend of this name."""
+    return _mapped(get_backend(backend).asarray, value)
+
+
+def fetch(value):
+    """The same back on the host."""
+    return _mapped(to_host, value)
+
+
+def _mapped(function, value):
+    if isinstance(value, dict):
+        return {name: _mapped(function, part) for name, part in value.items()}
+    return tuple(_mapped(function, part) for part in value) if isinstance(value, tuple) else function(value)
+
+
+def leaves(tree):
+    """The values of nested dicts."""
+    for value in tree.values():
+        yield from leaves(value) if isinstance(value, dict) else [value]
+
+
 def from_dense(r, observed):
     """The Ratings matrix of r (n, d) where `observed` (n, d) is true; the other cells of r are never read."""
     return Ratings.from_cells(*np.nonzero(observed), r[observed], r.shape)
@@ -69,6 +96,7 @@ def from_dense(r, observed):
 
 def as_dense(R):
     """(r, observed), both (n, d): r is 0 where nothing is observed, and maybe elsewhere."""
+    R = R.to("reference")
     r, observed = np.zeros(R.shape, R.values.dtype), np.zeros(R.shape, bool)
     r[R.rows, R.cols], observed[R.rows, R.cols] = R.values, True
     return r, observed

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.strategies import GENERATORS, as_dense, from_dense, matrices, problems
+from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_dense, matrices, problems, put
 from tinyrec.errors import UsageError
 from tinyrec.gradcheck import complex_step
 from tinyrec.models import AutoRec
@@ -28,6 +28,10 @@ def objective(model, params, R, share=1.0):
     return error + share * model.l2 / 2 * sum((params[name] ** 2).sum() for name in penalized)
 
 
+def loss_and_grads(model, params, R, backend, share=1.0):
+    return fetch(model.loss_and_grads(put(params, backend), R.to(backend), share))
+
+
 def assert_equal(some, others):
     assert some.keys() == others.keys()
     for name, array in some.items():
@@ -44,7 +48,7 @@ def assert_close(some, others, tolerance=1e-12):
 @given(problem=problems(), share=st.sampled_from([0.0, 0.25, 1.0]))
 def test_loss_is_equation_2(backend, problem, share):
     model, params, R = problem
-    loss, _ = model.loss_and_grads(params, R.to(backend), share)
+    loss, _ = loss_and_grads(model, params, R, backend, share)
     assert loss == pytest.approx(objective(*problem, share), rel=1e-12)
 
 
@@ -55,10 +59,10 @@ def test_gradient_is_that_of_equation_2(problem):
     assert_close(grads, complex_step(lambda params: (objective(model, params, R), None), params), 1e-10)
 
 
+@fast_backends
 @given(problem=problems())
-def test_gradients_of_the_fast_kernels_are_those_of_the_reference(problem):
-    model, params, R = problem
-    assert_close(*(model.loss_and_grads(params, R.to(name))[1] for name in ("numpy", "reference")))
+def test_gradients_of_the_fast_kernels_are_those_of_the_reference(backend, problem):
+    assert_close(*(loss_and_grads(*problem, name)[1] for name in (backend, "reference")))
 
 
 @given(problem=problems())
@@ -66,10 +70,11 @@ def test_prediction_of_a_cell_is_equation_3(backend, problem):
     model, params, R = problem
     everywhere = from_dense(np.zeros(R.shape), np.ones(R.shape, bool)).to(backend)
     expected = np.array([h(model, params, r) for r in as_dense(R)[0]])
-    R, columns = R.to(backend), np.arange(R.shape[1])
-    np.testing.assert_allclose(model.predict_cells(params, R, everywhere), expected.ravel(), rtol=1e-9, atol=1e-9)
+    R, params, columns = R.to(backend), put(params, backend), put(np.arange(R.shape[1]), backend)
+    cells = model.predict_cells(params, R, everywhere)
+    np.testing.assert_allclose(fetch(cells), expected.ravel(), rtol=1e-9, atol=1e-9)
     whole_rows = model.decode(params, model.encode(params, R), columns)
-    np.testing.assert_allclose(whole_rows, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(fetch(whole_rows), expected, rtol=1e-9, atol=1e-9)
 
 
 @given(problem=problems(), rng=GENERATORS)
@@ -78,7 +83,7 @@ def test_what_stands_in_an_unobserved_cell_does_not_matter(backend, problem, rng
     r, observed = as_dense(R)
     other = from_dense(np.where(observed, r, rng.choice([np.nan, 1e9, -1.0], R.shape)), observed)
     (loss, grads), (other_loss, other_grads) = (
-        model.loss_and_grads(params, S.to(backend)) for S in (from_dense(r, observed), other)
+        loss_and_grads(model, params, S, backend) for S in (from_dense(r, observed), other)
     )
     assert loss == other_loss
     assert_equal(grads, other_grads)
@@ -87,7 +92,7 @@ def test_what_stands_in_an_unobserved_cell_does_not_matter(backend, problem, rng
 @given(problem=problems())
 def test_an_unobserved_column_feels_the_penalty_alone(backend, problem):
     model, params, R = problem
-    _, grads = model.loss_and_grads(params, R.to(backend))
+    _, grads = loss_and_grads(model, params, R, backend)
     unobserved = ~as_dense(R)[1].any(axis=0)
     np.testing.assert_array_equal(grads["W"][unobserved], model.l2 * params["W"][unobserved])
     np.testing.assert_array_equal(grads["V"][unobserved], model.l2 * params["V"][unobserved])
@@ -98,8 +103,8 @@ def test_an_unobserved_column_feels_the_penalty_alone(backend, problem):
 def test_an_all_missing_row_adds_nothing(backend, problem):
     model, params, R = problem
     r, observed = (np.vstack([array, np.zeros_like(array[:1])]) for array in as_dense(R))
-    loss, grads = model.loss_and_grads(params, R.to(backend))
-    longer_loss, longer_grads = model.loss_and_grads(params, from_dense(r, observed).to(backend))
+    loss, grads = loss_and_grads(model, params, R, backend)
+    longer_loss, longer_grads = loss_and_grads(model, params, from_dense(r, observed), backend)
     assert longer_loss == pytest.approx(loss, rel=1e-12)
     assert_close(grads, longer_grads)
 
@@ -108,8 +113,8 @@ def test_an_all_missing_row_adds_nothing(backend, problem):
 def test_losses_and_gradients_of_the_mini_batches_sum_to_those_of_all_rows(backend, problem, batch_rows, rng):
     model, params, R = problem
     R = R.to(backend)
-    parts = [model.loss_and_grads(params, S, S.shape[0] / R.shape[0]) for S in batches(R, batch_rows, rng)]
-    loss, grads = model.loss_and_grads(params, R)
+    parts = [loss_and_grads(model, params, S, backend, S.shape[0] / R.shape[0]) for S in batches(R, batch_rows, rng)]
+    loss, grads = loss_and_grads(model, params, R, backend)
     assert sum(part for part, _ in parts) == pytest.approx(loss, rel=1e-12)
     assert_close(grads, {name: sum(part[name] for _, part in parts) for name in grads}, 1e-11)
 
@@ -118,16 +123,17 @@ def test_losses_and_gradients_of_the_mini_batches_sum_to_those_of_all_rows(backe
 def test_the_same_call_gives_the_same_bits_and_changes_no_parameter(backend, problem):
     model, params, R = problem
     before = {name: w.copy() for name, w in params.items()}
-    (loss, grads), (again, grads_again) = (model.loss_and_grads(params, R.to(backend)) for _ in range(2))
+    params = put(params, backend)
+    (loss, grads), (again, grads_again) = (loss_and_grads(model, params, R, backend) for _ in range(2))
     assert loss == again
     assert_equal(grads, grads_again)
-    assert_equal(params, before)
+    assert_equal(fetch(params), before)
 
 
 @given(problem=problems(np.float32))
 def test_float32_stays_float32_and_is_as_good_as_it_can_be(backend, problem):
-    model, params, R = problem
-    loss, grads = model.loss_and_grads(params, R.to(backend))
+    model, params, R = problem[0], put(problem[1], backend), problem[2].to(backend)
+    loss, grads = model.loss_and_grads(params, R)
     arrays = [loss, *grads.values(), model.encode(params, R), model.predict_cells(params, R, R)]
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
     double = {name: w.astype(np.float64) for name, w in params.items()}
@@ -148,7 +154,8 @@ def test_init_draws_the_parameters_that_the_paper_counts(R, center):
 
 def test_centred_and_untrained_it_predicts_nothing_but_the_biases(backend):
     R, model = from_dense(np.eye(4), np.eye(4, dtype=bool)).to(backend), AutoRec(hidden_units=3, center=True)
-    assert not model.predict_cells(model.init(R, np.random.default_rng(0)), R, R).any()
+    params = put(model.init(R, np.random.default_rng(0)), backend)
+    assert not fetch(model.predict_cells(params, R, R)).any()
 
 
 @pytest.mark.parametrize("center", [None, False, True])

@@ -2,9 +2,9 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +14,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tinyrec
-from tests.strategies import GENERATORS, from_dense, wide_matrices
-from tinyrec.backend import get_backend, reference
-from tinyrec.errors import UsageError
+from tests import fake_cupy
+from tests.strategies import GENERATORS, fast_backends, fetch, from_dense, put, wide_matrices
+from tinyrec.backend import MODULES, get_backend, reference
+from tinyrec.errors import BackendError, UsageError
 from tinyrec.sparse import Ratings
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 ONE_CELL, NO_CELL = (Ratings.from_cells(cells, cells, np.ones(len(cells)), (1, 1)) for cells in ([0], []))
+WIDTHS = st.sampled_from([1, 2, 3, 5, 9, 32, 33, 70])  # up to three warps, and two blocks, side by side
+PARTS = st.integers(1, 50)
 
 both_precisions = pytest.mark.parametrize("dtype", TOLERANCE)
 
@@ -28,6 +31,29 @@ both_precisions = pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.fixture(scope="session")
 def cpu():
     return pytest.importorskip("tinyrec.backend.cpu")
+
+
+@contextmanager
+def cut(backend, part, X):
+    """Let the kernels cut their work small: X into blocks of `part` rows on a CPU, or a card's steps into pieces."""
+    kernels = pytest.importorskip(f"tinyrec.backend.{MODULES[backend]}")
+    with pytest.MonkeyPatch.context() as patch:
+        if backend == "numpy":
+            patch.setattr(kernels, "MOST_BYTES", part * X.itemsize * X.shape[1])
+        else:
+            patch.setattr(kernels, "SHORTEST", part)
+        yield
+
+
+def product(backend, kernel, *arrays):
+    return fetch(getattr(get_backend(backend), kernel)(*put(arrays, backend)))
+
+
+def updated(backend, kernel, arrays, numbers):
+    """The arrays after the update, which changes copies."""
+    arrays = put(tuple(array.copy() for array in arrays), backend)
+    getattr(get_backend(backend), kernel)(*arrays, *numbers)
+    return fetch(arrays)
 
 
 def arguments(R):
@@ -41,96 +67,147 @@ def assert_agree(fast, slow, size, dtype):
     assert (np.abs(fast - slow) <= TOLERANCE[dtype] * size).all()
 
 
+@fast_backends
 @both_precisions
-@given(R=wide_matrices(), k=st.integers(1, 9), rng=GENERATORS)
-@example(R=ONE_CELL, k=1, rng=np.random.default_rng(0))
-@example(R=NO_CELL, k=1, rng=np.random.default_rng(0))
-def test_spmm_agrees_with_its_twin(cpu, dtype, R, k, rng):
+@given(R=wide_matrices(), k=WIDTHS, part=PARTS, rng=GENERATORS)
+@example(R=ONE_CELL, k=1, part=1, rng=np.random.default_rng(0))
+@example(R=NO_CELL, k=1, part=1, rng=np.random.default_rng(0))
+def test_spmm_agrees_with_its_twin(backend, dtype, R, k, part, rng):
     indptr, cols, values = arguments(R.to("reference", dtype))
     X = rng.standard_normal((R.shape[1], k)).astype(dtype)
     size = reference.spmm(indptr, cols, np.abs(values), np.abs(X))
-    assert_agree(cpu.spmm(indptr, cols, values, X), reference.spmm(indptr, cols, values, X), size, dtype)
+    with cut(backend, part, X):
+        fast = product(backend, "spmm", indptr, cols, values, X)
+    assert_agree(fast, reference.spmm(indptr, cols, values, X), size, dtype)
 
 
+@fast_backends
 @both_precisions
-@given(R=wide_matrices(), k=st.integers(1, 9), rng=GENERATORS)
-@example(R=ONE_CELL, k=1, rng=np.random.default_rng(0))
-@example(R=NO_CELL, k=1, rng=np.random.default_rng(0))
-def test_sddmm_agrees_with_its_twin(cpu, dtype, R, k, rng):
+@given(R=wide_matrices(), k=WIDTHS, part=PARTS, rng=GENERATORS)
+@example(R=ONE_CELL, k=1, part=1, rng=np.random.default_rng(0))
+@example(R=NO_CELL, k=1, part=1, rng=np.random.default_rng(0))
+def test_sddmm_agrees_with_its_twin(backend, dtype, R, k, part, rng):
     indptr, cols, _ = arguments(R)
     H, W = (rng.standard_normal((length, k)).astype(dtype) for length in R.shape)
     size = reference.sddmm(indptr, cols, np.abs(H), np.abs(W))
-    assert_agree(cpu.sddmm(indptr, cols, H, W), reference.sddmm(indptr, cols, H, W), size, dtype)
+    with cut(backend, part, W):
+        fast = product(backend, "sddmm", indptr, cols, H, W)
+    assert_agree(fast, reference.sddmm(indptr, cols, H, W), size, dtype)
 
 
+def signed(shape, rng):
+    return rng.integers(-1, 2, shape) * rng.random(shape)  # a third are 0
+
+
+def positive(shape, rng):
+    return rng.choice([0.1, 0.3, 1.9, 2], shape)  # as steps of RProp, some are about to leave [0.1, 2]
+
+
+TURNS = [(forget, undo) for forget in (False, True) for undo in (False, True)]
+UPDATES = [  # the kernel, what its state may be, and its numbers
+    *(("rprop", (signed, positive), (1.2, 0.5, 0.1, 2.0, *turn)) for turn in TURNS),
+    ("sgd", (signed,), (0.5, 0.9)),
+    ("rmsprop", (positive,), (0.5, 0.9, 0.1)),
+    ("adam", (signed, positive), (0.5, 0.9, 0.99, 0.1, 0.19, 0.0199)),
+]
+every_update = pytest.mark.parametrize(
+    "kernel, state, numbers", UPDATES, ids=[f"{kernel}{numbers}" for kernel, _, numbers in UPDATES]
+)
+
+
+@fast_backends
 @both_precisions
-@pytest.mark.parametrize("forget", [False, True])
-@pytest.mark.parametrize("undo", [False, True])
-@given(shape=st.sampled_from([(1,), (7,), (5, 3), (0,), (13, 11)]), rng=GENERATORS)
-def test_rprop_agrees_with_its_twin(cpu, dtype, forget, undo, shape, rng):
-    w = rng.standard_normal(shape).astype(dtype)
-    g, previous = ((rng.integers(-1, 2, shape) * rng.random(shape)).astype(dtype) for _ in range(2))  # a third are 0
-    step = rng.choice([0.1, 0.3, 1.9, 2], shape).astype(dtype)  # some are about to leave [0.1, 2]
-    fast, slow = ([array.copy() for array in (w, g, previous, step)] for _ in range(2))
-    cpu.rprop(*fast, 1.2, 0.5, 0.1, 2.0, forget, undo)
-    reference.rprop(*slow, 1.2, 0.5, 0.1, 2.0, forget, undo)
+@every_update
+@given(shape=st.sampled_from([(1,), (7,), (5, 3), (0,), (13, 41)]), rng=GENERATORS)
+def test_an_update_agrees_with_its_twin(backend, dtype, kernel, state, numbers, shape, rng):
+    arrays = [draw(shape, rng).astype(dtype) for draw in (signed, signed, *state)]
+    fast, slow = (updated(name, kernel, arrays, numbers) for name in (backend, "reference"))
     for ours, twin in zip(fast, slow, strict=True):
-        assert_agree(ours, twin, 10, dtype)
+        assert_agree(ours, twin, 1 + np.abs(twin), dtype)
 
 
-def outputs(backend, rng):
-    """What each kernel makes of a matrix that is large enough to be shared out to threads."""
-    R = from_dense(rng.standard_normal((300, 200)), rng.random((300, 200)) < np.linspace(0, 1, 300)[:, np.newaxis])
-    H, W, g, previous = (rng.standard_normal((length, 7)) for length in (300, 200, 200, 200))
-    step = rng.random((200, 7))
-    products = backend.spmm(*arguments(R), W), backend.sddmm(R.pattern.indptr, R.cols, H, W)
-    backend.rprop(W, g, previous, step, 1.2, 0.5, 0.0, 50.0, True, True)
-    return b"".join(array.tobytes() for array in (*products, W, previous, step))
+SHARES = {  # of each row, that is observed
+    "ever longer rows": np.linspace(0, 1, 300),
+    "five rows hold most cells": np.where(np.arange(300) % 60 == 50, 1, 0.005),
+}
+every_share = pytest.mark.parametrize("share", SHARES.values(), ids=SHARES)
+every_part = pytest.mark.parametrize("part", [10, 1000])
+
+
+def bits(backend, share, part):
+    """What the kernels make of arrays that are large enough to be shared out."""
+    rng = np.random.default_rng(0)
+    R = from_dense(rng.standard_normal((300, 200)), rng.random((300, 200)) < share[:, np.newaxis])
+    H, W = rng.standard_normal((300, 7)), rng.standard_normal((200, 7))
+    indptr, cols, values = arguments(R)
+    with cut(backend, part, W):
+        results = [product(backend, "spmm", indptr, cols, values, W), product(backend, "sddmm", indptr, cols, H, W)]
+    for kernel, state, numbers in UPDATES:
+        arrays = [draw(W.shape, rng) for draw in (signed, signed, *state)]
+        results.extend(updated(backend, kernel, arrays, numbers))
+    return b"".join(array.tobytes() for array in results)
 
 
 @contextmanager
 def threads(cpu, number):
-    with ThreadPoolExecutor(number) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpu, "THREADS", number)
-        patch.setattr(cpu, "_pool", lambda: pool)
+    before = cpu.THREADS
+    cpu.use_threads(number)
+    try:
         yield
+    finally:
+        cpu.use_threads(before)
 
 
-def test_bits_do_not_depend_on_the_number_of_threads_or_the_run(cpu):
-    runs = []
-    for number in (1, 2, 4, 4):
+@every_share
+@every_part
+def test_bits_do_not_depend_on_the_number_of_threads(cpu, share, part):
+    runs = set()
+    for number in (1, 2, 4):
         with threads(cpu, number):
-            runs.append(outputs(cpu, np.random.default_rng(0)))
-    assert len(set(runs)) == 1
+            runs.add(bits("numpy", share, part))
+    assert len(runs) == 1
+
+
+@fast_backends
+@every_share
+@every_part
+def test_the_same_call_gives_the_same_bits_again(backend, share, part):
+    assert bits(backend, share, part) == bits(backend, share, part)
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
-def test_a_number_that_is_not_finite_is_seen_in_the_output(backend, poison):
-    kernels, indptr, cols = get_backend(backend), np.array([0, 5, 6]), np.array([0, 1, 2, 3, 4, 0], np.int32)
-    clean = np.ones((5, 3))
+def test_a_number_that_is_not_finite_is_seen_in_the_product(backend, poison):
+    indptr, cols, clean = np.array([0, 5, 6]), np.array([0, 1, 2, 3, 4, 0], np.int32), np.ones((5, 3))
     dirty = clean.copy()
     dirty[2, 1] = poison
     values = np.where(np.arange(6) == 3, poison, 1.0)
-    assert np.isfinite(kernels.spmm(indptr, cols, np.ones(6), dirty)).tolist() == [[True, False, True], [True] * 3]
-    assert np.isfinite(kernels.spmm(indptr, cols, values, clean)).tolist() == [[False] * 3, [True] * 3]
-    assert np.isfinite(kernels.sddmm(indptr, cols, clean[:2], dirty)).tolist() == [True, True, False, True, True, True]
+    of_dirty_rows = product(backend, "spmm", indptr, cols, np.ones(6), dirty)
+    of_dirty_values = product(backend, "spmm", indptr, cols, values, clean)
+    at_cells = product(backend, "sddmm", indptr, cols, clean[:2], dirty)
+    assert np.isfinite(of_dirty_rows).tolist() == [[True, False, True], [True] * 3]
+    assert np.isfinite(of_dirty_values).tolist() == [[False] * 3, [True] * 3]
+    assert np.isfinite(at_cells).tolist() == [True, True, False, True, True, True]
 
 
-def test_rprop_leaves_no_weight_finite_whose_gradient_is_nan(backend):
-    w, g = np.ones(3), np.array([1, np.nan, 1])
-    get_backend(backend).rprop(w, g, np.zeros(3), np.ones(3), 1.2, 0.5, 0.0, 50.0, True, True)
-    assert np.isfinite(w).tolist() == [True, False, True]
+@every_update
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_is_seen_in_its_weight(backend, kernel, state, numbers, poison):
+    w, g, state = np.ones(3), np.array([1, poison, 1]), [np.ones(3) for _ in state]
+    with np.errstate(invalid="ignore"):
+        w, *_ = updated(backend, kernel, (w, g, *state), numbers)
+    has_a_sign = kernel == "rprop" and poison == np.inf  # and RProp wants no more
+    assert np.isfinite(w).tolist() == [True, has_a_sign, True]
 
 
-def succeed_in_child(backend):
-    outputs(backend, np.random.default_rng(0))
+def succeed_in_child():
+    bits("numpy", SHARES["ever longer rows"], part=1000)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_can_use_the_kernels_after_its_parent_did(cpu):
-    outputs(cpu, np.random.default_rng(0))
-    child = multiprocessing.get_context("fork").Process(target=succeed_in_child, args=(cpu,), daemon=True)
+    succeed_in_child()
+    child = multiprocessing.get_context("fork").Process(target=succeed_in_child, daemon=True)
     child.start()
     child.join(timeout=20)
     assert child.exitcode == 0
@@ -147,6 +224,7 @@ class BrokenNumba:
 @pytest.fixture(params=["absent", "broken"])
 def without_numba(request, monkeypatch):
     monkeypatch.delitem(sys.modules, "tinyrec.backend.cpu", raising=False)
+    monkeypatch.setitem(sys.modules, "cupy", None)  # which "auto" would take
     if request.param == "absent":
         monkeypatch.setitem(sys.modules, "numba", None)
     else:
@@ -169,8 +247,43 @@ def test_reference_is_silent_and_asks_for_no_numba(without_numba, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_auto_is_numpy(cpu):
+NO_CUPY = {
+    "absent": None,
+    "broken": "raise OSError('libcuda.so.1: wrong ELF class\\nand so on')",
+    "without a card": "from types import SimpleNamespace\ncuda = SimpleNamespace(is_available=lambda: False)",
+}
+
+
+@pytest.fixture(params=NO_CUPY.values(), ids=NO_CUPY)
+def without_cupy(request, monkeypatch, tmp_path):
+    monkeypatch.delitem(sys.modules, "tinyrec.backend.gpu", raising=False)
+    if request.param is None:
+        monkeypatch.setitem(sys.modules, "cupy", None)
+    else:
+        (tmp_path / "cupy.py").write_text(request.param)
+        monkeypatch.delitem(sys.modules, "cupy", raising=False)
+        monkeypatch.syspath_prepend(tmp_path)
+    get_backend.cache_clear()
+    yield
+    sys.modules.pop("cupy", None)
+    get_backend.cache_clear()
+
+
+def test_without_a_working_cupy_one_line_says_what_to_install(without_cupy):
+    with pytest.raises(BackendError) as problem:
+        get_backend("cupy")
+    assert problem.value.exit_code == 4
+    assert re.fullmatch(r"CuPy cannot be used here \(.+\); .*cuda12.*cuda13.*", str(problem.value))
+
+
+def test_without_a_working_cupy_auto_is_numpy_and_silent(without_cupy, cpu, capsys):
     assert get_backend("auto") == get_backend("numpy") != get_backend("reference")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_auto_is_cupy_where_it_works(run_python):
+    code = "from tinyrec.backend import get_backend; print(get_backend('auto').name)"
+    assert run_python(code, PYTHONPATH=fake_cupy.FOLDER) == "cupy\n"
 
 
 def test_an_unknown_backend_is_refused_with_the_choices():

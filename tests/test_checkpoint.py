@@ -18,7 +18,7 @@ class Stop(Exception):
     pass
 
 
-def stopped(folder, after, **options):
+def stopped(folder, after, backend="reference", **options):
     """Train until an epoch number of the whole run, write a checkpoint, and stop."""
     checkpoint = Checkpoint(folder, TASK)
     checkpoint.start()
@@ -29,9 +29,7 @@ def stopped(folder, after, **options):
             raise Stop
 
     with pytest.raises(Stop):
-        tr.AutoRec(**options.pop("model")).fit(
-            DATA, observe=observe, progress=Progress(), backend="reference", **options
-        )
+        tr.AutoRec(**options.pop("model")).fit(DATA, observe=observe, progress=Progress(), backend=backend, **options)
 
 
 @pytest.mark.parametrize("options", [
@@ -42,12 +40,12 @@ def stopped(folder, after, **options):
     {"optimizer": Adam(), "batch_rows": 16},
     {"optimizer": LBFGS(iterations=3)},
 ], ids=lambda options: str(options["optimizer"]))  # fmt: skip
-def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path, options):
-    model, options = {"hidden_units": 3, "l2": 4.0}, {"epochs": 9, **options}
-    whole = tr.AutoRec(**model).fit(DATA, backend="reference", **options)
+def test_resumed_equals_uninterrupted_bit_for_bit(backend, tmp_path, options):
+    model, options = {"hidden_units": 3, "l2": 4.0}, {"epochs": 9, "backend": backend, **options}
+    whole = tr.AutoRec(**model).fit(DATA, **options)
     stopped(tmp_path, 4, model=model, **options)
     progress = Checkpoint(tmp_path, TASK).read()
-    resumed = tr.AutoRec(**model).fit(DATA, backend="reference", progress=progress, **options)
+    resumed = tr.AutoRec(**model).fit(DATA, progress=progress, **options)
     for name, w in whole.params.items():
         assert w.tobytes() == resumed.params[name].tobytes()
     losses = [[row["loss"] for row in run.info["history"]] for run in (whole, resumed)]

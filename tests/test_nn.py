@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.strategies import GENERATORS, as_dense, matrices
+from tests.strategies import GENERATORS, as_dense, fetch, matrices, put
 from tinyrec.nn import ACTIVATIONS, l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
 
 FORMULAS = {
@@ -15,15 +15,15 @@ FORMULAS = {
 
 
 def assert_close(actual, expected):
-    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(fetch(actual), expected, rtol=1e-12, atol=1e-12)
 
 
 @given(R=matrices(), rng=GENERATORS)
 def test_sparse_in_is_the_dense_layer(backend, R, rng):
     V, mu, dZ = (rng.standard_normal(shape) for shape in ((R.shape[1], 3), 3, (R.shape[0], 3)))
     r, _ = as_dense(R)
-    Z, backward = sparse_in(R.to(backend), V, mu)
-    dV, dmu = backward(dZ)
+    Z, backward = sparse_in(R.to(backend), *put((V, mu), backend))
+    dV, dmu = backward(put(dZ, backend))
     assert_close(Z, r @ V + mu)
     assert_close(dV, r.T @ dZ)
     assert_close(dmu, dZ.sum(axis=0))
@@ -34,8 +34,8 @@ def test_sampled_out_is_the_dense_layer_under_a_mask(backend, R, rng):
     n, d = R.shape
     H, W, b, dy = (rng.standard_normal(shape) for shape in ((n, 3), (d, 3), d, R.size))
     E, observed = as_dense(R.with_values(dy))
-    y, backward = sampled_out(H, W, b, at=R.to(backend))
-    dH, dW, db = backward(dy)
+    y, backward = sampled_out(*put((H, W, b), backend), at=R.to(backend))
+    dH, dW, db = backward(put(dy, backend))
     assert_close(y, (H @ W.T + b)[observed])
     assert_close(dH, E @ W)
     assert_close(dW, E.T @ H)
@@ -55,19 +55,19 @@ def test_l2_penalty_is_half_lambda_times_the_squares():
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activation_is_its_formula(name):
+def test_activation_is_its_formula(backend, name):
     X = np.linspace(-5, 5, 31).reshape(1, 31)
-    Y, _ = ACTIVATIONS[name](X)
+    Y, _ = ACTIVATIONS[name](put(X, backend))
     assert_close(Y, FORMULAS[name](X))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_activation_keeps_the_dtype_and_its_input(name, dtype):
-    X = np.linspace(-2, 2, 5, dtype=dtype)
+def test_activation_keeps_the_dtype_and_its_input(backend, name, dtype):
+    X = put(np.linspace(-2, 2, 5, dtype=dtype), backend)
     Y, backward = ACTIVATIONS[name](X)
     assert Y.dtype == backward(np.ones_like(X)).dtype == dtype
-    np.testing.assert_array_equal(X, np.linspace(-2, 2, 5, dtype=dtype))
+    np.testing.assert_array_equal(fetch(X), np.linspace(-2, 2, 5, dtype=dtype))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -83,9 +83,9 @@ def test_relu_has_gradient_0_at_its_kink():
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activation_does_not_hide_what_is_not_finite(name):
-    Y, _ = ACTIVATIONS[name](np.array([np.nan, 0.0]))
-    assert np.isnan(Y).tolist() == [True, False]
+def test_activation_does_not_hide_what_is_not_finite(backend, name):
+    Y, _ = ACTIVATIONS[name](put(np.array([np.nan, 0.0]), backend))
+    assert np.isnan(fetch(Y)).tolist() == [True, False]
 
 
 @given(X=st.lists(st.floats(-30, 30), min_size=1).map(np.array), name=st.sampled_from(sorted(ACTIVATIONS)))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
+from tests.strategies import fetch, leaves, put
 from tinyrec.backend import get_backend
 from tinyrec.errors import UsageError
 from tinyrec.optim import LBFGS, OPTIMIZERS, SGD, Adam, RMSprop, RProp
@@ -83,10 +84,12 @@ UNUSUAL = [  # with constants far from the usual ones, so that a few steps tell
 
 def steps(optimizer, params, losses, gradients, backend):
     """Let the optimiser meet these losses and gradients, whatever the params; yield the params after each step."""
+    params = put(params, backend)
     state = optimizer.init(params)
     for loss, grads in zip(losses, gradients, strict=True):
-        optimizer.step(lambda _, result=(loss, grads): result, params, state, get_backend(backend))
-        yield params
+        result = loss, put(grads, backend)
+        optimizer.step(lambda _, result=result: result, params, state, get_backend(backend))
+        yield fetch(params)
 
 
 @pytest.mark.parametrize("optimizer", UNUSUAL, ids=repr)
@@ -109,33 +112,37 @@ def bowl(params):
     return loss, {"c": 10 * shift["c"], "A": 2 * shift["A"]}  # not in the order of params
 
 
+def on(backend, objective):
+    """The same objective of params that lie on this backend."""
+
+    def moved(params):
+        loss, grads = objective(fetch(params))
+        return loss, put(grads, backend)
+
+    return moved
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [SGD(0.01), RMSprop(0.01), Adam(0.05), LBFGS(), *(RProp(variant) for variant in VARIANTS)],
     ids=repr,
 )
 def test_each_finds_the_bottom_of_a_bowl(backend, optimizer):
-    params = {"A": np.zeros((2, 3)), "c": np.zeros(1)}
+    params = put({"A": np.zeros((2, 3)), "c": np.zeros(1)}, backend)
     state = optimizer.init(params)
     for _ in range(1000):
-        optimizer.step(bowl, params, state, get_backend(backend))
+        optimizer.step(on(backend, bowl), params, state, get_backend(backend))
     np.testing.assert_allclose(flatten(params), [1, 2, 3, 4, 5, 6, -1], atol=0.02)
-
-
-def leaves(tree):
-    """The values of nested dicts."""
-    for value in tree.values():
-        yield from leaves(value) if isinstance(value, dict) else [value]
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_step_in_float32_stays_in_float32_and_remembers_what_json_and_npz_can_hold(backend, name):
-    optimizer, params = OPTIMIZERS[name](), {"w": np.array([1.0, 2.0], np.float32)}
+    optimizer, params = OPTIMIZERS[name](), put({"w": np.array([1.0, 2.0], np.float32)}, backend)
     state = optimizer.init(params)
-    result = np.float32(7), {"w": np.ones(2, np.float32)}
+    result = np.float32(7), put({"w": np.ones(2, np.float32)}, backend)
     loss = optimizer.step(lambda params: result, params, state, get_backend(backend))
     assert loss == 7 and params["w"].dtype == np.float32
-    for value in leaves(state):
+    for value in leaves(fetch(state)):
         assert value.dtype == np.float32 if isinstance(value, np.ndarray) else json.dumps(value)
 
 

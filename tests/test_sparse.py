@@ -3,13 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.strategies import GENERATORS, as_dense, from_dense, matrices
+from tests.strategies import GENERATORS, as_dense, fetch, from_dense, matrices, put
 from tinyrec.errors import DataError
 from tinyrec.sparse import Ratings
 
 
 def assert_same(actual, expected):
     """The same cells with the same values; values are compared as bits, so that no rounding passes for equal."""
+    actual = actual.to("reference")
     assert actual.shape == expected.shape
     np.testing.assert_array_equal(actual.pattern.indptr, expected.pattern.indptr)
     np.testing.assert_array_equal(actual.cols, expected.cols)
@@ -17,22 +18,22 @@ def assert_same(actual, expected):
 
 
 def assert_close(actual, expected):
-    np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(fetch(actual), expected, rtol=1e-12, atol=1e-12)
 
 
 @given(R=matrices(), rng=GENERATORS)
 def test_products_are_those_of_the_dense_matrix(backend, R, rng):
     (n, d), (r, _) = R.shape, as_dense(R)
     X, Y = rng.standard_normal((d, 3)), rng.standard_normal((n, 3))
-    assert_close(R.to(backend) @ X, r @ X)
-    assert_close(R.to(backend).T @ Y, r.T @ Y)
+    assert_close(R.to(backend) @ put(X, backend), r @ X)
+    assert_close(R.to(backend).T @ put(Y, backend), r.T @ Y)
 
 
 @given(R=matrices(), rng=GENERATORS)
 def test_sampled_is_the_dense_product_at_the_observed_cells(backend, R, rng):
     H, W = rng.standard_normal((R.shape[0], 3)), rng.standard_normal((R.shape[1], 3))
     _, observed = as_dense(R)
-    assert_close(R.to(backend).sampled(H, W), (H @ W.T)[observed])
+    assert_close(R.to(backend).sampled(*put((H, W), backend)), (H @ W.T)[observed])
 
 
 @given(R=matrices())
@@ -44,9 +45,9 @@ def test_sum_rows_adds_up_each_column(backend, R):
 def test_with_values_keeps_the_cells_and_not_the_old_values(backend, R):
     R = R.to(backend)
     _, observed = as_dense(R.T)  # the transpose is cached now
-    ones = R.with_values(np.ones(R.size))
-    assert_close(ones @ np.eye(R.shape[1]), observed.T)
-    assert_close(ones.T @ np.eye(R.shape[0]), observed)
+    ones = R.with_values(put(np.ones(R.size), backend))
+    assert_close(ones @ put(np.eye(R.shape[1]), backend), observed.T)
+    assert_close(ones.T @ put(np.eye(R.shape[0]), backend), observed)
 
 
 @given(R=matrices(), data=st.data())
@@ -80,10 +81,10 @@ def test_columns_ascend_within_each_row(R):
 
 def test_a_stored_zero_is_a_cell_like_any_other(backend):
     R = Ratings.from_cells([0, 0, 1], [1, 2, 0], [0.0, 5.0, 0.0], (2, 3)).to(backend)
-    ones = np.ones((2, 1)), np.ones((3, 1))
+    ones = put((np.ones((2, 1)), np.ones((3, 1))), backend)
     assert R.size == R.T.size == R.take_rows(np.array([0, 1])).size == 3
-    np.testing.assert_array_equal(R.sampled(*ones), [1, 1, 1])
-    np.testing.assert_array_equal(R.T.sampled(*ones[::-1]), [1, 1, 1])
+    np.testing.assert_array_equal(fetch(R.sampled(*ones)), [1, 1, 1])
+    np.testing.assert_array_equal(fetch(R.T.sampled(*ones[::-1])), [1, 1, 1])
 
 
 def test_a_cell_given_twice_is_refused_by_name():
@@ -121,6 +122,7 @@ def test_a_matrix_may_have_more_cells_than_int32_can_count():
 def test_to_changes_the_backend_and_on_request_the_dtype(backend):
     R = Ratings.from_cells([0, 1], [1, 0], [0.5, 2.0], (2, 2))
     moved, single = R.to(backend), R.to(backend, np.float32)
-    assert moved.backend.name == single.backend.name == backend and moved.pattern is R.pattern
+    assert moved.backend.name == single.backend.name == backend
+    assert (moved.pattern is R.pattern) == (moved.xp is np)
     assert (moved.values.dtype, single.values.dtype) == (np.float64, np.float32)
     assert_same(single, R)

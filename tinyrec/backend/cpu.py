@@ -20,7 +20,9 @@ asarray = np.asarray
 FASTMATH = {"reassoc", "contract", "nsz"}
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 CHUNKS_A_THREAD = 2  # more than one, so that one slow chunk does not hold the others up
-BLOCK_BYTES = 3 * 2**20  # of the matrix whose rows are gathered: as much as a core's share of the cache holds
+# Of the matrix whose rows are gathered, the kernels take a block at a time, which stays in the cache meanwhile: so many
+# rows that a row of the sparse matrix has some 20 cells there, but no fewer and no more bytes than these.
+CELLS_A_BLOCK, LEAST_BYTES, MOST_BYTES = 20, 2**19, 3 * 2**20
 
 
 def jit(kernel):
@@ -34,7 +36,7 @@ def jit(kernel):
 
 def spmm(indptr, cols, values, X):
     out = np.empty((len(indptr) - 1, X.shape[1]), np.result_type(values, X))
-    run_in_threads(_equal_cells(indptr), _spmm_rows, indptr, cols, values, X, out, _block_rows(X))
+    run_in_threads(_equal_cells(indptr), _spmm_rows, indptr, cols, values, X, out, _block_rows(indptr, X))
     return out
 
 
@@ -46,12 +48,14 @@ def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
         for i in range(start, stop):
             j = done[i - start]
             end = done[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
-            while j + 4 <= end:  # four cells a pass: `out` is read and written a quarter as often
-                v0, v1, v2, v3 = values[j], values[j + 1], values[j + 2], values[j + 3]
-                x0, x1, x2, x3 = X[cols[j]], X[cols[j + 1]], X[cols[j + 2]], X[cols[j + 3]]
+            while j + 6 <= end:  # six cells a pass: `out` is read and written a sixth as often
+                v0, v1, v2 = values[j], values[j + 1], values[j + 2]
+                v3, v4, v5 = values[j + 3], values[j + 4], values[j + 5]
+                x0, x1, x2 = X[cols[j]], X[cols[j + 1]], X[cols[j + 2]]
+                x3, x4, x5 = X[cols[j + 3]], X[cols[j + 4]], X[cols[j + 5]]
                 for c in range(X.shape[1]):
-                    out[i, c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
-                j += 4
+                    out[i, c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c] + v4 * x4[c] + v5 * x5[c]
+                j += 6
             for last in range(j, end):
                 v, x = values[last], X[cols[last]]
                 for c in range(X.shape[1]):
@@ -60,7 +64,7 @@ def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
 
 def sddmm(indptr, cols, H, W):
     out = np.empty(len(cols), np.result_type(H, W))
-    run_in_threads(_equal_cells(indptr), _sddmm_rows, indptr, cols, H, W, out, _block_rows(W))
+    run_in_threads(_equal_cells(indptr), _sddmm_rows, indptr, cols, H, W, out, _block_rows(indptr, W))
     return out
 
 
@@ -98,8 +102,10 @@ def _first_cell_from(col, j, end, cols):
     return j
 
 
-def _block_rows(X):
-    return max(1, BLOCK_BYTES // max(1, X.itemsize * X.shape[1]))
+def _block_rows(indptr, X):
+    row_bytes = max(1, X.itemsize * X.shape[1])
+    wanted = CELLS_A_BLOCK * len(X) * (len(indptr) - 1) / max(1, indptr[-1]) * row_bytes
+    return max(1, int(min(max(wanted, LEAST_BYTES), MOST_BYTES)) // row_bytes)
 
 
 def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):

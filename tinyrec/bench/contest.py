@@ -26,10 +26,10 @@ def contest(model: AutoRec, R: Ratings, optimizer: RProp, rounds: int, seed: int
     ours = (epoch.loss for epoch in fit(model, R, optimizer, epochs=1 + rounds, seed=seed))
     start = model.init(R, np.random.default_rng(seed))
     contestants: dict[str, Iterator[float]] = {OURS: ours}
-    on_host, l2 = R.to("reference"), model.l2 or 0.0
+    l2 = model.l2 or 0.0
     if rivals.fits_dense(R):
-        contestants["torch dense"] = rivals.dense(on_host, l2, optimizer, start)
-    contestants["torch sparse"] = rivals.sparse(on_host, l2, optimizer, start)
+        contestants["torch dense"] = rivals.dense(R, l2, optimizer, start)
+    contestants["torch sparse"] = rivals.sparse(R, l2, optimizer, start)
     results = take_turns(contestants, 1 + rounds, R.backend)
     return {
         "contestants": results,
@@ -39,14 +39,17 @@ def contest(model: AutoRec, R: Ratings, optimizer: RProp, rounds: int, seed: int
 
 
 def take_turns(contestants: dict[str, Iterator[float]], rounds: int, backend: Backend) -> dict[str, dict[str, Any]]:
-    """The seconds and the loss of each epoch of each contestant, and the median of all seconds but the first."""
+    """The loss of each epoch of each contestant, the seconds of all but the first, and their median."""
     results: dict[str, dict[str, Any]] = {name: {"rounds": [], "losses": []} for name in contestants}
     for _ in range(rounds):
         for name, epochs in contestants.items():
             duration, loss = seconds(epochs.__next__, backend)
             results[name]["rounds"].append(duration)
             results[name]["losses"].append(loss)
-    return {name: {"seconds": median(result["rounds"][1:]), **result} for name, result in results.items()}
+    for its in results.values():
+        del its["rounds"][0]
+        its["seconds"] = median(its["rounds"])
+    return results
 
 
 def largest_difference(losses: list[list[float]]) -> float:

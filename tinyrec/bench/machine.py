@@ -24,7 +24,7 @@ TRIES = 7
 
 
 def ceilings(name: str) -> dict[str, float]:
-    """The rate of a large matrix product and that of memory, each the best of a few tries, for the backend of that name."""
+    """The rates of a large matrix product and of memory, each the best of a few tries, on the backend `name`."""
     backend = get_backend(name)
     return {"gemm_gflops": gemm_gflops(backend), "memory_gb_per_s": memory_gb_per_s(backend)}
 

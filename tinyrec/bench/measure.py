@@ -93,10 +93,15 @@ def parts(model: AutoRec, R: Ratings, optimizer: RProp, params: Params, state: d
         "Eᵀ H": lambda: E.with_values(E.values).T @ H,  # E is new in each epoch, and has to be transposed
         "Rᵀ dZ": lambda: R.T @ dZ,
     }
-    p, weights = R.size, sum(w.size for w in params.values())
-    moved = p * (R.values.itemsize + R.cols.itemsize) + (H.size + V.size) * R.values.itemsize
-    update = Part("RProp", lambda: optimizer.step(lambda _: (0.0, grads), params, state, R.backend), 0, 7 * 4 * weights)
-    return [*(Part(name, run, 2 * p * H.shape[1], moved) for name, run in products.items()), update]
+    p, k, width = R.size, H.shape[1], R.values.itemsize
+    moved = p * (width + R.cols.itemsize) + (H.size + V.size) * width
+    works = [Part(name, run, 2 * p * k, moved) for name, run in products.items()]
+    weights = sum(w.size for w in params.values())
+
+    def update():
+        optimizer.step(lambda _: (0.0, grads), params, state, R.backend)
+
+    return [*works, Part("RProp", update, 0, 7 * width * weights)]
 
 
 def figures(rounds: list[float], flops: int, moved: int) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
     for seed in range(rounds):
         ours = fit(model, R, optimizer, epochs=epochs, seed=seed)
         runs[OURS].append(run(ours, lambda epoch: rmse(epoch.params), R.backend))
-        theirs = rivals.adam(R.to("reference"), seed)
+        theirs = rivals.adam(R, seed)
         runs["torch"].append(run(theirs, lambda net: rmse(rivals.params_of(net)), R.backend))
     results = {name: {"seconds": median(its["seconds"] for its in runs[name]), "runs": runs[name]} for name in runs}
     return {"target": TARGET, "contestants": results}

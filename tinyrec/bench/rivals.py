@@ -20,7 +20,7 @@ BATCH_CELLS = 2**26  # in one forward and backward pass: about 2 GB
 
 
 def dense(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[float]:
-    """The loss of epoch after epoch, of dense matrices, a mask where nothing was observed, and autograd."""
+    """The loss of epoch after epoch, of dense matrices, a mask of what was observed, and autograd."""
     torch.set_num_threads(threads())
     r, mask = as_dense(R)
     start = {**start, "V": start["V"].T}  # (k, d), as in torch.nn.Linear, which is faster
@@ -41,7 +41,7 @@ def dense(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[fl
 
 @torch.no_grad()
 def sparse(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[float]:
-    """The loss of epoch after epoch, of sparse products, with the gradient by hand: autograd has none of them."""
+    """The loss of epoch after epoch, of sparse products; by hand, as autograd, without transposes kept, takes twice."""
     torch.set_num_threads(threads())
     V, mu, W, b = (torch.tensor(start[name]) for name in ("V", "mu", "W", "b"))
     rprop = as_torch(optimizer, [V, mu, W, b])
@@ -116,6 +116,7 @@ def as_dense(R: Ratings) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def csr(pattern: Pattern, values: torch.Tensor) -> torch.Tensor:
+    """The sparse matrix with these values at the cells of `pattern`."""
     indptr, cols = torch.from_numpy(pattern.indptr).int(), torch.from_numpy(pattern.cols)  # int64 is no faster
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # PyTorch calls this "beta"
         return torch.sparse_csr_tensor(indptr, cols, values, pattern.shape)

@@ -21,7 +21,7 @@ def plot_epochs(path: str, title: str, curves: dict[str, Curve], ceiling: Curve,
     axes.loglog(list(ceiling), list(ceiling.values()), "k--", label="the products alone, at the rate of GEMM")
     axes.set(xlabel="ratings", ylabel="seconds per epoch", title=title)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="lower right")
     top = axes.secondary_xaxis("top")
     top.set_xticks(list(shapes.values()), list(shapes))
     top.tick_params(which="minor", length=0)
