@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
@@ -16,6 +17,7 @@ from tinyrec.sparse import Ratings
 from tinyrec.training import fit
 
 OURS = "tinyrec"
+REST = 0.2  # seconds before each turn: the threads of the one before may still be waiting, awake, for more to do
 SAME = 1e-4  # the losses of one training differ by no more than this, relative
 
 
@@ -43,6 +45,7 @@ def take_turns(contestants: dict[str, Iterator[float]], rounds: int, backend: Ba
     results: dict[str, dict[str, Any]] = {name: {"rounds": [], "losses": []} for name in contestants}
     for _ in range(rounds):
         for name, epochs in contestants.items():
+            time.sleep(REST)
             duration, loss = seconds(epochs.__next__, backend)
             results[name]["rounds"].append(duration)
             results[name]["losses"].append(loss)
