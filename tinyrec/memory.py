@@ -34,10 +34,17 @@ def present_bytes() -> int:
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
     except OSError:
-        import resource  # not on Windows
+        return int((peak_rss_mb() or 0) * 2**20)
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+
+def peak_rss_mb() -> float | None:
+    """The most memory this process has held, in MB of 2²⁰ bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def check_memory(needed: int, limit: float | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -79,16 +78,6 @@ def in_own_process(function: Callable[..., Any], *args: Any) -> Any:
             return pool.submit(function, *args).result()
         except BrokenProcessPool:  # Linux kills who asks for too much
             raise MemoryError("a process was killed") from None
-
-
-def peak_rss_mb() -> float | None:
-    """The most memory this process has held, in MB of 2²⁰ bytes; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def description() -> dict[str, Any]:

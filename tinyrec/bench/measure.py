@@ -12,10 +12,11 @@ import numpy as np
 
 from tinyrec.backend import Params, get_backend, to_host
 from tinyrec.bench.contest import contest
-from tinyrec.bench.machine import peak_rss_mb, seconds
+from tinyrec.bench.machine import seconds
 from tinyrec.bench.shapes import draw, find_shape
 from tinyrec.data import Dataset
 from tinyrec.data.ids import Index
+from tinyrec.memory import peak_rss_mb
 from tinyrec.models import AutoRec
 from tinyrec.optim import RProp
 from tinyrec.recommender import Recommender

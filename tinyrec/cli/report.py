@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +12,7 @@ import tinyrec
 from tinyrec.baselines import Bias
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
+from tinyrec.memory import peak_rss_mb
 from tinyrec.metrics import default_rating, score
 from tinyrec.recommender import Recommender
 
@@ -99,16 +99,6 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     means = {"test_rmse": test_rmse, "test_rmse_interval": interval, "test_mae": test_mae, "seconds": seconds}
     same = {key: results[0][key] for key in ("model", "by", "dataset", "backend", "n_train", "n_test", "protocol")}
     return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
-
-
-def peak_rss_mb() -> float | None:
-    """The most memory this process has held, in MB of 2²⁰ bytes; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def _name(result: dict[str, Any]) -> str:
