@@ -5,7 +5,9 @@ import json
 import math
 import os
 import signal
+import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,6 +156,32 @@ def test_a_process_that_is_killed_was_too_large():
 
 def test_a_process_of_its_own_has_an_id_of_its_own():
     assert machine.in_own_process(os.getpid) != os.getpid()
+
+
+PARENT = """
+import os, time
+from tinyrec.bench.machine import in_own_process
+from tests.test_bench import fall_asleep
+if __name__ == "__main__":
+    in_own_process(fall_asleep)
+"""
+
+
+def fall_asleep():
+    print("asleep", flush=True)
+    time.sleep(60)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signals")
+def test_a_process_ends_with_its_parent(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    command, environment = [sys.executable, str(tmp_path / "parent.py")], {**os.environ, "PYTHONPATH": os.getcwd()}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout.readline() == b"asleep\n"
+        parent.kill()
+        started = time.monotonic()
+        parent.stdout.read()  # to the end, which comes when the child has let go of it, too
+        assert time.monotonic() - started < 20
 
 
 # The command

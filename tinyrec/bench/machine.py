@@ -9,8 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from importlib import metadata
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -73,11 +74,24 @@ def threads() -> int:
 
 def in_own_process(function: Callable[..., Any], *args: Any) -> Any:
     """function(*args) in a new process, so that its peak of memory is its own."""
-    with ProcessPoolExecutor(1, get_context("spawn"), use_threads, (threads(),)) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), _begin, (threads(),)) as pool:
         try:
             return pool.submit(function, *args).result()
         except BrokenProcessPool:  # Linux kills who asks for too much
             raise MemoryError("a process was killed") from None
+
+
+def _begin(count: int) -> None:
+    use_threads(count)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that a signal ended cannot tell its child, which would wait for ever."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def description() -> dict[str, Any]:
