@@ -201,6 +201,11 @@ def test_train_tells_its_memory_and_refuses_more_than_is_allowed(capsys, ratings
     assert "GB, more than the 0.5 allowed; use fewer hidden units" in line
 
 
+def test_the_memory_of_repeated_trainings_is_told_once(capsys, ratings):
+    assert main(["train", "--dataset", ratings, "--repeats", "3", "--max-memory", "50", *SMALL]) == 0
+    assert capsys.readouterr().err.count("GB of memory") == 1
+
+
 def test_threads_are_those_asked_for(capsys, ratings):
     cpu = pytest.importorskip("tinyrec.backend.cpu")
     before = cpu.THREADS

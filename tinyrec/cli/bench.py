@@ -54,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
     if args.race:
         say(args, f"racing to RMSE {TARGET} on ml-1m, {args.rounds} times each")
     result["race"] = in_own_process(race, args.rounds, backend) if args.race else None
+    write_result(args, result, text(result))
     if args.plot:
         plot(args.plot, result)
-    write_result(args, result, text(result))
     return 0 if all(map(is_same, result["shapes"])) else 1
 
 

@@ -18,7 +18,7 @@ def plot_epochs(path: str, title: str, curves: dict[str, Curve], ceiling: Curve,
     axes = figure.subplots()
     for name, curve in curves.items():
         axes.loglog(list(curve), list(curve.values()), "o-", label=name)
-    axes.loglog(list(ceiling), list(ceiling.values()), "k--", label="the products alone, at the rate of GEMM")
+    axes.loglog(list(ceiling), list(ceiling.values()), "k.--", label="the products alone, at the rate of GEMM")
     axes.set(xlabel="ratings", ylabel="seconds per epoch", title=title)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")

@@ -77,9 +77,11 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     model, optimizer = model_and_optimizer(args.model, args.optimizer, args.by, args.set)
     check_flags(args)
-    results = []
+    results: list[dict[str, Any]] = []
     for seed, part, test in splits(args):
         say(args, f"{part}, {test.ratings.size if test else 'none'} more to test on, seed {seed}")
+        if not results:  # those to come are as large, and take the same memory again
+            tell_memory(args, model, optimizer, part)
         results.append(run_one(args, seed, model, optimizer, part, test))
     result = results[0] if len(results) == 1 else report.summary(results)
     write_result(args, result, report.text(result))
@@ -92,9 +94,6 @@ def run_one(
     model, epochs, chosen_by = with_recipe(args, model)
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "batch_rows": args.batch_rows, "seed": seed}
-    needed = memory_needed(model, part, optimizer, args.batch_rows, backend)
-    say(args, f"this takes about {needed / 1e9:.2f} GB of {'the card' if backend == 'cupy' else 'memory'}")
-    check_memory(needed, args.max_memory)
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
     task |= {"optimizer": repr(optimizer), "epochs": epochs, **options}
     checkpoint, progress = open_checkpoint(args, task)
@@ -115,12 +114,14 @@ def run_one(
     return result
 
 
-def memory_needed(model: Autoencoder, part: Dataset, optimizer: Any, batch_rows: int | None, backend: str) -> int:
-    """The bytes that the process will occupy at most, or those on the card."""
+def tell_memory(args: argparse.Namespace, model: Autoencoder, optimizer: Any, part: Dataset) -> None:
+    """Say how many bytes the process will occupy at most, or those on the card; OutOfMemory: more than are allowed."""
     shape = part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]
-    present = 0 if backend == "cupy" else present_bytes()
-    rows = rows_in_a_step(optimizer, batch_rows)
-    return present + training_bytes(model, shape, part.ratings.size, optimizer, rows)
+    rows = rows_in_a_step(optimizer, args.batch_rows)
+    on_card = get_backend(args.backend).name == "cupy"
+    needed = training_bytes(model, shape, part.ratings.size, optimizer, rows) + (0 if on_card else present_bytes())
+    say(args, f"this takes about {needed / 1e9:.2f} GB of {'the card' if on_card else 'memory'}")
+    check_memory(needed, args.max_memory)
 
 
 def check_flags(args: argparse.Namespace) -> None:
