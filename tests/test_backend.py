@@ -286,6 +286,11 @@ def test_auto_is_cupy_where_it_works(run_python):
     assert run_python(code, PYTHONPATH=fake_cupy.FOLDER) == "cupy\n"
 
 
+def test_what_predicts_wakes_no_card(run_python):
+    code = "import sys; from tinyrec.backend import on_host; print(on_host('auto'), 'cupy' in sys.modules)"
+    assert run_python(code, PYTHONPATH=fake_cupy.FOLDER) == "numpy False\n"
+
+
 def test_an_unknown_backend_is_refused_with_the_choices():
     with pytest.raises(UsageError, match="unknown backend 'cupid'; choose one of reference, numpy, cupy or auto"):
         get_backend("cupid")

@@ -64,7 +64,7 @@ def get_backend(name: str) -> Backend:
 
 def on_host(name: str) -> str:
     """The name of the backend that predicts, on the host, where the ids are: one forward pass is no work for a card."""
-    name = get_backend(name).name
+    name = get_backend("numpy" if name == "auto" else name).name  # "auto" would wake a card for nothing
     return "numpy" if name == "cupy" else name
 
 
