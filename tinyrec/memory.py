@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ def training_bytes(
 ) -> int:
     """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns.
 
-    parameters: themselves, their gradient, the optimiser's state, and half of them twice: a penalty's gradient
+    parameters: themselves, their gradient, that of the penalty, and the optimiser's state
     codes (rows in a step, k): Z, H and what becomes of them on the way back
     ratings: the matrix and its transpose with their index arrays, predictions and errors
     """
@@ -32,7 +33,7 @@ def training_bytes(
 def present_bytes() -> int:
     """What this process occupies now; where the system does not tell, the most that it ever did."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return int((peak_rss_mb() or 0) * 2**20)
 
