@@ -148,7 +148,7 @@ def plot(path: str, result: dict[str, Any]) -> None:
     curves = {name: curve(shapes, name) for name in names}
     rate = result["ceilings"]["gemm_gflops"] * 1e9
     ceiling = {shape["ratings"]: shape["epoch"]["flops"] / rate for shape in shapes}
-    title = f"One epoch of I-AutoRec, {result['hidden_units']} hidden units, {result['machine']['threads']} threads"
+    title = f"One epoch of I-AutoRec, {result['hidden_units']} hidden units, threads: {result['machine']['threads']}"
     plot_epochs(path, title, curves, ceiling, {shape["shape"]: shape["ratings"] for shape in shapes})
 
 
