@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tinyrec.backend import get_backend, to_host
 from tinyrec.data import Dataset
+from tinyrec.gradcheck import DIFFERENTIABLE
 from tinyrec.models import AutoRec
-from tinyrec.nn import ACTIVATIONS
+from tinyrec.nn import OUTPUTS
 from tinyrec.sparse import Ratings
 
 CARD = pytest.param("card", marks=pytest.mark.gpu)  # for the fixture `backend`
@@ -60,8 +61,9 @@ def problems(draw, dtype=np.float64):
     model = AutoRec(
         hidden_units=draw(st.integers(1, 4)),
         l2=draw(st.sampled_from([0.0, 0.7, 30.0])),
-        activation=draw(st.sampled_from(sorted(ACTIVATIONS))),
-        center=draw(st.booleans()),
+        activation=draw(st.sampled_from(DIFFERENTIABLE)),
+        center=(center := draw(st.booleans())),
+        output="identity" if center else draw(st.sampled_from(sorted(OUTPUTS))),
     )
     params = {name: rng.standard_normal(w.shape).astype(dtype) for name, w in model.init(R, rng).items()}
     return model, params, R

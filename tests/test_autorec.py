@@ -9,16 +9,16 @@ from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_de
 from tinyrec.errors import UsageError
 from tinyrec.gradcheck import complex_step
 from tinyrec.models import AutoRec
-from tinyrec.nn import ACTIVATIONS
+from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.optim.flat import flatten
 from tinyrec.training import batches
 
 
 def h(model, params, r):
-    """h(r; θ) = f(W g(V r + mu) + b), f the identity           (eq. 1; V here is the transpose of the paper's)"""
+    """h(r; θ) = f(W g(V r + mu) + b)                            (eq. 1; V here is the transpose of the paper's)"""
     V, mu, W, b = params["V"], params["mu"], params["W"], params["b"]
-    g = ACTIVATIONS[model.activation]
-    return W @ g(V.T @ r + mu)[0] + b
+    f, g = OUTPUTS[model.output], ACTIVATIONS[model.activation]
+    return f(W @ g(V.T @ r + mu)[0] + b)[0]
 
 
 def objective(model, params, R, share=1.0):

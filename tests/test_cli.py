@@ -17,9 +17,6 @@ import pytest
 import tinyrec as tr
 from tinyrec.backend import get_backend, use_threads
 from tinyrec.cli import main
-from tinyrec.cli.main import _parser
-from tinyrec.cli.settings import model_and_optimizer
-from tinyrec.cli.train import with_recipe
 
 SMALL = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--backend", "reference"]
 
@@ -354,15 +351,6 @@ def test_a_finished_training_is_resumed_at_once_even_where_the_biases_won(tmp_pa
     assert main([*argv, str(tmp_path / "b.json"), "--resume"]) == 0
     first, again = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "b.json"))
     assert first["epochs"] == again["epochs"] == 0 and first["test_rmse"] == again["test_rmse"]
-
-
-def test_what_is_set_is_not_overruled_by_a_recipe():
-    args = _parser().parse_args(["train", "--dataset", "ml-100k", "--by", "user", "--set", "center=false"])
-    model, _ = model_and_optimizer("autorec", "rprop", "user", args.set)
-    assert with_recipe(args, model) == (model, None, "validation")
-    assert [candidate.center for candidate in model.candidates(1000)] == [False]
-    args.set = []
-    assert with_recipe(args, tr.AutoRec(by="user"))[2] == "recipe"
 
 
 def test_a_full_disk_under_standard_output_is_one_sentence(model):

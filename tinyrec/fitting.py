@@ -1,4 +1,4 @@
-"""From a model and ratings to a Recommender: choose on a validation part what was not given, then train on all."""
+"""From a model and ratings to a trained one: choose on a validation part what was not given, then train on all."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array, Params, get_backend, on_host, to_host
+from tinyrec.checks import check_type
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.metrics import score
-from tinyrec.models.base import Autoencoder, check_type
+from tinyrec.models import DeepAutoRec
+from tinyrec.models.base import Autoencoder
 from tinyrec.optim import RProp
-from tinyrec.recommender import Recommender
+from tinyrec.pretraining import pretrain
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
 from tinyrec.splits import split_random
+from tinyrec.trained import TrainedAutoencoder
 from tinyrec.training import EarlyStopping, Epoch, begin, fit, moved
 
 MOST_EPOCHS = 500  # where nobody says how many; early stopping ends a trial long before
@@ -34,7 +37,8 @@ class Progress:
     """How far `train` has come, and all that it needs to go on from there.
 
     trials: the candidates tried to the end, as {"settings": , "epochs": , "valid_rmse": }
-    history: one dict an epoch, of trials and of the final training (there, "trial" is None)
+    history: one dict an epoch, of trials and of the final training (there, "trial" is None); "layer" is that which was
+        pretrained in this epoch, or None
     epoch, best_rmse, best_epoch: where the trial or training under way stands; epoch None: at its start
     """
 
@@ -61,7 +65,7 @@ def train(
     seed: int = 0,
     observe: Callable[[Progress], None] = lambda progress: None,
     progress: Progress | None = None,
-) -> Recommender:
+) -> TrainedAutoencoder:
     """Train `model` on all of `data`.
 
     What is not given, l2 or epochs, is chosen on a random part `valid` of the data (a tenth, unless given): each of
@@ -78,8 +82,8 @@ def train(
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     if isinstance(optimizer, str):
         raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
-    check_options(epochs, valid, batch_rows)
     optimizer, progress = optimizer or RProp(), progress or Progress()
+    check_options(model, optimizer, epochs, valid, batch_rows)
     batch_rows = rows_in_a_step(optimizer, batch_rows)
     job = Job(data, optimizer, batch_rows, backend, seed, observe, progress)
     valid_rmse = None
@@ -90,7 +94,30 @@ def train(
     info |= {"batch_rows": batch_rows, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `progress` may be trained further
-    return Recommender(model, params, data, scaling, on_host(backend), info)
+    return TrainedAutoencoder(model, params, data, scaling, on_host(backend), info)
+
+
+def try_out(
+    model: Autoencoder,
+    data: Dataset,
+    *,
+    epochs: int | None = None,
+    valid: float = 0.1,
+    optimizer: Any = None,
+    batch_rows: int | None = None,
+    backend: str = "auto",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """One candidate on a validation part of `data`: {"settings": , "epochs": the best number of them, "valid_rmse": }
+
+    The options are those of `train`, which does the same with each of its candidates.
+    """
+    optimizer, progress = optimizer or RProp(), Progress()
+    check_options(model, optimizer, epochs, valid, batch_rows)
+    job = Job(data, optimizer, rows_in_a_step(optimizer, batch_rows), backend, seed, lambda progress: None, progress)
+    part, held_out = split_random(data, valid, seed)
+    job.run(model, part, epochs or MOST_EPOCHS, held_out)
+    return progress.trials[0]
 
 
 def rows_in_a_step(optimizer: Any, batch_rows: int | None) -> int | None:
@@ -100,8 +127,15 @@ def rows_in_a_step(optimizer: Any, batch_rows: int | None) -> int | None:
     return batch_rows or None
 
 
-def check_options(epochs: int | None, valid: float | None, batch_rows: int | None) -> None:
+def check_options(
+    model: Autoencoder, optimizer: Any, epochs: int | None, valid: float | None, batch_rows: int | None
+) -> None:
     check_type("epochs", epochs, "int | None")
+    name = type(optimizer).__name__
+    if model.dropout and optimizer.full_batch:
+        raise UsageError(f"dropout makes the gradient noisy, which {name} cannot bear; choose adam, rmsprop or sgd")
+    if epochs is None and optimizer.patience is None:
+        raise UsageError(f"the rate of {name} is to fall until the last epoch, so tell how many there are: epochs")
     if epochs is not None and epochs < 1:
         raise UsageError(f"{epochs} epochs would not train anything; ask for at least 1")
     if valid is not None and not 0 < valid < 1:
@@ -147,18 +181,21 @@ class Job:
             EarlyStopping(validator(model, R, scaling, data, held_out), self.optimizer.patience) if held_out else None
         )
         if progress.epoch is None:
-            progress.epoch = begin(model, R, self.optimizer, self.seed)
+            progress.epoch = self.start(model, R, bool(stop))
             progress.best_rmse, progress.best_epoch = math.inf, 0
         elif progress.epoch.number > epochs or (progress.epoch.number and progress.is_trial != bool(stop)):
             raise UsageError("this progress is of a training with other options; go on with those it was begun with")
         elif stop:
             stop.best_rmse, stop.best_epoch = progress.best_rmse, progress.best_epoch
-            if progress.epoch.number - stop.best_epoch >= self.optimizer.patience:
+            if stop.is_out_of_patience(progress.epoch):
                 epochs = progress.epoch.number  # it was about to end
         progress.epoch = moved(progress.epoch, R.backend)  # one that was read from a file is on the host
         for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_rows=self.batch_rows, start=progress.epoch):
             enough = stop(epoch) if stop else False
-            self.record(epoch, stop)
+            progress.epoch = epoch
+            if stop:
+                progress.best_rmse, progress.best_epoch = stop.best_rmse, stop.best_epoch
+            self.record(epoch, stop, bool(stop))
             self.observe(progress)
             if enough:
                 break
@@ -169,18 +206,28 @@ class Job:
             progress.epoch = None
         return params, scaling
 
+    def start(self, model: Autoencoder, R: Ratings, is_trial: bool) -> Epoch:
+        """Epoch 0, with parameters as drawn, or pretrained."""
+        epoch = begin(model, R, self.optimizer, self.seed)
+        if not (isinstance(model, DeepAutoRec) and model.pretrain):
+            return epoch
+
+        def record(layer, epoch):
+            self.record(epoch, None, is_trial, layer)
+            self.observe(self.progress)
+
+        params = pretrain(model, R, self.optimizer, batch_rows=self.batch_rows, seed=self.seed, observe=record)
+        return replace(epoch, params=params)
+
     def rows(self, model: Autoencoder, data: Dataset, scaling: Scaling) -> Ratings:
         """What the autoencoder is given, (n, d)."""
         R = scaling.to_model(data.ratings, self.optimizer.dtype)
         return (R.T if model.by == "item" else R).to(self.backend)
 
-    def record(self, epoch: Epoch, stop: EarlyStopping | None) -> None:
-        trial = len(self.progress.trials) if stop else None
-        row = {"trial": trial, "epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds}
-        self.progress.epoch = epoch
-        self.progress.history.append({**row, "valid_rmse": stop.rmse if stop else None})
-        if stop:
-            self.progress.best_rmse, self.progress.best_epoch = stop.best_rmse, stop.best_epoch
+    def record(self, epoch: Epoch, stop: EarlyStopping | None, is_trial: bool, layer: int | None = None) -> None:
+        trial, rmse = len(self.progress.trials) if is_trial else None, stop.rmse if stop else None
+        row = {"trial": trial, "layer": layer, "epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds}
+        self.progress.history.append({**row, "valid_rmse": rmse})
 
 
 def biases_alone(part: Dataset, held_out: Dataset) -> float:

@@ -15,9 +15,12 @@ import numpy as np
 
 from tinyrec import nn
 from tinyrec.backend import Array, Params
-from tinyrec.models import MODELS
+from tinyrec.models import AutoRec, DeepAutoRec
+from tinyrec.models.base import Autoencoder
+from tinyrec.pretraining import CodeAutoencoder, Rows
 from tinyrec.sparse import Ratings
 
+DIFFERENTIABLE = [name for name in nn.ACTIVATIONS if name != "binary"]  # its backward is no derivative, on purpose
 COMPLEX_STEP, CENTRAL_STEP = 1e-30, 1e-6
 TOLERANCE = {"complex": 1e-10, "central": 1e-6}  # relative
 
@@ -127,13 +130,16 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     yield Case(
         f"sampled_out, {name}", nn.sampled_out, with_cotangent(lambda p: nn.sampled_out(**p, at=R), R.size), params
     )
+    params = {"X": rng.standard_normal((n, d)), "V": rng.standard_normal((d, k)), "mu": rng.standard_normal(k)}
+    yield Case(f"dense, {name}", nn.dense, with_cotangent(lambda p: nn.dense(**p), (n, k)), params)
 
 
 def element_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Activations and losses, which work element by element."""
     X = rng.uniform(0.1, 2, (3, 4)) * rng.choice([-1, 1], (3, 4))  # away from 0, the kink of relu
     cotangent = rng.standard_normal(X.shape)
-    for name, activation in nn.ACTIVATIONS.items():
+    outputs = {f"output {name}": activation for name, activation in nn.OUTPUTS.items()}
+    for name, activation in {**{name: nn.ACTIVATIONS[name] for name in DIFFERENTIABLE}, **outputs}.items():
 
         def function(params, activation=activation):
             Y, backward = activation(params["X"])
@@ -156,11 +162,26 @@ def element_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
-    for model_class, activation, center in itertools.product(MODELS.values(), nn.ACTIVATIONS, (False, True)):
-        model = model_class(hidden_units=4, l2=0.7, activation=activation, center=center)
-        params = {key: rng.standard_normal(w.shape) for key, w in model.init(R, rng).items()}
+    for model in models():
+        params = {key: rng.standard_normal(shape) for key, shape in model.shapes(R.shape[1]).items()}
 
         def function(params, model=model):
-            return model.loss_and_grads(params, R, share=0.5)
+            return model.loss_and_grads(params, R, share=0.5, rng=np.random.default_rng(0))  # the same noise each time
 
-        yield Case(f"{model}, {name}", model_class, function, params)
+        yield Case(f"{model}, {name}", type(model), function, params)
+    X = Rows(rng.standard_normal(R.shape), R.backend)
+    stacked = CodeAutoencoder(hidden_units=2, activation="sigmoid", l2=0.7)
+    params = {key: rng.standard_normal(w.shape) for key, w in stacked.init(X, rng).items()}
+    yield Case(
+        f"{stacked}, {name}", CodeAutoencoder, lambda params: stacked.loss_and_grads(params, X, share=0.5), params
+    )
+
+
+def models() -> Iterator[Autoencoder]:
+    """Each kind of model, with each setting that takes another way through its mathematics."""
+    for activation, center in itertools.product(DIFFERENTIABLE, (False, True)):
+        yield AutoRec(hidden_units=4, l2=0.7, activation=activation, center=center)
+        yield DeepAutoRec(hidden_units=(4, 3, 4), l2=0.7, activation=activation, center=center)
+    yield DeepAutoRec(hidden_units=(4, 3), l2=0.7, l2_hidden=3.0, pretrain=0)
+    for kind, output in itertools.product((AutoRec, DeepAutoRec), nn.OUTPUTS):
+        yield kind(hidden_units=4, l2=0.7, output=output, dropout=0.5)

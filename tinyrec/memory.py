@@ -21,12 +21,13 @@ def training_bytes(
     """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns.
 
     parameters: themselves, their gradient, that of the penalty, and the optimiser's state
-    codes (rows in a step, k): Z, H and what becomes of them on the way back
+    codes (rows in a step, k), of each hidden layer: Z, H and what becomes of them on the way back
     ratings: the matrix and its transpose with their index arrays, predictions and errors
     """
-    (n, d), k, width = shape, model.hidden_units, np.dtype(optimizer.dtype).itemsize
-    parameters = (2 * d * k + d + k) * (3 + optimizer.numbers_a_weight)
-    codes = 6 * min(batch_rows or n, n) * k
+    (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
+    parameters = model.count(d) * (3 + optimizer.numbers_a_weight)
+    units = sum(its[0] for name, its in model.shapes(d).items() if name.startswith("mu"))  # a hidden unit has one mu
+    codes = 6 * min(batch_rows or n, n) * units
     return KERNELS + width * (parameters + codes + 14 * p)
 
 

@@ -1,4 +1,4 @@
-"""Model files: everything a Recommender needs, in one file of `tinyrec.storage`."""
+"""Model files: everything a recommender needs, in one file of `tinyrec.storage`. An average has several members."""
 
 from __future__ import annotations
 
@@ -9,31 +9,26 @@ from typing import Any
 import numpy as np
 
 from tinyrec import storage
+from tinyrec.average import Average
 from tinyrec.backend import get_backend, on_host
 from tinyrec.baselines import Bias
 from tinyrec.data import Dataset, Index
 from tinyrec.errors import FileError, TinyrecError
 from tinyrec.models import MODELS
-from tinyrec.recommender import Recommender
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Pattern, Ratings
+from tinyrec.trained import TrainedAutoencoder
 
 
-def save(recommender: Recommender, path: str | PathLike) -> None:
+def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> None:
     """Write a model file; an existing one is replaced in one step."""
-    data, zero = recommender.data, recommender.scaling.zero
-    name = next(name for name, model in MODELS.items() if type(recommender.model) is model)
+    data, members = recommender.data, getattr(recommender, "members", [recommender])
     header = {
-        "model": name,
-        "settings": asdict(recommender.model),
+        "members": [_describe(member) for member in members],
         "data": {"name": data.name, "scale": data.scale, "noise_floor": data.noise_floor},
-        "scaling": {"unit": recommender.scaling.unit, "mean": zero.mean},
         "info": recommender.info,
     }
     arrays = {
-        **{f"params/{key}": array for key, array in recommender.params.items()},
-        "scaling/user": zero.user,
-        "scaling/item": zero.item,
         "data/users": data.users.ids,
         "data/items": data.items.ids,
         "data/indptr": data.ratings.pattern.indptr,
@@ -42,26 +37,40 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
         **{f"user_info/{key}": column for key, column in data.user_info.items()},
         **{f"item_info/{key}": column for key, column in data.item_info.items()},
     }
+    for number, member in enumerate(members):
+        zero = member.scaling.zero
+        arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
+        arrays |= {f"scaling/{number}/user": zero.user, f"scaling/{number}/item": zero.item}
     storage.write(path, "model", header, arrays)
 
 
-def load(path: str | PathLike, backend: str = "auto") -> Recommender:
+def _describe(member: TrainedAutoencoder) -> dict[str, Any]:
+    name = next(name for name, kind in MODELS.items() if type(member.model) is kind)
+    scaling = {"unit": member.scaling.unit, "mean": member.scaling.zero.mean}
+    return {"model": name, "settings": asdict(member.model), "scaling": scaling, "info": member.info}
+
+
+def load(path: str | PathLike, backend: str = "auto") -> TrainedAutoencoder | Average:
     """Read a model file. FileError: missing, truncated, foreign, inconsistent, or of another version."""
     header, arrays = storage.read(path, "model")
     try:
         data = _dataset(header["data"], arrays)
-        model = MODELS[header["model"]](**header["settings"])
-        zero = Bias(float(header["scaling"]["mean"]), arrays["scaling/user"], arrays["scaling/item"])
-        scaling = Scaling(float(header["scaling"]["unit"]), zero)
-        params = _group(arrays, "params")
-        _check_shapes(model, data, params, zero)
-        return Recommender(model, params, data, scaling, on_host(backend), dict(header["info"]))
+        members = []
+        for number, its in enumerate(header["members"]):
+            params, zero = _group(arrays, f"params/{number}"), _group(arrays, f"scaling/{number}")
+            bias = Bias(float(its["scaling"]["mean"]), zero["user"], zero["item"])
+            model = MODELS[its["model"]](**its["settings"])
+            _check_shapes(model, data, params, bias)
+            scaling = Scaling(float(its["scaling"]["unit"]), bias)
+            members.append(TrainedAutoencoder(model, params, data, scaling, on_host(backend), dict(its["info"])))
+        return members[0] if len(members) == 1 else Average(members, dict(header["info"]))
     except (KeyError, TypeError, ValueError, TinyrecError) as problem:
         raise FileError(f"{path} does not hold together ({problem}); write it anew") from None
 
 
 def _group(arrays, group):
-    return {name.split("/", 1)[1]: array for name, array in arrays.items() if name.startswith(group + "/")}
+    """The arrays below this one, by the rest of their names."""
+    return {name[len(group) + 1 :]: array for name, array in arrays.items() if name.startswith(group + "/")}
 
 
 def _dataset(header: dict[str, Any], arrays) -> Dataset:
@@ -86,7 +95,7 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
 def _check_shapes(model, data, params, zero):
     """Parameters and biases must fit the data, or a prediction would be a wrong row's."""
     R = data.ratings.T if model.by == "item" else data.ratings
-    wanted = {name: array.shape for name, array in model.init(R, np.random.default_rng(0)).items()}
+    wanted = model.shapes(R.shape[1])
     found = {name: array.shape for name, array in params.items()}
     if wanted != found:
         raise ValueError(f"its parameters have shapes {found}, not {wanted}")

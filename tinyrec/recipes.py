@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-# (data set, by) -> settings of AutoRec, and the number of epochs of RProp
-AUTOREC: dict[tuple[str, str], dict[str, Any]] = {
-    ("ml-100k", "item"): {"l2": 160.0, "center": False, "epochs": 62},
-    ("ml-100k", "user"): {"l2": 120.0, "center": True, "epochs": 65},
-    ("ml-1m", "item"): {"l2": 250.0, "center": False, "epochs": 95},
-    ("ml-1m", "user"): {"l2": 250.0, "center": True, "epochs": 56},
+# (data set, model, by) -> the rest of what `tinyrec.specs.Spec.of` takes
+ALONE: dict[tuple[str, str, str], dict[str, Any]] = {
+    ("ml-100k", "autorec", "item"): {"epochs": 62, "set": {"l2": 160.0, "center": False}},
+    ("ml-100k", "autorec", "user"): {"epochs": 65, "set": {"l2": 120.0, "center": True}},
+    ("ml-1m", "autorec", "item"): {"epochs": 95, "set": {"l2": 250.0, "center": False}},
+    ("ml-1m", "autorec", "user"): {"epochs": 56, "set": {"l2": 250.0, "center": True}},
 }
+
+# data set -> the members of an average
+AVERAGE: dict[str, list[dict[str, Any]]] = {}

@@ -1,9 +1,8 @@
-"""A trained model and the ratings it was trained on: raw ids in, ratings out."""
+"""What training returns: raw ids in, ratings out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from os import PathLike
@@ -11,59 +10,56 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Array
+from tinyrec.checks import check_type
 from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
-from tinyrec.fold_in import new_column, new_row
 from tinyrec.metrics import follow_protocol, mae, rmse, warm
-from tinyrec.models.base import Autoencoder, check_type
 from tinyrec.ranking import top
-from tinyrec.scaling import Scaling
-from tinyrec.sparse import Ratings
 
 BLOCK = 1_000_000  # numbers in one block of work, so that memory stays bounded whatever is asked for
 
 Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Recommender:
-    """What `model.fit(data)` returns.
+    """Base of what predicts ratings: one that is trained defines of_pairs, of_users and of_new.
 
-    model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model sees
-    backend: whose kernels it uses, on the host; info: how it came about (seed, epochs, validation RMSE, history, ...)
+    data: the training ratings;  info: how it came about (seed, epochs, validation RMSE, history, ...)
 
-    A user or item without training ratings is cold. Below, row and column are those of the autoencoder: for an
-    I-AutoRec a row is an item and a column a user.
+    A user or item without training ratings is cold. Users and items are numbered as in `data`; -1 is an unknown one.
     """
 
-    model: Autoencoder
-    params: Params
     data: Dataset
-    scaling: Scaling
-    backend: str = "numpy"
-    info: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any]
 
-    def __repr__(self) -> str:
-        return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
+    def of_pairs(self, users: Array, items: Array) -> Array:
+        """The ratings, not clipped, of some items by some users: (p,) and (p,) -> (p,)."""
+        raise NotImplementedError
+
+    def of_users(self, users: Array) -> Array:
+        """The ratings, not clipped, of all items by these users: (b,) -> (b, items)."""
+        raise NotImplementedError
+
+    def of_new(self, what: str, known: Array, r: Array) -> Array:
+        """The ratings, not clipped, of all items by a new user who rated the items `known` (p,) with r (p,).
+
+        what: "user"; or "item", for those by all users of a new item that the users `known` rated
+        """
+        raise NotImplementedError
 
     def predict(self, users: Any, items: Any, *, clip: bool = True, default: bool = True) -> Array:
         """The predicted rating of each pair (users[j], items[j]) of raw ids: (p,) and (p,) -> (p,)   (AutoRec, eq. 3)
 
         default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); without it, an
-        unknown row is an empty one, and an unknown column the mean of all
+        unknown row is an empty one, and an unknown column the mean of all (see TrainedAutoencoder)
         clip: keep predictions on the rating scale
         """
         u, i = self.data.users.find(users), self.data.items.find(items)
         if len(u) != len(i):
             raise DataError(f"{len(u)} users but {len(i)} items; give as many of each")
-        rows, cols = (i, u) if self.model.by == "item" else (u, i)
-        x = np.empty(len(rows), self._codes.dtype)
-        for cells in blocks(len(rows), self._codes.shape[1]):
-            x[cells] = np.einsum("pk,pk->p", self._codes[rows[cells]], self._columns["W"][cols[cells]])
-        y = self.scaling.to_rating(x + self._columns["b"][cols], u, i)
-        return follow_protocol(y, self._cold(u, i), self.data.scale, clip=clip, default=default)
+        return follow_protocol(self.of_pairs(u, i), self._cold(u, i), self.data.scale, clip=clip, default=default)
 
     def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
         """RMSE and MAE on ratings that were not trained on, with how many there were and how many of them cold.
@@ -104,7 +100,7 @@ class Recommender:
                 f"user {known[np.argmin(rows)]!r} is not in the training data; give ratings of theirs instead"
             )
         for block in blocks(len(rows), len(self.data.items)):
-            scores = self._scores(rows[block])
+            scores = self.of_users(rows[block])
             rated, _ = self.data.ratings.pattern.take_rows(rows[block])
             scores[rated.rows, rated.cols] = -np.inf
             yield from zip(known[block], self._best(scores, n), strict=True)
@@ -121,36 +117,18 @@ class Recommender:
         """Write the model to one file, from which `tinyrec.load` brings it back."""
         from tinyrec.model_file import save
 
-        save(self, path)
+        save(self, path)  # type: ignore[arg-type]  # of the kinds that a file can hold
 
     def _predict_new(self, what, ratings):
-        """Ratings, not clipped, of all the others: of items by a new user, or by users of a new item."""
-        others = self.data.items if what == "user" else self.data.users
-        known = others.find(list(ratings))
+        """What `of_new` says of the ratings {raw id: rating}, once they are known to be sound."""
+        known = (self.data.items if what == "user" else self.data.users).find(list(ratings))
         if (known < 0).any():
             raise DataError(f"{list(ratings)[np.argmin(known)]!r} is not in the training data; leave its rating out")
         r = np.array(list(ratings.values()), float)
         low, high = self.data.scale
         if not ((r >= low) & (r <= high)).all():
             raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
-        pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
-        x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
-        if self.model.by == what:
-            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, len(others))).to(self.backend)
-            scores = new_row(self.model, self.params, self._columns, R)
-        else:
-            mean = self.model.decode(self._columns, self._codes[:-1], np.array([-1]))[:, 0]
-            scores = new_column(self._codes[:-1], mean, self.model.l2, known, x)
-        return self.scaling.to_rating(scores, *pairs(np.arange(len(others))))
-
-    def _scores(self, users):
-        """Predicted ratings of all items by these users (row numbers), (len(users), items), not clipped."""
-        items = np.arange(len(self.data.items))
-        if self.model.by == "item":
-            x = np.ascontiguousarray(self.model.decode(self._columns, self._codes[:-1], users).T)
-        else:
-            x = self.model.decode(self._columns, self._codes[users], items)
-        return self.scaling.to_rating(x, users[:, None], items)
+        return self.of_new(what, known, r)
 
     def _best(self, scores, n):
         """The n best of each row of scores (b, items), without the cold ones and those of -inf; scores are changed."""
@@ -165,31 +143,9 @@ class Recommender:
         warm_users, warm_items = self._warm
         return ~(warm_users[users] & warm_items[items])
 
-    # The properties below have one more entry at the end, which is that of an unknown row or column: number -1.
-
     @cached_property
     def _warm(self):
         return warm(self.data.ratings)
-
-    @cached_property
-    def _codes(self):
-        """H (n + 1, k); the last is that of an empty row."""
-        R = self.scaling.to_model(self.data.ratings, self.params["W"].dtype).to(self.backend)
-        R = R.T if self.model.by == "item" else R
-        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self.backend)
-        return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
-
-    @cached_property
-    def _columns(self):
-        """The output layer, W (d + 1, k) and b (d + 1,). Cold columns, never trained, and the last are the mean one."""
-        trained = self._warm[0 if self.model.by == "item" else 1]
-        columns = {}
-        for name in ("W", "b"):
-            array = self.params[name]
-            mean = array[trained[:-1]].mean(axis=0, keepdims=True)
-            columns[name] = np.concatenate([array, mean])
-            columns[name][~trained] = mean
-        return columns
 
 
 def blocks(n: int, width: int) -> Iterator[slice]:

@@ -76,11 +76,13 @@ def fit(
     epoch = start or begin(model, R, optimizer, seed)
     params, state, rng = epoch.params, epoch.state, epoch.rng
     for number in range(epoch.number + 1, epochs + 1):
-        started, loss = time.perf_counter(), 0.0
+        started, loss, done = time.perf_counter(), 0.0, number - 1.0
         for batch in batches(R, batch_rows, rng):
-            objective = finite(model, batch, batch.shape[0] / R.shape[0], number)
+            share = batch.shape[0] / R.shape[0]
+            objective = finite(model, batch, share, rng, number)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
-                loss += optimizer.step(objective, params, state, R.backend)
+                loss += optimizer.at(done / epochs).step(objective, params, state, R.backend)
+            done += share
         yield Epoch(number, loss, time.perf_counter() - started, params, state, rng)
 
 
@@ -94,11 +96,13 @@ def batches(R: Ratings, batch_rows: int | None, rng: np.random.Generator) -> Ite
         yield R.take_rows(order[first : first + batch_rows])
 
 
-def finite(model: Any, R: Ratings, share: float, number: int) -> Callable[[Params], tuple[float, Params]]:
+def finite(
+    model: Any, R: Ratings, share: float, rng: np.random.Generator, number: int
+) -> Callable[[Params], tuple[float, Params]]:
     """The objective on the rows R, which raises Diverged where it or its gradient is not finite."""
 
     def objective(params):
-        loss, grads = model.loss_and_grads(params, R, share)
+        loss, grads = model.loss_and_grads(params, R, share, rng)
         names = ["loss", *(f"gradient of {name}" for name in grads)]
         sums = to_host(R.xp.stack([loss, *(grad.sum() for grad in grads.values())]))  # the one time a card is read
         for quantity, value in zip(names, sums, strict=True):
@@ -115,14 +119,19 @@ class EarlyStopping:
 
     Less than one part in 10,000 is no gain: a curve may creep downwards for hundreds of epochs. Parameters are not
     kept: train anew, on all ratings, for `best_epoch` epochs. validate(params) -> RMSE
+
+    patience None: never, and the last epoch counts as the best, as it does where a learning rate falls to 0.
     """
 
-    def __init__(self, validate: Callable[[Params], float], patience: int):
+    def __init__(self, validate: Callable[[Params], float], patience: int | None):
         self.validate, self.patience = validate, patience
         self.rmse, self.best_rmse, self.best_epoch = math.nan, math.inf, 0
 
     def __call__(self, epoch: Epoch) -> bool:
         self.rmse = self.validate(epoch.params)
-        if self.rmse < self.best_rmse * (1 - 1e-4):
+        if self.patience is None or self.rmse < self.best_rmse * (1 - 1e-4):
             self.best_rmse, self.best_epoch = self.rmse, epoch.number
-        return epoch.number - self.best_epoch >= self.patience
+        return self.is_out_of_patience(epoch)
+
+    def is_out_of_patience(self, epoch: Epoch) -> bool:
+        return self.patience is not None and epoch.number - self.best_epoch >= self.patience

@@ -19,9 +19,9 @@ from tinyrec.data.ids import Index
 from tinyrec.memory import peak_rss_mb
 from tinyrec.models import AutoRec
 from tinyrec.optim import RProp
-from tinyrec.recommender import Recommender
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
+from tinyrec.trained import TrainedAutoencoder
 from tinyrec.training import begin, fit
 
 L2 = 250.0  # that of ML-1M; no time depends on it
@@ -117,5 +117,5 @@ def top10_seconds(model: AutoRec, params: Params, R: Ratings) -> float:
     users, items = (Index(np.arange(size)) for size in R.T.shape)
     data = Dataset(R.T.to("reference"), users, items, scale=(1, 5))
     on_host = {name: to_host(w) for name, w in params.items()}
-    everybody = Recommender(model, on_host, data, Scaling.of(data, center=False)).recommend_many(users.ids)
+    everybody = TrainedAutoencoder(model, on_host, data, Scaling.of(data, center=False)).recommend_many(users.ids)
     return seconds(lambda: deque(everybody, maxlen=0), R.backend)[0]

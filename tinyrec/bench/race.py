@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from tinyrec import recipes
 from tinyrec.backend import Backend
 from tinyrec.bench.contest import OURS
 from tinyrec.bench.machine import seconds
 from tinyrec.data import load_dataset
 from tinyrec.fitting import validator
-from tinyrec.models import AutoRec
-from tinyrec.optim import RProp
 from tinyrec.scaling import Scaling
+from tinyrec.specs import find
 from tinyrec.splits import split_random
 from tinyrec.training import fit
 
@@ -27,8 +25,8 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
     from tinyrec.bench import rivals  # it imports torch, an extra
 
     train, test = split_random(load_dataset("ml-1m"), 0.1, seed=0)
-    settings = dict(recipes.AUTOREC["ml-1m", "item"])
-    epochs, model, optimizer = settings.pop("epochs"), AutoRec(**settings), RProp()
+    spec = find("ml-1m")[0][0]
+    epochs, model, optimizer = spec.epochs or 0, spec.model, spec.optimizer
     scaling = Scaling.of(train, center=False)
     R = scaling.to_model(train.ratings, optimizer.dtype).T.to(backend)
     rmse = validator(model, R, scaling, train, test)

@@ -22,7 +22,9 @@ def plot_learning_curve(path: str, result: dict[str, Any]) -> None:
     """Loss by epoch and, where there were trials, validation RMSE by epoch, to a file."""
     from matplotlib.figure import Figure
 
-    history, trials = result["history"], result["trials"]
+    if "members" in result:
+        raise UsageError("an average has no learning curve of its own; leave --plot out")
+    history, trials = [row for row in result["history"] if row["layer"] is None], result["trials"]
     figure = Figure(figsize=(5.5 * (1 + bool(trials)), 4), layout="constrained")
     axes = figure.subplots(1, 1 + bool(trials), squeeze=False)[0]
     figure.suptitle(f"{result['by'][0].upper()}-AutoRec on {result['dataset']}")

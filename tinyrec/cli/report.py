@@ -9,46 +9,70 @@ from typing import Any
 import numpy as np
 
 import tinyrec
+from tinyrec.average import Average
 from tinyrec.baselines import Bias
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
 from tinyrec.memory import peak_rss_mb
 from tinyrec.metrics import default_rating, score
-from tinyrec.recommender import Recommender
+from tinyrec.models import MODELS
+from tinyrec.specs import AVERAGE
+from tinyrec.trained import TrainedAutoencoder
+
+TITLES = {"autorec": "AutoRec", "deep-autorec": "deep AutoRec"}
 
 
 def result(
-    recommender: Recommender, test: Dataset | None, seconds: float, *, clip: bool, default: bool
+    recommender: TrainedAutoencoder | Average, test: Dataset | None, seconds: float, *, clip: bool, default: bool
 ) -> dict[str, Any]:
-    """All figures of one training; those of the test part are None without one."""
-    train, info = recommender.data, recommender.info
-    protocol = {"clip": clip, "default": default}
+    """All figures of one training, or of those of an average; those of the test part are None without one."""
+    train, protocol = recommender.data, {"clip": clip, "default": default}
     scores = recommender.score(test, **protocol) if test else {"rmse": None, "mae": None, "n": 0, "cold": 0}
-    final = [row["seconds"] for row in info["history"] if row["trial"] is None]
     return {
-        "by": recommender.model.by,
+        **(of_average(recommender, test, protocol) if isinstance(recommender, Average) else of_training(recommender)),
         "dataset": train.name,
         "backend": recommender.info["backend"],
-        "seed": info["seed"],
-        "settings": asdict(recommender.model),
-        "optimizer": info["optimizer"],
-        "epochs": info["epochs"],
+        "seed": recommender.info["seed"],
         "n_train": train.ratings.size,
         "n_test": scores["n"],
         "n_cold": scores["cold"],
         "test_rmse": scores["rmse"],
         "test_mae": scores["mae"],
-        "valid_rmse": info["valid_rmse"],
         "baselines": baselines(train, test, **protocol) if test else {},
         "noise_floor": train.noise_floor,
         "protocol": {**protocol, "scale": train.scale, "default_rating": default_rating(train.scale)},
         "seconds": seconds,
-        "seconds_per_epoch": float(np.median(final)) if final else None,
         "peak_rss_mb": peak_rss_mb(),
         "version": tinyrec.__version__,
+    }
+
+
+def of_training(trained: TrainedAutoencoder) -> dict[str, Any]:
+    """How one model was trained."""
+    model, info = trained.model, trained.info
+    final = [row["seconds"] for row in info["history"] if row["trial"] is None and row["layer"] is None]
+    return {
+        "model": next(name for name, kind in MODELS.items() if type(model) is kind),
+        "by": model.by,
+        "settings": asdict(model),
+        "parameters": model.count(trained.params["b"].size),
+        "optimizer": info["optimizer"],
+        "epochs": info["epochs"],
+        "valid_rmse": info["valid_rmse"],
+        "seconds_per_epoch": float(np.median(final)) if final else None,
         "trials": info["trials"],
         "history": info["history"],
     }
+
+
+def of_average(average: Average, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+    """How its members were trained, and what each reaches alone."""
+    members = []
+    for member in average.members:
+        scores = member.score(test, **protocol) if test else {"rmse": None, "mae": None}
+        members.append({**of_training(member), "test_rmse": scores["rmse"], "test_mae": scores["mae"]})
+    whole = {"by": None, "epochs": None, "valid_rmse": None, "parameters": sum(its["parameters"] for its in members)}
+    return {"model": AVERAGE, **whole, "members": members}
 
 
 def baselines(train: Dataset, test: Dataset, *, clip: bool, default: bool) -> dict[str, dict[str, float]]:
@@ -68,16 +92,28 @@ def text(result: dict[str, Any]) -> str:
 
 
 def _one(result: dict[str, Any]) -> str:
-    pace = f": {result['epochs']} epochs ({result['seconds_per_epoch'] * 1000:.0f} ms each)" if result["epochs"] else ""
-    lines = [f"{_settings(result)}{pace}, {result['seconds']:.1f} s in all"]
+    members = result.get("members", [result])
+    lines = [f"{_settings({**result, **member})}{_pace(member)}" for member in members]
+    if len(members) > 1:
+        lines.append(f"and their average: {result['parameters']:,} parameters")
+    lines[-1] += f", {result['seconds']:.1f} s in all"
     if result["test_rmse"] is None:
-        return lines[0]
+        return "\n".join(lines)
     rows = [(name, scores["rmse"], scores["mae"]) for name, scores in result["baselines"].items()]
-    rows.append((_name(result), result["test_rmse"], result["test_mae"]))
+    rows += [(_name(member), member["test_rmse"], member["test_mae"]) for member in members]
+    if len(members) > 1:
+        rows.append(("their average", result["test_rmse"], result["test_mae"]))
     if result["noise_floor"] is not None:
         rows.append(("the best possible, given the noise", result["noise_floor"], None))
     protocol = _protocol(result)
     return "\n".join([*lines, "", table(rows, (f"{result['n_test']} test ratings", "RMSE", "MAE")), "", protocol])
+
+
+def _pace(training: dict[str, Any]) -> str:
+    if not training["epochs"]:
+        return ""
+    epochs = f"{training['epochs']} epochs ({training['seconds_per_epoch'] * 1000:.0f} ms each)"
+    return f": {training['parameters']:,} parameters, {epochs}"
 
 
 def _many(result: dict[str, Any]) -> str:
@@ -101,19 +137,22 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
 
 
-def _name(result: dict[str, Any]) -> str:
-    if result["epochs"] == 0:
+def _name(training: dict[str, Any]) -> str:
+    if training["epochs"] == 0:
         return "biases, their dampings learned"
-    centred = ", centred" if result["settings"]["center"] else ""
-    return f"{result['by'][0].upper()}-AutoRec{centred}"
+    centred = ", centred" if training["settings"]["center"] else ""
+    return f"{training['by'][0].upper()}-{TITLES[training['model']]}{centred}"
 
 
 def _settings(result: dict[str, Any]) -> str:
+    if result["model"] == AVERAGE:
+        return f"the average of {' and '.join(map(_name, result['members']))} on {result['dataset']}"
     settings, by = result["settings"], {"given": "given", "recipe": "known to be good", "validation": "by validation"}
     if result["epochs"] == 0:
         why = "no autoencoder was clearly better than" if result["trials"] else "too few ratings for more than"
         return f"{result['dataset']}: {why} user and item biases alone"
-    shown = f"{settings['hidden_units']} {settings['activation']} units, l2 {settings['l2']:.4g}"
+    units = "-".join(map(str, np.atleast_1d(settings["hidden_units"])))
+    shown = f"{units} {settings['activation']} units, l2 {settings['l2']:.4g}"
     return f"{_name(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
 
 

@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from tinyrec.errors import FileError, UsageError
-from tinyrec.models import MODELS
-from tinyrec.models.base import Autoencoder, check_choice, check_type
-from tinyrec.optim import OPTIMIZERS
-
-
-def model_and_optimizer(model: str, optimizer: str, by: str, pairs: Sequence[str]) -> tuple[Autoencoder, Any]:
-    """The two of these names, each with those KEY=VALUE pairs whose key is a field of its.
-
-    UsageError: a key that neither has, or a value of another type than the field's
-    """
-    settings = {"by": by, **parse_settings(pairs)}
-    classes = MODELS[model], OPTIMIZERS[optimizer]
-    known = {field.name: field for kind in classes for field in fields(kind)}
-    for key, value in settings.items():
-        if key not in known:
-            others = [name for name, kind in OPTIMIZERS.items() if key in {field.name for field in fields(kind)}]
-            if others:
-                raise UsageError(f"{key} is a setting of {', '.join(others)}; choose one of them with --optimizer")
-        check_choice("setting", key, known)
-        check_type(key, value, str(known[key].type))
-    own = ({field.name: settings[field.name] for field in fields(kind) if field.name in settings} for kind in classes)
-    return classes[0](**next(own)), classes[1](**next(own))
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """["l2=300", "center=true"] -> {"l2": 300, "center": True}"""
+    """["l2=300", "center=true", "hidden_units=500x250x500"] -> {"l2": 300, "center": True, ...: (500, 250, 500)}"""
     settings = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
             raise UsageError(f"--set {pair} has no value; write --set {key}=VALUE")
-        settings[key.strip()] = _value(text.strip())
+        settings[key.strip()] = parse_value(text.strip())
     return settings
 
 
-def _value(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """A number, a word such as true, several whole numbers joined by x, or the text itself."""
+    if re.fullmatch(r"\d+(x\d+)+", text):
+        return tuple(map(int, text.split("x")))
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
@@ -55,6 +36,11 @@ def _value(text: str) -> Any:
         except ValueError:
             pass
     return text
+
+
+def as_text(value: Any) -> str:
+    """What `_value` turns back into this value."""
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def expand_config(argv: Sequence[str]) -> list[str]:
@@ -79,7 +65,7 @@ def expand_config(argv: Sequence[str]) -> list[str]:
     for key, value in config.items():
         key = key.replace("_", "-")
         if isinstance(value, dict):
-            flags += [f"--{key}={name}={setting}" for name, setting in value.items()]
+            flags += [f"--{key}={name}={as_text(setting)}" for name, setting in value.items()]
         elif isinstance(value, list):
             flags += [f"--{key}", *map(str, value)] if key == "scale" else [f"--{key}={','.join(map(str, value))}"]
         elif isinstance(value, bool):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tinyrec import recipes
+from tinyrec.average import Average
 from tinyrec.backend import get_backend
 from tinyrec.checkpoint import Checkpoint
 from tinyrec.cli import report
@@ -25,16 +26,17 @@ from tinyrec.cli.common import (
     write_result,
 )
 from tinyrec.cli.plot import check_plot, plot_learning_curve
-from tinyrec.cli.settings import model_and_optimizer
+from tinyrec.cli.settings import parse_settings
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset, load_dataset, load_split
-from tinyrec.errors import UsageError
+from tinyrec.errors import FileError, UsageError
 from tinyrec.fitting import Progress, rows_in_a_step, train
 from tinyrec.memory import check_memory, present_bytes, training_bytes
 from tinyrec.models import MODELS
-from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
+from tinyrec.specs import AVERAGE, Spec, find
 from tinyrec.splits import split_folds, split_random
+from tinyrec.trained import TrainedAutoencoder
 
 
 def add_to(subparsers: Any) -> None:
@@ -44,9 +46,10 @@ def add_to(subparsers: Any) -> None:
     parser.usage = "python -m tinyrec train [FLAG ...]"
     add_reading_flags(parser)
     add_backend_flag(parser)
-    parser.add_argument("--model", choices=MODELS, default="autorec")
-    parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="rprop")
+    models = "default: autorec; average: the mean of several, our best"
+    parser.add_argument("--model", choices=(*MODELS, AVERAGE), default="autorec", help=models)
+    parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: rprop")
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="with l2 set: so many; else at most so many")
     parser.add_argument(
         "--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all"
@@ -75,59 +78,80 @@ def add_to(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    model, optimizer = model_and_optimizer(args.model, args.optimizer, args.by, args.set)
+    options = {"epochs": args.epochs, "batch_rows": args.batch_rows, "set": parse_settings(args.set)}
+    specs, chosen_by = find(args.dataset, args.model, args.by, bool(args.valid), optimizer=args.optimizer, **options)
     check_flags(args)
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args):
         say(args, f"{part}, {test.ratings.size if test else 'none'} more to test on, seed {seed}")
         if not results:  # those to come are as large, and take the same memory again
-            tell_memory(args, model, optimizer, part)
-        results.append(run_one(args, seed, model, optimizer, part, test))
+            tell_memory(args, specs, part)
+        results.append({"settings_from": chosen_by, **run_one(args, seed, specs, part, test)})
     result = results[0] if len(results) == 1 else report.summary(results)
     write_result(args, result, report.text(result))
 
 
 def run_one(
-    args: argparse.Namespace, seed: int, model: Autoencoder, optimizer: Any, part: Dataset, test: Dataset | None
+    args: argparse.Namespace, seed: int, specs: list[Spec], part: Dataset, test: Dataset | None
 ) -> dict[str, Any]:
     """Train on `part`, score on `test`, write what is to be kept, and return what JSON will hold."""
-    model, epochs, chosen_by = with_recipe(args, model)
-    backend = get_backend(args.backend).name
-    options = {"valid": args.valid, "batch_rows": args.batch_rows, "seed": seed}
-    task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
-    task |= {"optimizer": repr(optimizer), "epochs": epochs, **options}
-    checkpoint, progress = open_checkpoint(args, task)
     started = time.perf_counter()
-    with Watch(args.quiet, epochs, checkpoint) as watch:
-        options |= {"optimizer": optimizer, "backend": backend, "observe": watch, "progress": progress}
-        recommender = train(model, part, epochs=epochs, **options)
+    members = [
+        train_one(args, seed + i, spec, part, folder) for i, (spec, folder) in enumerate(in_folders(args, specs))
+    ]
     seconds = time.perf_counter() - started
+    backend = get_backend(args.backend).name
+    recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
     source = str(Path(args.dataset).resolve()) if Path(args.dataset).exists() else args.dataset
     split = {"dataset": source, "options": read_options(args), "split": args.split}
     recommender.info["split"] = {**split, "test": args.test, "seed": seed}
     if args.save:
         recommender.save(args.save)
-    result = {"model": args.model, "settings_from": chosen_by}
-    result |= report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
+    result = report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
     if args.plot:
         plot_learning_curve(args.plot, result)
     return result
 
 
-def tell_memory(args: argparse.Namespace, model: Autoencoder, optimizer: Any, part: Dataset) -> None:
+def train_one(args: argparse.Namespace, seed: int, spec: Spec, part: Dataset, folder: str | None) -> TrainedAutoencoder:
+    """Train one model, watched and with checkpoints."""
+    backend = get_backend(args.backend).name
+    options = {"valid": args.valid, "batch_rows": spec.batch_rows, "seed": seed}
+    task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(spec.model)}
+    task |= {"optimizer": repr(spec.optimizer), "epochs": spec.epochs, **options}
+    checkpoint, progress = open_checkpoint(folder, args.resume and Path(folder or "").exists(), task)
+    with Watch(args.quiet, spec.epochs, checkpoint) as watch:
+        options |= {"optimizer": spec.optimizer, "backend": backend, "observe": watch, "progress": progress}
+        return train(spec.model, part, epochs=spec.epochs, **options)
+
+
+def in_folders(args: argparse.Namespace, specs: list[Spec]) -> Iterator[tuple[Spec, str | None]]:
+    """Each training, and where its checkpoints are: those of an average in the folders 1, 2, ..."""
+    for number, spec in enumerate(specs, start=1):
+        folder = Path(args.checkpoint or "", str(number) if len(specs) > 1 else "")
+        yield spec, str(folder) if args.checkpoint else None
+
+
+def tell_memory(args: argparse.Namespace, specs: list[Spec], part: Dataset) -> None:
     """Say how many bytes the process will occupy at most, or those on the card; OutOfMemory: more than are allowed."""
-    shape = part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]
-    rows = rows_in_a_step(optimizer, args.batch_rows)
     on_card = get_backend(args.backend).name == "cupy"
-    needed = training_bytes(model, shape, part.ratings.size, optimizer, rows) + (0 if on_card else present_bytes())
+    needed = max(map(partial(bytes_of, part), specs)) + (0 if on_card else present_bytes())
     say(args, f"this takes about {needed / 1e9:.2f} GB of {'the card' if on_card else 'memory'}")
     check_memory(needed, args.max_memory)
+
+
+def bytes_of(part: Dataset, spec: Spec) -> int:
+    shape = part.ratings.shape if spec.model.by == "user" else part.ratings.shape[::-1]
+    rows = rows_in_a_step(spec.optimizer, spec.batch_rows)
+    return training_bytes(spec.model, shape, part.ratings.size, spec.optimizer, rows)
 
 
 def check_flags(args: argparse.Namespace) -> None:
     """What can be told to be wrong before any work is done."""
     if args.resume and not args.checkpoint:
         raise UsageError("--resume needs --checkpoint DIR, the folder to go on from")
+    if args.resume and not Path(args.checkpoint).exists():
+        raise FileError(f"there is no {args.checkpoint} to go on from; begin without --resume")
     if (args.repeats != 1 or args.folds) and (args.checkpoint or args.save or args.plot):
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
@@ -152,20 +176,13 @@ def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | N
             yield seed, *split_random(data, args.test, seed)
 
 
-def with_recipe(args: argparse.Namespace, model: Autoencoder) -> tuple[Autoencoder, int | None, str]:
-    """The model, the epochs, and who chose them: tinyrec.recipes, if it knows the data and nothing was set."""
-    recipe = recipes.AUTOREC.get((args.dataset, model.by))
-    if not recipe or args.set or args.epochs or args.valid or args.optimizer != "rprop":
-        return model, args.epochs, "validation" if model.l2 is None else "given"
-    settings = {key: value for key, value in recipe.items() if key != "epochs"}
-    return replace(model, **settings), recipe["epochs"], "recipe"
-
-
-def open_checkpoint(args: argparse.Namespace, task: dict[str, Any]) -> tuple[Checkpoint | None, Progress | None]:
-    if not args.checkpoint:
+def open_checkpoint(
+    folder: str | None, resume: bool, task: dict[str, Any]
+) -> tuple[Checkpoint | None, Progress | None]:
+    if not folder:
         return None, None
-    checkpoint = Checkpoint(args.checkpoint, task)
-    if args.resume:
+    checkpoint = Checkpoint(folder, task)
+    if resume:
         return checkpoint, checkpoint.read()
     checkpoint.start()
     return checkpoint, None

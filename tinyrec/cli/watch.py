@@ -33,7 +33,7 @@ class Watch:
     def __exit__(self, problem: type | None, *_: object) -> None:
         self.bar.close()
         try:
-            if self.checkpoint and self.progress and not problem:
+            if self.checkpoint and self.progress and self.progress.epoch and not problem:
                 self.checkpoint.write(self.progress)
         finally:
             for number, handler in self.handlers.items():
@@ -50,17 +50,21 @@ class Watch:
         self.progress = progress
         row = progress.history[-1]
         trying = row["trial"] is not None
-        text = f"trial {row['trial'] + 1}, RMSE {row['valid_rmse']:.4f}" if trying else f"loss {row['loss']:.4g}"
-        self.bar.set_postfix_str(text, refresh=False)
+        text = f"loss {row['loss']:.4g}" if row["valid_rmse"] is None else f"RMSE {row['valid_rmse']:.4f}"
+        text = f"trial {row['trial'] + 1}, {text}" if trying else text
+        self.bar.set_postfix_str(text if row["layer"] is None else f"pretraining layer {row['layer']}, {text}", False)
         self.bar.update()
-        if self.checkpoint and self.signal:
-            self.checkpoint.write(progress)
-        elif self.checkpoint:
-            self.checkpoint(progress)
+        if self.checkpoint and progress.epoch:  # pretraining has nothing yet to go on from
+            if self.signal:
+                self.checkpoint.write(progress)
+            else:
+                self.checkpoint(progress)
         if self.signal:
             raise self._interrupted()
 
     def _interrupted(self) -> Interrupted:
         after = f"epoch {self.progress.history[-1]['epoch']}" if self.progress else "no epoch"
-        hint = "go on with --resume" if self.checkpoint else "run it with --checkpoint DIR to be able to go on"
+        hint = "run it with --checkpoint DIR to be able to go on"
+        if self.checkpoint:
+            hint = "go on with --resume" if self.checkpoint.path.exists() else "that was too early for a checkpoint"
         return Interrupted(self.signal, f"stopped by a signal after {after}; {hint}")

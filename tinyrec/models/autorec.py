@@ -7,27 +7,31 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.models.base import Autoencoder, check_choice
-from tinyrec.nn import ACTIVATIONS, l2_penalty, sampled_out, sparse_in, squared_error
+from tinyrec.checks import check_at_least, check_choice
+from tinyrec.models.base import Autoencoder
+from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, l2_penalty, sampled_out, sparse_in, squared_error
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True, kw_only=True)
 class AutoRec(Autoencoder):
-    """h(r; θ) = f(W g(V r + mu) + b), with f the identity                                    (below eq. 1)
+    """h(r; θ) = f(W g(V r + mu) + b)                                                         (below eq. 1)
 
     Minimises  Σ ||r - h(r; θ)||² over the observed cells  +  λ/2 (||W||² + ||V||²)                    (eq. 2)
 
     r: the ratings of one item by d users (I-AutoRec, by="item") or of one user for d items (U-AutoRec, by="user")
     parameters: V (d, k), the transpose of the paper's V; mu (k,); W (d, k); b (d,): 2dk + d + k numbers
-    activation: g, one of identity, sigmoid, tanh, relu;  by, hidden_units, l2, center: see Autoencoder
+    hidden_units: k;  activation: g, one of identity, sigmoid, tanh, relu, binary
+    by, output (f), l2, center, dropout: see Autoencoder. The paper has no dropout.
     center adds λ/2 ||b||² to eq. 2. It is for sparse data: the larger λ, the less is left but user and item biases.
     """
 
+    hidden_units: int = 500
     activation: str = "sigmoid"
 
     def __post_init__(self):
         super().__post_init__()
+        check_at_least("hidden_units", self.hidden_units, 1)
         check_choice("activation", self.activation, ACTIVATIONS)
 
     def candidates(self, n_ratings: int) -> list[AutoRec]:
@@ -42,15 +46,19 @@ class AutoRec(Autoencoder):
         raw, centred = replace(self, l2=l2, center=False), replace(self, l2=max(l2, 100.0), center=True)
         return [raw, centred] if self.center is None else [centred if self.center else raw]
 
+    def shapes(self, d: int) -> dict[str, tuple[int, ...]]:
+        k = self.hidden_units
+        return {"V": (d, k), "mu": (k,), "W": (d, k), "b": (d,)}
+
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        d, k, dtype = R.shape[1], self.hidden_units, R.values.dtype
+        shapes, dtype = self.shapes(R.shape[1]), R.values.dtype
         return {
             # 0.01 is that of the authors' code; their biases are drawn, too, with 0.001
-            "V": rng.normal(0, 0.01, (d, k)).astype(dtype),
-            "mu": np.zeros(k, dtype),
+            "V": rng.normal(0, 0.01, shapes["V"]).astype(dtype),
+            "mu": np.zeros(shapes["mu"], dtype),
             # centred, training starts from nothing but the biases
-            "W": rng.normal(0, 0.0 if self.center else 0.01, (d, k)).astype(dtype),
-            "b": np.zeros(d, dtype),
+            "W": rng.normal(0, 0.0 if self.center else 0.01, shapes["W"]).astype(dtype),
+            "b": np.zeros(shapes["b"], dtype),
         }
 
     def encode(self, params: Params, R: Ratings) -> Array:
@@ -58,17 +66,19 @@ class AutoRec(Autoencoder):
         H, _ = ACTIVATIONS[self.activation](Z)
         return H
 
-    def loss_and_grads(self, params: Params, R: Ratings, share: float = 1.0) -> tuple[Array, Params]:
+    def loss_and_grads(self, params, R, share=1.0, rng=None):
         V, mu, W, b = params["V"], params["mu"], params["W"], params["b"]
-        Z, back_to_params = sparse_in(R, V, mu)  # (n, k)
+        seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
+        Z, back_to_params = sparse_in(seen, V, mu)  # (n, k)
         H, back_to_Z = ACTIVATIONS[self.activation](Z)  # (n, k)
-        y, back_to_H = sampled_out(H, W, b, at=R)  # (p,)
+        a, back_to_H = sampled_out(H, W, b, at=R)  # (p,)
+        y, back_to_a = OUTPUTS[self.output](a)  # (p,)
         error, back_to_y = squared_error(y, R.values)
         assert self.l2 is not None, "give l2, or let fit choose it"
         penalized = {"W": W, "V": V, "b": b} if self.center else {"W": W, "V": V}
         penalty, back_to_penalized = l2_penalty(share * self.l2, *penalized.values())
 
-        dH, dW, db = back_to_H(back_to_y())
+        dH, dW, db = back_to_H(back_to_a(back_to_y()))
         dV, dmu = back_to_params(back_to_Z(dH))
         grads = {"V": dV, "mu": dmu, "W": dW, "b": db}
         for name, penalty_grad in zip(penalized, back_to_penalized(), strict=True):

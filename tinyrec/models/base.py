@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
+from tinyrec.checks import check_at_least, check_choice, check_type
 from tinyrec.errors import UsageError
-from tinyrec.nn import sampled_out
+from tinyrec.nn import OUTPUTS, sampled_out
 from tinyrec.sparse import Ratings
 
 if TYPE_CHECKING:
@@ -23,25 +24,40 @@ if TYPE_CHECKING:
 class Autoencoder:
     """Base of the models, which are frozen dataclasses of hyper-parameters and hold no parameters themselves.
 
-    A model defines init, encode, loss_and_grads and candidates; its output layer is W (d, k) and b (d,).
+    A model defines shapes, init, encode, loss_and_grads and candidates; its output layer is W (d, k) and b (d,).
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
-    hidden_units: k;  l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
+    output: f, one of identity, sigmoid, tanh; the two with bounds are stretched to the rating scale
+    l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
     center: False for raw ratings; True for what user and item biases leave over (see `tinyrec.scaling`); None: raw if
         l2 is set, else chosen with it
+    dropout: the part of the ratings that is hidden from the autoencoder in each step, another one each time
     """
 
     by: str = "item"
-    hidden_units: int = 500
+    output: str = "identity"
     l2: float | None = None
     center: bool | None = None
+    dropout: float = 0.0
 
     def __post_init__(self):
         for field in fields(self):
             check_type(field.name, getattr(self, field.name), str(field.type))
         check_choice("by", self.by, ("item", "user"))
-        check_at_least("hidden_units", self.hidden_units, 1)
+        check_choice("output", self.output, OUTPUTS)
         check_at_least("l2", self.l2 or 0, 0)
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout is {self.dropout}, but must be at least 0 and less than 1")
+        if self.center and self.output != "identity":
+            raise UsageError(f"centred ratings have no bounds, and output {self.output} has; take output identity")
+
+    def shapes(self, d: int) -> dict[str, tuple[int, ...]]:
+        """Those of the parameters, by name, for rows of d ratings."""
+        raise NotImplementedError
+
+    def count(self, d: int) -> int:
+        """How many numbers the parameters are."""
+        return sum(math.prod(shape) for shape in self.shapes(d).values())
 
     def candidates(self, n_ratings: int) -> Sequence[Autoencoder]:
         """The models to compare on a validation part, given how many ratings there are; [self] if l2 is set."""
@@ -55,18 +71,28 @@ class Autoencoder:
         """The hidden codes H (n, k) of the rows of R (n, d)."""
         raise NotImplementedError
 
-    def loss_and_grads(self, params: Params, R: Ratings, share: float = 1.0) -> tuple[Array, Params]:
-        """The objective on the rows of R and its gradient; the penalty counts by `share`, these rows' part of all."""
+    def loss_and_grads(
+        self, params: Params, R: Ratings, share: float = 1.0, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Params]:
+        """The objective on the rows of R and its gradient; the penalty counts by `share`, these rows' part of all.
+
+        rng: what noise is drawn from; None: there is none
+        """
         raise NotImplementedError
 
     def decode_cells(self, params: Params, H: Array, at: Ratings) -> Array:
         """The predicted ratings (p,) at the cells of `at` (n, d), from the codes H (n, k)."""
-        y, _ = sampled_out(H, params["W"], params["b"], at)
-        return y
+        a, _ = sampled_out(H, params["W"], params["b"], at)
+        return self.f(a)
 
     def decode(self, params: Params, H: Array, cols: Array) -> Array:
         """The predicted ratings of whole rows at some columns: H (n, k), cols (c,) -> (n, c)."""
-        return H @ params["W"][cols].T + params["b"][cols]
+        return self.f(H @ params["W"][cols].T + params["b"][cols])
+
+    def f(self, a: Array) -> Array:
+        """The output activation."""
+        y, _ = OUTPUTS[self.output](a)
+        return y
 
     def predict_cells(self, params: Params, R: Ratings, at: Ratings) -> Array:
         """The predicted ratings at the cells of `at`, from the ratings R                     (AutoRec, eq. 3)"""
@@ -77,21 +103,3 @@ class Autoencoder:
         from tinyrec.fitting import train  # upwards, so that model.fit(data) reads well; nothing else here does so
 
         return train(self, data, **options)
-
-
-def check_choice(what: str, value: str, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise UsageError(f"unknown {what} {value!r}; choose one of {', '.join(choices)}")
-
-
-def check_at_least(what: str, value: float, lowest: float) -> None:
-    if not lowest <= value < float("inf"):  # so written that nan fails, too
-        raise UsageError(f"{what} is {value}, but must be finite and at least {lowest}")
-
-
-def check_type(what: str, value: Any, wanted: str) -> None:
-    """A value must be of the type that a dataclass declares, such as "float | None"; integers are floats, too."""
-    kinds: dict[str, Any] = {"int": Integral, "float": Real, "str": str, "bool": bool, "None": type(None)}
-    is_bool = isinstance(value, bool)
-    if not any(isinstance(value, kinds[kind]) and is_bool == (kind == "bool") for kind in wanted.split(" | ")):
-        raise UsageError(f"{what} is {value!r}, but must be {wanted.replace(' | ', ' or ')}")

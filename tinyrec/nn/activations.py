@@ -55,4 +55,30 @@ def relu(X: Array) -> tuple[Array, Backward]:
     return X * on, backward
 
 
-ACTIVATIONS = {"identity": identity, "sigmoid": sigmoid, "tanh": tanh, "relu": relu}
+def binary(X: Array) -> tuple[Array, Backward]:
+    """Y = 1 where sigmoid(X) > 1/2, else 0; back goes the gradient of the sigmoid, as if there were no threshold
+
+    The hidden units of the AutoRec authors' released code. The backward is not the derivative of the forward.
+    """
+    Y, backward = sigmoid(X)
+    return (Y.real > 0.5).astype(Y.dtype), backward
+
+
+def stretched(f: Callable[[Array], tuple[Array, Backward]], middle: float, half: float):
+    """The activation Y = middle + half * f(X)"""
+
+    def activation(X):
+        F, back = f(X)
+
+        def backward(dY):
+            return back(half * dY)
+
+        return middle + half * F, backward
+
+    return activation
+
+
+ACTIVATIONS = {"identity": identity, "sigmoid": sigmoid, "tanh": tanh, "relu": relu, "binary": binary}
+
+# Of the output layer: those with bounds end where ratings do, which models see on a scale of 1 to 5
+OUTPUTS = {"identity": identity, "sigmoid": stretched(sigmoid, 1.0, 4.0), "tanh": stretched(tanh, 3.0, 2.0)}

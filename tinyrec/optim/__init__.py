@@ -1,12 +1,9 @@
 """Optimisers, in order of increasing complexity.
 
-Each is a frozen dataclass of its constants with two methods:
+Each is an Optimizer, a frozen dataclass of its constants, with two methods:
 
     state = optimizer.init(params)                             what it remembers, as nested dicts of arrays and numbers
     loss = optimizer.step(objective, params, state, backend)   one update of params and state, in place
-
-    optimizer.full_batch, .dtype, .patience    all rows in each step?; of what it trains; epochs without a gain to bear
-    optimizer.numbers_a_weight                 how many it remembers for each weight
 
 where objective(params) -> (loss, grads): a number, and params and grads are dicts of arrays with the same keys.
 """

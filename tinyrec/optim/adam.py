@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from tinyrec.backend import Backend, Params
+from tinyrec.optim.base import Optimizer
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Optimizer):
     """m <- β₁ m + (1 - β₁) g;  v <- β₂ v + (1 - β₂) g²;  w <- w - rate m̂ / (√v̂ + tiny)   (Kingma & Ba 2015, alg. 1)
 
     with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) at step t = 1, 2, ...
+    linear_decay: the rate falls in a straight line, and is 0 at the end of the training
     """
 
     learning_rate: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
     tiny: float = 1e-8
+    linear_decay: bool = False
 
-    full_batch = False
-    dtype = np.float32
     numbers_a_weight = 2
-    patience = 20
+
+    @property
+    def patience(self):
+        return None if self.linear_decay else 20
+
+    def at(self, part: float) -> Adam:
+        return replace(self, learning_rate=self.learning_rate * (1 - part)) if self.linear_decay else self
 
     def init(self, params: Params) -> dict[str, Any]:
         return {

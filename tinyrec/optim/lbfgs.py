@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Backend, Params
+from tinyrec.optim.base import Optimizer
 from tinyrec.optim.flat import fill, flatten
 
 
 @dataclass(frozen=True)
-class LBFGS:
+class LBFGS(Optimizer):
     """w <- w - step H g, with H an estimate of the inverse Hessian from the last `memory` moves    (Byrd et al. 1995)
 
     One step is a block of `iterations` iterations, and its loss the one at the block's end. SciPy cannot hand its

@@ -6,23 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tinyrec.backend import Backend, Params
+from tinyrec.optim.base import Optimizer
 
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(Optimizer):
     """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + tiny)          (Tieleman & Hinton 2012, lecture 6.5)"""
 
     learning_rate: float = 0.001
     decay: float = 0.9
     tiny: float = 1e-8
-
-    full_batch = False
-    dtype = np.float32
-    numbers_a_weight = 1
-    patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"v": {name: 0 * w for name, w in params.items()}}

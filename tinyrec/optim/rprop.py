@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tinyrec.backend import Backend, Params
 from tinyrec.errors import UsageError
+from tinyrec.optim.base import Optimizer
 
 
 @dataclass(frozen=True)
-class RProp:
+class RProp(Optimizer):
     """step <- step * (grow if g kept its sign, shrink if it turned, 1 if either is 0);  w <- w - sign(g) step
 
     Each weight has its own step, kept within [smallest, largest]. Where the gradient turned, the variants differ:
@@ -36,9 +35,7 @@ class RProp:
     largest: float = 50.0
 
     full_batch = True  # a sign taken from a few rows says nothing about the sum over all
-    dtype = np.float32
     numbers_a_weight = 2
-    patience = 20
 
     def __post_init__(self):
         if self.variant not in ("rprop-", "irprop-", "irprop+"):

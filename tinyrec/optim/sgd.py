@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tinyrec.backend import Backend, Params
+from tinyrec.optim.base import Optimizer
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Optimizer):
     """m <- momentum m - rate g;  w <- w + m               (Polyak 1964, "heavy ball")
 
     The losses are sums over the observed cells, so the rate is small: a hundred times less than for a mean.
@@ -20,11 +19,6 @@ class SGD:
 
     learning_rate: float = 1e-4
     momentum: float = 0.9
-
-    full_batch = False
-    dtype = np.float32
-    numbers_a_weight = 1
-    patience = 20
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"m": {name: 0 * w for name, w in params.items()}}

@@ -1,0 +1,42 @@
+"""The mean of several recommenders, which err in different places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.data import Dataset
+from tinyrec.errors import UsageError
+from tinyrec.recommender import Recommender
+from tinyrec.trained import TrainedAutoencoder
+
+
+class Average(Recommender):
+    """r̂ = mean of the members' r̂, before it is clipped
+
+    members: trained on the same ratings, by item and by user, say, or from different seeds
+    UsageError: there are none, or they were trained on different ratings
+    """
+
+    def __init__(self, members: Sequence[TrainedAutoencoder], info: dict[str, Any] | None = None):
+        if not members:
+            raise UsageError("an average of no members is none; give at least one")
+        if len({member.data.fingerprint() for member in members}) > 1:
+            raise UsageError("the members were trained on different ratings; train all of them on the same")
+        self.members, self.info = tuple(members), info or {}
+        self.data: Dataset = members[0].data
+
+    def __repr__(self) -> str:
+        return f"<the average of {len(self.members)} models, trained on {self.data}>"
+
+    def of_pairs(self, users: Array, items: Array) -> Array:
+        return np.mean([member.of_pairs(users, items) for member in self.members], axis=0)
+
+    def of_users(self, users: Array) -> Array:
+        return np.mean([member.of_users(users) for member in self.members], axis=0)
+
+    def of_new(self, what: str, known: Array, r: Array) -> Array:
+        return np.mean([member.of_new(what, known, r) for member in self.members], axis=0)

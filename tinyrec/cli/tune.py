@@ -1,0 +1,196 @@
+"""tune: compare settings on a validation part of the training ratings; the test part is never looked at."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.cli.common import (
+    SOURCE,
+    add_backend_flag,
+    add_command,
+    add_reading_flags,
+    read_options,
+    say,
+    table,
+    whole,
+    write_result,
+)
+from tinyrec.cli.settings import as_text, parse_settings, parse_value
+from tinyrec.data import load_dataset
+from tinyrec.errors import FileError, UsageError
+from tinyrec.fitting import try_out
+from tinyrec.jobs import each
+from tinyrec.models import MODELS
+from tinyrec.optim import OPTIMIZERS
+from tinyrec.specs import Spec
+from tinyrec.splits import split_random
+
+Candidate = dict[str, Any]  # what Spec.of takes
+RANGE = re.compile(r"(.+)\.\.(.+)")
+
+
+def add_to(subparsers: Any) -> None:
+    example = "tune --dataset ml-100k --grid l2=80,160,320 --grid center=true,false --write best.toml"
+    parser = add_command(subparsers, "tune", run, "Search for settings on a validation part.", example)
+    parser.usage = "python -m tinyrec tune [FLAG ...]"
+    parser.add_argument("--dataset", default="synthetic", **SOURCE)
+    add_reading_flags(parser)
+    add_backend_flag(parser)
+    parser.add_argument("--model", choices=MODELS, default="autorec")
+    parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="rprop")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="the same for all candidates")
+    grid = "values to try of a setting, of epochs or batch_rows; may be given again; default: five values of l2"
+    parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
+    draws = "instead of all combinations, N at random; then KEY=LOW..HIGH is a range, on a logarithmic scale"
+    parser.add_argument("--random", type=whole(1), metavar="N", help=draws)
+    parser.add_argument("--epochs", type=whole(1), metavar="N", help="at most so many; adam with linear_decay: so many")
+    parser.add_argument("--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam")
+    parser.add_argument("--test", type=float, default=0.1, metavar="PART", help="set aside unseen; default: 0.1")
+    parser.add_argument("--valid", type=float, default=0.1, metavar="PART", help="of the rest; default: 0.1")
+    parser.add_argument("--repeats", type=whole(1), default=1, metavar="K", help="K random splits: their mean counts")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the splits and first weights; default: 0")
+    parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
+    parser.add_argument("--write", metavar="FILE.toml", help="write the best for: train --config FILE.toml")
+
+
+def run(args: argparse.Namespace) -> None:
+    fixed = {"model": args.model, "by": args.by, "optimizer": args.optimizer}
+    fixed |= {"epochs": args.epochs, "batch_rows": args.batch_rows, "set": parse_settings(args.set)}
+    grid = parse_grid(args.grid) or default_grid(args)
+    candidates = list(drawn(fixed, grid, args) if args.random else combined(fixed, grid))
+    for candidate in candidates:
+        Spec.of(**candidate)  # what is wrong is found before any work is done
+    if args.write and not Path(args.write).parent.is_dir():
+        raise FileError(f"cannot write {args.write}: {Path(args.write).parent} is no folder; choose another")
+    cells = [
+        {"dataset": args.dataset, "reading": read_options(args), "candidate": candidate, "number": number}
+        | {"test": args.test, "valid": args.valid, "backend": args.backend, "seed": args.seed + repeat}
+        for number, candidate in enumerate(candidates)
+        for repeat in range(args.repeats)
+    ]
+    say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
+    results: list[list[dict[str, Any]]] = [[] for _ in candidates]
+    for cell, result in each(try_cell, cells, args.jobs):
+        results[cell["number"]].append(result)
+        say(args, f"{changing(cell['candidate'], grid)}: RMSE {result['valid_rmse']:.4f}, {result['epochs']} epochs")
+    rows = sorted(map(summary, candidates, results), key=lambda row: row["valid_rmse"])
+    if args.write:
+        write_config(args, rows[0])
+    write_result(args, {"dataset": args.dataset, "valid": args.valid, "candidates": rows}, text(rows, grid))
+
+
+def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    """One candidate on one split."""
+    started = time.perf_counter()
+    spec = Spec.of(**cell["candidate"])
+    data = load_dataset(cell["dataset"], **cell["reading"])
+    train, _ = split_random(data, cell["test"], cell["seed"]) if cell["test"] else (data, None)
+    options = {"valid": cell["valid"], "backend": cell["backend"], "seed": cell["seed"]}
+    options |= {"optimizer": spec.optimizer, "batch_rows": spec.batch_rows, "epochs": spec.epochs}
+    return {**try_out(spec.model, train, **options), "seconds": time.perf_counter() - started}
+
+
+def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
+    """["l2=100,200", "dropout=0.1..0.5"] -> {"l2": [100, 200], "dropout": (0.1, 0.5)}"""
+    grid: dict[str, list[Any] | tuple[float, float]] = {}
+    for text in texts:
+        key, equals, values = text.partition("=")
+        bounds = RANGE.fullmatch(values)
+        if not equals or not values:
+            raise UsageError(f"--grid {text} has no values; write --grid {key}=A,B,...")
+        if bounds:
+            low, high = (parse_value(bound) for bound in bounds.groups())
+            if not (isinstance(low, int | float) and isinstance(high, int | float) and 0 < low < high):
+                raise UsageError(f"--grid {text} is no range; write --grid {key}=LOW..HIGH, with 0 < LOW < HIGH")
+            grid[key.strip()] = (low, high)
+        else:
+            grid[key.strip()] = [parse_value(value.strip()) for value in values.split(",")]
+    return grid
+
+
+def default_grid(args: argparse.Namespace) -> dict[str, list[Any] | tuple[float, float]]:
+    """λ around 0.3 √n, see AutoRec.candidates."""
+    data = load_dataset(args.dataset, **read_options(args))
+    return {"l2": [float(f"{factor * 0.3 * data.ratings.size**0.5:.3g}") for factor in (0.25, 0.5, 1, 2, 4)]}
+
+
+def combined(fixed: Candidate, grid: dict[str, Any]) -> Iterator[Candidate]:
+    """All combinations of the values of the grid."""
+    for key, values in grid.items():
+        if isinstance(values, tuple):
+            raise UsageError(f"{key} has a range, from which values are drawn; say how many with --random N")
+    for values in itertools.product(*grid.values()):
+        yield with_values(fixed, dict(zip(grid, values, strict=True)))
+
+
+def drawn(fixed: Candidate, grid: dict[str, Any], args: argparse.Namespace) -> Iterator[Candidate]:
+    """args.random combinations, each value drawn for itself."""
+    rng = np.random.default_rng(args.seed)
+    for _ in range(args.random):
+        yield with_values(fixed, {key: draw(values, rng) for key, values in grid.items()})
+
+
+def draw(values: list[Any] | tuple[float, float], rng: np.random.Generator) -> Any:
+    if isinstance(values, list):
+        return values[rng.integers(len(values))]
+    low, high = values
+    value = math.exp(rng.uniform(math.log(low), math.log(high)))
+    return round(value) if isinstance(low, int) and isinstance(high, int) else float(f"{value:.3g}")
+
+
+def with_values(fixed: Candidate, values: dict[str, Any]) -> Candidate:
+    """`fixed` with these values: epochs and batch_rows in their places, the others among the settings."""
+    own = {key: value for key, value in values.items() if key in ("epochs", "batch_rows")}
+    others = {key: value for key, value in values.items() if key not in own}
+    return {**fixed, **own, "set": {**fixed["set"], **others}}
+
+
+def summary(candidate: Candidate, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """A candidate with means over the splits."""
+    rmses = [result["valid_rmse"] for result in results]
+    means = {"valid_rmse": float(np.mean(rmses)), "seconds": float(np.mean([its["seconds"] for its in results]))}
+    epochs = round(float(np.mean([result["epochs"] for result in results])))
+    return {**candidate, "epochs": epochs, **means, "valid_rmses": rmses}
+
+
+def changing(candidate: Candidate, grid: dict[str, Any]) -> str:
+    """The values of the grid that make this candidate: "l2=100 dropout=0.5"."""
+    return " ".join(f"{key}={as_text(value_of(candidate, key))}" for key in grid)
+
+
+def value_of(candidate: Candidate, key: str) -> Any:
+    return candidate[key] if key in ("epochs", "batch_rows") else candidate["set"][key]
+
+
+def text(rows: list[dict[str, Any]], grid: dict[str, Any]) -> str:
+    """The validation table, best first."""
+    keys = [key for key in grid if key != "epochs"]
+    cells = [
+        [*(as_text(value_of(row, key)) for key in keys), row["epochs"], row["valid_rmse"], f"{row['seconds']:7.1f}"]
+        for row in rows
+    ]
+    return table(cells, [*keys, "epochs", "valid RMSE", "seconds"])
+
+
+def write_config(args: argparse.Namespace, best: dict[str, Any]) -> None:
+    """The best candidate as flags of `train`."""
+    flags = {"dataset": args.dataset, "model": best["model"], "by": best["by"], "optimizer": best["optimizer"]}
+    flags |= {"epochs": best["epochs"], "batch-rows": best["batch_rows"]}
+    lines = [f"# by tinyrec tune: RMSE {best['valid_rmse']:.4f} on validation parts of the training ratings"]
+    lines += [f"{key} = {json.dumps(value)}" for key, value in flags.items() if value is not None]
+    lines += ["", "[set]", *(f"{key} = {json.dumps(value)}" for key, value in best["set"].items() if value is not None)]
+    try:
+        Path(args.write).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise FileError(f"cannot write {args.write}: {problem.strerror}; choose another place") from None

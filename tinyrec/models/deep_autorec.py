@@ -1,0 +1,114 @@
+"""Deep AutoRec: more hidden layers, pretrained greedily (Sedhain, Menon, Sanner, Xie 2015, section 3, at its end)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from tinyrec.backend import Array, Params
+from tinyrec.checks import check_at_least, check_choice
+from tinyrec.errors import UsageError
+from tinyrec.models.base import Autoencoder
+from tinyrec.nn import ACTIVATIONS, OUTPUTS, dense, dropout, l2_penalty, sampled_out, sparse_in, squared_error
+from tinyrec.sparse import Ratings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepAutoRec(Autoencoder):
+    """h(r; θ) = f(W g(V_L ... g(V_2 g(V_1 r + mu_1) + mu_2) ... + mu_L) + b)
+
+    Minimises  Σ ||r - h(r; θ)||² over the observed cells  +  λ/2 (||W||² + ||V_1||²)  +  λ'/2 (||V_2||² + ... ||V_L||²)
+
+    parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the V above; mu1 (k_1,), ...; W (d, k_L); b (d,)
+    hidden_units: k_1 to k_L;  activation: g, of all hidden layers
+    l2: λ, of the layers that touch ratings;  l2_hidden: λ', of those between, which have far fewer weights to hold back
+    pretrain: epochs of the greedy pretraining of each layer, see `tinyrec.pretraining`; 0: start from random weights
+    by, output (f), center, dropout: see Autoencoder;  center adds λ/2 ||b||²
+
+    The paper gives the sizes and says "greedy pretraining and then fine-tuned by gradient descent"; eq. 2 for more
+    layers, and the two λ, are ours.
+    """
+
+    hidden_units: tuple[int, ...] = (500, 250, 500)
+    activation: str = "sigmoid"
+    l2_hidden: float = 20.0
+    pretrain: int = 80
+
+    def __post_init__(self):
+        if isinstance(self.hidden_units, int | list):  # one layer; as JSON has it
+            object.__setattr__(self, "hidden_units", tuple(np.atleast_1d(self.hidden_units).tolist()))
+        super().__post_init__()
+        check_choice("activation", self.activation, ACTIVATIONS)
+        for units in self.hidden_units:
+            check_at_least("hidden_units", units, 1)
+        check_at_least("l2_hidden", self.l2_hidden, 0)
+        check_at_least("pretrain", self.pretrain, 0)
+        if self.pretrain and (len(self.hidden_units) % 2 == 0 or self.hidden_units != self.hidden_units[::-1]):
+            sizes = ", ".join(map(str, self.hidden_units))
+            raise UsageError(
+                f"pretraining unfolds the layers, so their sizes must read the same from both ends, as in "
+                f"500, 250, 500, and not {sizes}; choose others, or set pretrain to 0"
+            )
+
+    def candidates(self, n_ratings: int) -> list[DeepAutoRec]:
+        """λ as for a shallow AutoRec, on raw ratings unless told otherwise."""
+        return [self] if self.l2 is not None else [replace(self, l2=0.3 * n_ratings**0.5)]
+
+    def shapes(self, d: int) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (j, k) in enumerate(pairwise((d, *self.hidden_units)), start=1):
+            shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
+        return shapes | {"W": (d, self.hidden_units[-1]), "b": (d,)}
+
+    def init(self, R: Ratings, rng: np.random.Generator) -> Params:
+        params = {}
+        for name, shape in self.shapes(R.shape[1]).items():
+            scale = 0.01 if name in ("V1", "W") else (2 / sum(shape)) ** 0.5  # Glorot & Bengio 2010, eq. 16
+            is_zero = len(shape) == 1 or (name == "W" and self.center)
+            params[name] = (np.zeros(shape) if is_zero else rng.normal(0, scale, shape)).astype(R.values.dtype)
+        return params
+
+    def encode(self, params: Params, R: Ratings) -> Array:
+        H, _ = self._forward(params, R)
+        return H
+
+    def _forward(self, params, R):
+        """The codes of the last hidden layer, and the ways back: [(layer, back to its input, back to Z), ...]"""
+        g = ACTIVATIONS[self.activation]
+        Z, back_to_params = sparse_in(R, params["V1"], params["mu1"])  # (n, k_1)
+        H, back_to_Z = g(Z)
+        ways = [(1, back_to_params, back_to_Z)]
+        for layer in range(2, len(self.hidden_units) + 1):
+            Z, back_to_input = dense(H, params[f"V{layer}"], params[f"mu{layer}"])  # (n, k_layer)
+            H, back_to_Z = g(Z)
+            ways.append((layer, back_to_input, back_to_Z))
+        return H, ways
+
+    def loss_and_grads(self, params, R, share=1.0, rng=None):
+        seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
+        H, ways = self._forward(params, seen)  # (n, k_L)
+        a, back_to_H = sampled_out(H, params["W"], params["b"], at=R)  # (p,)
+        y, back_to_a = OUTPUTS[self.output](a)
+        error, back_to_y = squared_error(y, R.values)
+
+        grads: Params = {}
+        dH, grads["W"], grads["b"] = back_to_H(back_to_a(back_to_y()))
+        for layer, back, back_to_Z in reversed(ways):
+            *dX, grads[f"V{layer}"], grads[f"mu{layer}"] = back(back_to_Z(dH))
+            dH = dX[0] if dX else None  # nothing flows back into the ratings
+        return error + self._add_penalty(params, grads, share), {name: grads[name] for name in params}
+
+    def _add_penalty(self, params, grads, share):
+        """The penalty; its gradient is added to `grads`."""
+        assert self.l2 is not None, "give l2, or let fit choose it"
+        outer = ("W", "V1", "b") if self.center else ("W", "V1")
+        inner = tuple(f"V{layer}" for layer in range(2, len(self.hidden_units) + 1))
+        total = 0.0
+        for l2, names in ((self.l2, outer), (self.l2_hidden, inner)):
+            penalty, back = l2_penalty(share * l2, *(params[name] for name in names))
+            for name, grad in zip(names, back(), strict=True):
+                grads[name] += grad
+            total = total + penalty
+        return total

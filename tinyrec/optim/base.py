@@ -1,0 +1,23 @@
+"""What all optimisers have; see `tinyrec.optim` for their methods."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+
+class Optimizer:
+    """full_batch: it needs all rows in each step;  dtype: of what it trains;  numbers_a_weight: that it remembers
+
+    patience: epochs without a gain on a validation part to bear; None: it is to run for all its epochs
+    """
+
+    full_batch = False
+    dtype: type = np.float32
+    numbers_a_weight = 1
+    patience: int | None = 20
+
+    def at(self, part: float) -> Self:
+        """This optimiser as it is after this part, 0 to 1, of the training."""
+        return self

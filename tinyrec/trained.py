@@ -1,0 +1,88 @@
+"""A trained autoencoder and the ratings it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Params
+from tinyrec.data import Dataset
+from tinyrec.fold_in import new_column, new_row
+from tinyrec.models.base import Autoencoder
+from tinyrec.recommender import Recommender, blocks
+from tinyrec.scaling import Scaling
+from tinyrec.sparse import Ratings
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedAutoencoder(Recommender):
+    """What `model.fit(data)` returns.
+
+    model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model sees
+    backend: whose kernels it uses, on the host; info: how it came about
+
+    Below, row and column are those of the autoencoder: for an I-AutoRec a row is an item and a column a user.
+    """
+
+    model: Autoencoder
+    params: Params
+    data: Dataset
+    scaling: Scaling
+    backend: str = "numpy"
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
+
+    def of_pairs(self, users: Array, items: Array) -> Array:
+        """h(r) at single cells                                                                     (AutoRec, eq. 3)"""
+        rows, cols = (items, users) if self.model.by == "item" else (users, items)
+        a = np.empty(len(rows), self._codes.dtype)
+        for cells in blocks(len(rows), self._codes.shape[1]):
+            a[cells] = np.einsum("pk,pk->p", self._codes[rows[cells]], self._columns["W"][cols[cells]])
+        return self.scaling.to_rating(self.model.f(a + self._columns["b"][cols]), users, items)
+
+    def of_users(self, users: Array) -> Array:
+        items = np.arange(len(self.data.items))
+        if self.model.by == "item":
+            x = np.ascontiguousarray(self.model.decode(self._columns, self._codes[:-1], users).T)
+        else:
+            x = self.model.decode(self._columns, self._codes[users], items)
+        return self.scaling.to_rating(x, users[:, None], items)
+
+    def of_new(self, what: str, known: Array, r: Array) -> Array:
+        n = len(self.data.items if what == "user" else self.data.users)
+        pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
+        x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
+        if self.model.by == what:
+            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(self.backend)
+            scores = new_row(self.model, self.params, self._columns, R)
+        else:
+            mean = self.model.decode(self._columns, self._codes[:-1], np.array([-1]))[:, 0]
+            scores = new_column(self._codes[:-1], mean, self.model.l2 or 0.0, known, x)
+        return self.scaling.to_rating(scores, *pairs(np.arange(n)))
+
+    # The properties below have one more entry at the end, which is that of an unknown row or column: number -1.
+
+    @cached_property
+    def _codes(self):
+        """H (n + 1, k); the last is that of an empty row."""
+        R = self.scaling.to_model(self.data.ratings, self.params["W"].dtype).to(self.backend)
+        R = R.T if self.model.by == "item" else R
+        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self.backend)
+        return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
+
+    @cached_property
+    def _columns(self):
+        """The output layer, W (d + 1, k) and b (d + 1,). Cold columns, never trained, and the last are the mean one."""
+        trained = self._warm[0 if self.model.by == "item" else 1]
+        columns = {}
+        for name in ("W", "b"):
+            array = self.params[name]
+            mean = array[trained[:-1]].mean(axis=0, keepdims=True)
+            columns[name] = np.concatenate([array, mean])
+            columns[name][~trained] = mean
+        return columns
