@@ -126,6 +126,21 @@ def test_an_update_agrees_with_its_twin(backend, dtype, kernel, state, numbers, 
         assert_agree(ours, twin, 1 + np.abs(twin), dtype)
 
 
+@fast_backends
+@both_precisions
+@given(shape=st.sampled_from([(1,), (7,), (5, 3), (0,), (13, 41), (70, 33)]), rng=GENERATORS, l2=st.floats(0, 9))
+def test_the_penalty_agrees_with_its_twin(backend, dtype, shape, rng, l2):
+    w, g = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    results = {}
+    for name in (backend, "reference"):
+        arrays = put((w.copy(), g.copy()), name)
+        penalty = get_backend(name).add_l2(*arrays, l2)
+        assert penalty.dtype == dtype
+        results[name] = *fetch(arrays), fetch(penalty)
+    for ours, twin in zip(results[backend], results["reference"], strict=True):
+        assert_agree(ours, twin, 1 + np.abs(twin), dtype)
+
+
 SHARES = {  # of each row, that is observed
     "ever longer rows": np.linspace(0, 1, 300),
     "five rows hold most cells": np.where(np.arange(300) % 60 == 50, 1, 0.005),
@@ -145,6 +160,9 @@ def bits(backend, share, part):
     for kernel, state, numbers in UPDATES:
         arrays = [draw(W.shape, rng) for draw in (signed, signed, *state)]
         results.extend(updated(backend, kernel, arrays, numbers))
+    g = put(W.copy(), backend)
+    results.append(np.asarray(fetch(get_backend(backend).add_l2(put(W, backend), g, 0.7))))
+    results.append(fetch(g))
     return b"".join(array.tobytes() for array in results)
 
 
@@ -187,6 +205,12 @@ def test_a_number_that_is_not_finite_is_seen_in_the_product(backend, poison):
     assert np.isfinite(of_dirty_rows).tolist() == [[True, False, True], [True] * 3]
     assert np.isfinite(of_dirty_values).tolist() == [[False] * 3, [True] * 3]
     assert np.isfinite(at_cells).tolist() == [True, True, False, True, True, True]
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_is_seen_in_the_penalty(backend, poison):
+    penalty = get_backend(backend).add_l2(*put((np.array([1.0, poison, 1.0]), np.zeros(3)), backend), 2.0)
+    assert not np.isfinite(fetch(penalty))
 
 
 @every_update

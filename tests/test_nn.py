@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import GENERATORS, as_dense, fetch, matrices, put
+from tinyrec.backend import get_backend
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dense, dropout, l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
 from tinyrec.sparse import Ratings
 
@@ -91,9 +92,10 @@ def test_squared_error_is_a_sum_without_a_half():
 
 
 def test_l2_penalty_is_half_lambda_times_the_squares():
-    loss, backward = l2_penalty(10.0, np.array([[1.0, 2.0]]), np.array([3.0]))
-    assert loss == 5 * (1 + 4 + 9)
-    assert [gradient.tolist() for gradient in backward()] == [[[10, 20]], [30]]
+    params = {"W": np.array([[1.0, 2.0]]), "free": np.array([7.0]), "b": np.array([3.0])}
+    grads = {"W": np.zeros((1, 2)), "b": np.ones(1)}
+    assert l2_penalty(10.0, params, grads, get_backend("reference")) == 5 * (1 + 4 + 9)
+    assert grads["W"].tolist() == [[10, 20]] and grads["b"].tolist() == [1 + 30]
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

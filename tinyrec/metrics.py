@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyrec.backend import Array
@@ -16,6 +18,14 @@ def rmse(y: Array, r: Array) -> float:
 def mae(y: Array, r: Array) -> float:
     """mean of |y - r|; y, r (p,), in rating units"""
     return float(np.mean(np.abs(y - r), dtype=np.float64))
+
+
+def interval(values: Sequence[float]) -> float:
+    """The half-width of the 95 % interval of the mean of at least two values: t √(s² / n), by Student's t."""
+    from scipy.stats import t  # takes a while to import
+
+    n = len(values)
+    return float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / n**0.5)
 
 
 def score(

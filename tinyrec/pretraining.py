@@ -116,9 +116,8 @@ class CodeAutoencoder:
         A, back_to_H = dense(H, params["W"], params["b"])  # (n, j)
         Y, back_to_A = g(A)
         error, back_to_Y = squared_error(Y, X.values)
-        penalty, back_to_weights = l2_penalty(share * self.l2, params["V"], params["W"])
 
         dH, dW, db = back_to_H(back_to_A(back_to_Y()))
         _, dV, dmu = back_to_input(back_to_Z(dH))
-        penalty_of_V, penalty_of_W = back_to_weights()
-        return error + penalty, {"V": dV + penalty_of_V, "mu": dmu, "W": dW + penalty_of_W, "b": db}
+        penalty = l2_penalty(share * self.l2, params, {"V": dV, "W": dW}, X.backend)
+        return error + penalty, {"V": dV, "mu": dmu, "W": dW, "b": db}

@@ -75,7 +75,8 @@ print(f"dense NumPy computes {Y.size} cells, sampled_out {y.size}")
 # %%
 lam = 1.0
 loss = ((Y - R0)[mask] ** 2).sum() + lam / 2 * ((W**2).sum() + (V**2).sum())
-assert np.isclose(loss, squared_error(y, R.values)[0] + l2_penalty(lam, W, V)[0])
+penalty_grads = {"W": 0 * W, "V": 0 * V}  # λ W and λ V are added to these
+assert np.isclose(loss, squared_error(y, R.values)[0] + l2_penalty(lam, {"W": W, "V": V}, penalty_grads, R.backend))
 print(f"loss {loss:.2f}")
 
 model = tr.AutoRec(by="item", hidden_units=k, l2=lam)

@@ -36,6 +36,7 @@ class Backend:
     sgd: Callable[..., None]
     rmsprop: Callable[..., None]
     adam: Callable[..., None]
+    add_l2: Callable[..., Array]
 
 
 @functools.cache

@@ -20,6 +20,7 @@ asarray = np.asarray
 FASTMATH = {"reassoc", "contract", "nsz"}
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 CHUNKS_A_THREAD = 2  # more than one, so that one slow chunk does not hold the others up
+L2_CHUNKS = 32  # whose sums are added in order: the same bits for any number of threads
 # Of the matrix whose rows are gathered, the kernels take a block at a time, which stays in the cache meanwhile: so many
 # rows that a row of the sparse matrix has some 20 cells there, but no fewer and no more bytes than these.
 CELLS_A_BLOCK, LEAST_BYTES, MOST_BYTES = 20, 2**19, 3 * 2**20
@@ -174,6 +175,24 @@ def _adam_cells(start, stop, w, g, m, v, rate, beta1, rest1, beta2, rest2, tiny,
         m[i] = beta1 * m[i] + rest1 * g[i]
         v[i] = beta2 * v[i] + rest2 * g[i] * g[i]
         w[i] -= rate * m[i] / (np.sqrt(v[i] / v_part) + tiny)
+
+
+def add_l2(w, g, l2):
+    assert w.flags.c_contiguous and g.flags.c_contiguous, "a copy would be updated"
+    length = max(1, -(-w.size // L2_CHUNKS))
+    bounds = np.minimum(np.arange(L2_CHUNKS + 1) * length, w.size)
+    sums = np.zeros(L2_CHUNKS)
+    run_in_threads(bounds, _l2_cells, w.reshape(-1), g.reshape(-1), w.dtype.type(l2), sums, length)
+    return w.dtype.type(l2 / 2 * sums.sum())
+
+
+@jit
+def _l2_cells(start, stop, w, g, l2, sums, length):
+    w, g, total = w[start:stop], g[start:stop], 0.0
+    for i in range(len(w)):
+        g[i] += l2 * w[i]
+        total += np.float64(w[i]) * np.float64(w[i])
+    sums[start // length] += total
 
 
 def _update(kernel, w, g, state, numbers, *flags):

@@ -71,6 +71,12 @@ def adam(w, g, m, v, rate, beta1, beta2, tiny, m_part, v_part):
     _update("adam", w, g, (m, v), (rate / m_part, beta1, 1 - beta1, beta2, 1 - beta2, tiny, v_part))
 
 
+def add_l2(w, g, l2):
+    l2 = w.dtype.type(l2)  # so that float32 stays float32
+    g += l2 * w
+    return l2 / 2 * (w * w).sum()
+
+
 def _update(name, w, g, state, numbers, *flags):
     arrays = w, _as(w.dtype, g), *state
     assert all(array.flags.c_contiguous for array in arrays), "copies would be updated"

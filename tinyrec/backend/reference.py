@@ -76,3 +76,9 @@ def adam(w, g, m, v, rate, beta1, beta2, tiny, m_part, v_part):
     v *= beta2
     v += (1 - beta2) * g * g
     w -= rate / m_part * m / (np.sqrt(v / v_part) + tiny)
+
+
+def add_l2(w, g, l2):
+    """Add l2 w, the gradient of l2/2 Σ w², to `g` in place, and return l2/2 Σ w²."""
+    g += l2 * w
+    return l2 / 2 * (w * w).sum()

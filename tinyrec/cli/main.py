@@ -13,12 +13,12 @@ from collections.abc import Sequence
 
 import tinyrec
 from tinyrec.backend import use_threads
-from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, train, tune
+from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
 from tinyrec.errors import TinyrecError
 
-COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench)
+COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench, reproduce)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

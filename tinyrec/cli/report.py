@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +13,7 @@ from tinyrec.baselines import Bias
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
 from tinyrec.memory import peak_rss_mb
-from tinyrec.metrics import default_rating, score
+from tinyrec.metrics import default_rating, interval, score
 from tinyrec.models import MODELS
 from tinyrec.specs import AVERAGE
 from tinyrec.trained import TrainedAutoencoder
@@ -127,12 +126,10 @@ def _many(result: dict[str, Any]) -> str:
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Means over several trainings, with the half-width of a 95 % interval (Student's t) of the RMSE."""
-    from scipy.stats import t
-
     scores = np.array([[run["test_rmse"], run["test_mae"], run["seconds"]] for run in results])
-    n, (test_rmse, test_mae, seconds) = len(results), scores.mean(axis=0).tolist()
-    interval = float(t.ppf(0.975, n - 1) * scores[:, 0].std(ddof=1) / math.sqrt(n))
-    means = {"test_rmse": test_rmse, "test_rmse_interval": interval, "test_mae": test_mae, "seconds": seconds}
+    test_rmse, test_mae, seconds = scores.mean(axis=0).tolist()
+    spread = interval(scores[:, 0].tolist())
+    means = {"test_rmse": test_rmse, "test_rmse_interval": spread, "test_mae": test_mae, "seconds": seconds}
     same = {key: results[0][key] for key in ("model", "by", "dataset", "backend", "n_train", "n_test", "protocol")}
     return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
 

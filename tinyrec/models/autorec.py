@@ -74,13 +74,10 @@ class AutoRec(Autoencoder):
         a, back_to_H = sampled_out(H, W, b, at=R)  # (p,)
         y, back_to_a = OUTPUTS[self.output](a)  # (p,)
         error, back_to_y = squared_error(y, R.values)
-        assert self.l2 is not None, "give l2, or let fit choose it"
-        penalized = {"W": W, "V": V, "b": b} if self.center else {"W": W, "V": V}
-        penalty, back_to_penalized = l2_penalty(share * self.l2, *penalized.values())
 
         dH, dW, db = back_to_H(back_to_a(back_to_y()))
         dV, dmu = back_to_params(back_to_Z(dH))
-        grads = {"V": dV, "mu": dmu, "W": dW, "b": db}
-        for name, penalty_grad in zip(penalized, back_to_penalized(), strict=True):
-            grads[name] += penalty_grad
-        return error + penalty, grads
+        assert self.l2 is not None, "give l2, or let fit choose it"
+        penalized = {"W": dW, "V": dV, "b": db} if self.center else {"W": dW, "V": dV}
+        penalty = l2_penalty(share * self.l2, params, penalized, R.backend)
+        return error + penalty, {"V": dV, "mu": dmu, "W": dW, "b": db}

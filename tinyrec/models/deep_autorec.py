@@ -98,17 +98,14 @@ class DeepAutoRec(Autoencoder):
         for layer, back, back_to_Z in reversed(ways):
             *dX, grads[f"V{layer}"], grads[f"mu{layer}"] = back(back_to_Z(dH))
             dH = dX[0] if dX else None  # nothing flows back into the ratings
-        return error + self._add_penalty(params, grads, share), {name: grads[name] for name in params}
-
-    def _add_penalty(self, params, grads, share):
-        """The penalty; its gradient is added to `grads`."""
         assert self.l2 is not None, "give l2, or let fit choose it"
-        outer = ("W", "V1", "b") if self.center else ("W", "V1")
-        inner = tuple(f"V{layer}" for layer in range(2, len(self.hidden_units) + 1))
-        total = 0.0
-        for l2, names in ((self.l2, outer), (self.l2_hidden, inner)):
-            penalty, back = l2_penalty(share * l2, *(params[name] for name in names))
-            for name, grad in zip(names, back(), strict=True):
-                grads[name] += grad
-            total = total + penalty
-        return total
+        outer, inner = self._penalized(grads)
+        penalty = l2_penalty(share * self.l2, params, outer, R.backend)
+        penalty += l2_penalty(share * self.l2_hidden, params, inner, R.backend)
+        return error + penalty, {name: grads[name] for name in params}
+
+    def _penalized(self, grads):
+        """The gradients that λ and λ' belong to."""
+        names = ("W", "V1", "b") if self.center else ("W", "V1")
+        outer = {name: grads[name] for name in names}
+        return outer, {name: grad for name, grad in grads.items() if name[0] == "V" and name not in outer}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from tinyrec.backend import Array
+from tinyrec.backend import Array, Backend, Params
 
 
 def squared_error(y: Array, r: Array) -> tuple[Array, Callable[[], Array]]:
@@ -20,14 +20,10 @@ def squared_error(y: Array, r: Array) -> tuple[Array, Callable[[], Array]]:
     return (e * e).sum(), backward
 
 
-def l2_penalty(l2: float, *weights: Array) -> tuple[Array, Callable[[], Iterator[Array]]]:
-    """loss = λ/2 Σ |W|² over the weights given             (AutoRec, eq. 2, second term: biases stay free)
+def l2_penalty(l2: float, params: Params, grads: Params, backend: Backend) -> Array:
+    """loss = λ/2 Σ |W|² over the params whose names `grads` has, and its gradient λ W    (AutoRec, eq. 2, second term)
 
-    l2: λ; weights: arrays of any shape  ->  loss ()
+    l2: λ; params, grads: arrays of any shape, by name  ->  loss (); the gradient is added to `grads` in place, in the
+    same pass over memory, as these are the largest arrays there are
     """
-    loss = l2 / 2 * sum((W * W).sum() for W in weights)
-
-    def backward():
-        return (l2 * W for W in weights)  # one by one, as they are large
-
-    return loss, backward
+    return sum(backend.add_l2(params[name], grad, l2) for name, grad in grads.items())

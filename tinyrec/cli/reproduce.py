@@ -1,0 +1,58 @@
+"""reproduce: run a table or figure of a paper, and print it beside what was published."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from tinyrec.cli.common import add_backend_flag, add_command, say, whole, write_result
+from tinyrec.cli.common import table as text_table
+from tinyrec.reproduce import pages
+from tinyrec.reproduce.run import run as run_cells
+from tinyrec.reproduce.tables import names, read
+
+
+def add_to(subparsers: Any) -> None:
+    summary = "Run a table or figure of a paper, and print it beside what was published."
+    parser = add_command(subparsers, "reproduce", run, summary, "reproduce autorec-table-1a --splits 1 --quick")
+    parser.add_argument("table", metavar="list|TABLE", help=f"list, or one of {', '.join(names())}")
+    parser.add_argument("--splits", type=whole(1), metavar="N", help="random splits; default: what the table says")
+    parser.add_argument("--quick", action="store_true", help="ten epochs at most, for a look; kept apart")
+    parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
+    parser.add_argument("--out", default="reproduced", metavar="DIR", help="JSON, page and plot; default: reproduced")
+    add_backend_flag(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.table == "list":
+        titles = [(name, read(name).title) for name in names()]
+        write_result(args, {"tables": dict(titles)}, text_table(titles, ("table", "what it is")))
+        return
+    table, folder = read(args.table), Path(args.out)
+
+    def observe(cell, left):
+        task, rmse = cell["task"], cell["scores"]["usual"]["rmse"]
+        say(args, f"{task['row']}, split {task['split']}: RMSE {rmse:.4f}, {cell['seconds']:.0f} s; {left} to come")
+
+    options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
+    cells = run_cells(table, folder, observe=observe, **options)
+    rows = pages.measured(table, cells, args.quick)
+    result = {"table": table.name, "quick": args.quick, "rows": [as_dict(its) for its in rows]}
+    note = "\n\nQUICK: ten epochs at most, so these are not the numbers to compare." if args.quick else ""
+    write_result(args, result, pages.markdown(table, rows) + note)
+    if not args.quick:
+        (folder / f"{table.name}.md").write_text(pages.page(table, rows), "utf-8")
+        if importlib.util.find_spec("matplotlib"):
+            from tinyrec.reproduce.plots import plot
+
+            plot(table, rows, folder / f"{table.name}.png")
+        say(args, f"cells, page and plot are in {folder}")
+
+
+def as_dict(its: pages.Measured) -> dict[str, Any]:
+    """What JSON holds of a row."""
+    ours = {"rmse": its.rmse, "rmses": its.rmses, "seconds": its.mean("seconds")} if its.cells else {}
+    spread = {"interval": its.interval} if len(its.cells) > 1 else {}
+    return {"name": its.row.name, "published": its.row.published, **ours, **spread}

@@ -1,0 +1,123 @@
+"""From results to what a person reads: a Markdown table, a page, and the tables in the README."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.metrics import interval
+from tinyrec.reproduce import run
+from tinyrec.reproduce.tables import Row, Table, read
+
+RESULTS = Path(__file__).parent / "results"
+MARK = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row with its cells, in the order of the splits; there may be none."""
+
+    row: Row
+    cells: list[dict[str, Any]]
+
+    @property
+    def rmses(self) -> list[float]:
+        protocol = {"clip": True, "default": True} | self.row.protocol
+        name = "usual" if all(protocol.values()) else "no clip" if not protocol["clip"] else "no default"
+        return [cell["scores"][name]["rmse"] for cell in self.cells]
+
+    @property
+    def rmse(self) -> float:
+        return float(np.mean(self.rmses))
+
+    @property
+    def interval(self) -> float:
+        return interval(self.rmses)
+
+    def mean(self, what: str) -> float:
+        """Of "seconds", or over all members: "epochs" or "parameters"."""
+        if what == "seconds":
+            return float(np.mean([cell["seconds"] for cell in self.cells]))
+        return float(np.mean([sum(member[what] for member in cell["members"]) for cell in self.cells]))
+
+
+def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> list[Measured]:
+    """Each row of the table with those of the cells that are its."""
+    result = []
+    for row in table.rows:
+        keys = [key for key, _ in run.tasks(one(table, row), table.splits, quick, "")] if row.train else []
+        result.append(Measured(row, [cell for cell in cells if run.key_of(cell["task"]) in keys]))
+    return result
+
+
+def one(table: Table, row: Row) -> Table:
+    """The table with this row alone."""
+    return Table(**{**vars(table), "rows": [row]})
+
+
+def markdown(table: Table, rows: list[Measured]) -> str:
+    """The table: published, ours with a 95 % interval, the difference."""
+    heads = [table.axis or "what", "published", "ours", "difference", *table.columns]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    for its in rows:
+        published = "" if its.row.published is None else f"{its.row.published:.3f}"
+        if not its.cells:
+            lines.append([its.row.name, published, "", "", *[""] * len(table.columns)])
+            continue
+        spread = f" ± {its.interval:.4f}" if len(its.cells) > 1 else ""
+        difference = "" if its.row.published is None else f"{its.rmse - its.row.published:+.4f}"
+        others = [column(its, name) for name in table.columns]
+        lines.append([its.row.name, published, f"{its.rmse:.4f}{spread}", difference, *others])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def column(its: Measured, name: str) -> str:
+    """One figure of a row, as text."""
+    if name == "seconds":
+        return f"{its.mean(name):.0f}"
+    if name == "λ":
+        return ", ".join(dict.fromkeys(f"{spec.model.l2:g}" for spec in its.row.specs() if spec.model.l2 is not None))
+    return f"{its.mean(name):,.0f}"
+
+
+def page(table: Table, rows: list[Measured]) -> str:
+    """The table with all that a reader needs to judge it, or to run it again."""
+    splits = max((len(its.cells) for its in rows), default=0)
+    machines = sorted({environment(cell) for its in rows for cell in its.cells})
+    trained = [its.row for its in rows if its.cells]
+    parts = [
+        f"# {table.title}",
+        f"Published: {table.paper}. Ours: `python -m tinyrec reproduce {table.name}`, the mean test RMSE over {splits} "
+        f"random splits of {table.dataset} (90 % to train on, 10 % to test, seeds 0 to {splits - 1}), ± the half-width "
+        "of a 95 % interval (Student's t).",
+        markdown(table, rows),
+        f"![{table.title}]({table.name}.png)",
+        table.about.strip(),
+        "## Settings",
+        "\n".join(f"* {row.name}: `{'` and `'.join(map(run.describe, row.specs()))}`" for row in trained),
+        "## Measured on",
+        "\n".join(f"* {machine}" for machine in machines),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def environment(cell: dict[str, Any]) -> str:
+    """The machine and the versions of a cell, on one line."""
+    its = cell["environment"]
+    versions = {"tinyrec": its["tinyrec"], "Python": its["python"], **its["versions"]}
+    software = ", ".join(f"{name} {version}" for name, version in versions.items() if version and name != "torch")
+    return f"{its['cpu']}, {its['threads']} threads, backend {its['backend']}; {software}"
+
+
+def fill(text: str, folder: Path = RESULTS) -> str:
+    """The text, such as the README's, with what stands between its marks made anew from the results in the folder."""
+
+    def filled(match):
+        table = read(match[2])
+        return match[1] + markdown(table, measured(table, run.read(folder / f"{table.name}.json"))) + "\n" + match[3]
+
+    return MARK.sub(filled, text)

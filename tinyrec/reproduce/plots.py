@@ -1,0 +1,61 @@
+"""Plots of tables and figures: ours beside the published numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinyrec.reproduce.pages import Measured
+from tinyrec.reproduce.tables import Table
+
+OURS, THEIRS = "#1f6f8b", "#c0504d"
+
+
+def plot(table: Table, rows: list[Measured], path: Path) -> None:
+    """Write the plot that the table asks for."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    (line if table.plot == "line" else bars)(table, rows, axes)
+    axes.set_title(table.title, loc="left", fontsize=12)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def bars(table: Table, rows: list[Measured], axes) -> None:
+    """A line for each row: our mean with its interval, and what was published."""
+    shown = [its for its in rows if its.cells or its.row.published is not None]
+    for y, its in enumerate(reversed(shown)):
+        if its.cells:
+            error = its.interval if len(its.cells) > 1 else None
+            axes.errorbar(its.rmse, y, xerr=error, fmt="o", color=OURS, capsize=4, label="ours, 95 % interval")
+            axes.annotate(f"{its.rmse:.4f}", (its.rmse, y), (0, 7), textcoords="offset points", ha="center", color=OURS)
+        if its.row.published is not None:
+            axes.plot(its.row.published, y, "D", color=THEIRS, label="published", alpha=0.8)
+    axes.set_yticks(range(len(shown)), [its.row.name for its in reversed(shown)])
+    axes.set(xlabel=f"test RMSE on {table.dataset}", ylim=(-0.6, len(shown) - 0.3))
+    axes.grid(axis="x", alpha=0.3)
+    _legend(axes)
+
+
+def line(table: Table, rows: list[Measured], axes) -> None:
+    """RMSE against x."""
+    ours = [its for its in rows if its.cells]
+    errors = [its.interval if len(its.cells) > 1 else 0 for its in ours]
+    xs = [its.row.x for its in ours]
+    axes.errorbar(
+        xs, [its.rmse for its in ours], yerr=errors, fmt="o-", color=OURS, capsize=3, label="ours, 95 % interval"
+    )
+    theirs = [its.row for its in rows if its.row.published is not None]
+    if theirs:
+        axes.plot([row.x for row in theirs], [row.published for row in theirs], "D", color=THEIRS, label="published")
+    axes.set(xlabel=table.axis, ylabel=f"test RMSE on {table.dataset}")
+    axes.grid(alpha=0.3)
+    _legend(axes)
+
+
+def _legend(axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    axes.legend(once.values(), once.keys(), frameon=False)
