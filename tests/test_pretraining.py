@@ -16,7 +16,7 @@ from tinyrec.cli.watch import Watch
 from tinyrec.models import AutoRec, DeepAutoRec
 from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.optim import Adam, RProp
-from tinyrec.pretraining import CodeAutoencoder, Rows, pretrain
+from tinyrec.pretraining import CODES_L2, CodeAutoencoder, Rows, pretrain
 from tinyrec.training import begin, fit
 
 every_depth = pytest.mark.parametrize("units", [(4,), (4, 2, 4), (5, 3, 2, 3, 5)], ids=str)
@@ -98,11 +98,17 @@ def test_the_same_seed_gives_the_same_bits_and_another_others(backend):
         assert not np.array_equal(runs[0][name], runs[2][name])
 
 
-def test_the_first_layer_is_that_of_an_autorec_of_the_same_settings():
+def test_the_first_is_an_autorec_of_the_same_settings_and_the_next_reads_its_codes():
     own = {"l2": 0.3, "activation": "tanh", "output": "sigmoid", "dropout": 0.3, "by": "user"}
-    _, learned, _ = pretrained(DeepAutoRec(hidden_units=(4, 2, 4), pretrain=3, **own), R, Adam(), batch_rows=16, seed=5)
-    *_, epoch = fit(AutoRec(hidden_units=4, **own), R, Adam(), epochs=3, batch_rows=16, seed=5)
-    assert_same_bits(learned[1], epoch.params)
+    options = {"batch_rows": 16, "seed": 5}
+    _, learned, _ = pretrained(DeepAutoRec(hidden_units=(4, 2, 4), pretrain=3, **own), R, Adam(), **options)
+    shallow = AutoRec(hidden_units=4, **own)
+    *_, first = fit(shallow, R, Adam(), epochs=3, **options)
+    assert_same_bits(learned[1], first.params)
+    codes = Rows(shallow.encode(first.params, R), R.backend)
+    stacked = CodeAutoencoder(hidden_units=2, activation="tanh", l2=CODES_L2)
+    *_, second = fit(stacked, codes, Adam(), epochs=3, **options | {"seed": 6})
+    assert_same_bits(learned[2], second.params)
 
 
 @given(rng=GENERATORS, n=st.integers(1, 5), j=st.integers(1, 4), k=st.integers(1, 3))

@@ -40,7 +40,7 @@ def run(
     backend: str = "auto",
     observe: Callable[[Cell, int], None] = lambda cell, left: None,
 ) -> list[Cell]:
-    """Run what `folder`/NAME.json does not have yet, and return all cells that the table is made of.
+    """Run what no file of results in `folder` has yet, and return all cells that the table is made of.
 
     splits: how many, with the seeds 0, 1, ..., if not as many as the table says
     quick: at most ten epochs, for a look; such cells are kept apart, in NAME.quick.json
@@ -48,8 +48,9 @@ def run(
     """
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
     wanted = dict(tasks(table, splits or table.splits, quick, backend))
-    cells = {key_of(cell["task"]): cell for cell in read(path)}
-    kept = {key: cells[key] for key in wanted if key in cells}
+    cells = {key_of(cell["task"]): cell for other in sorted(folder.glob("*.json")) for cell in read(other)}
+    kept = {key: {**cells[key], "task": task} for key, task in wanted.items() if key in cells}
+    write(path, table, [*kept.values()])
     missing = [task for key, task in wanted.items() if key not in kept]
     for left, (task, result) in zip(range(len(missing) - 1, -1, -1), each(run_cell, missing, jobs), strict=True):
         kept[key_of(task)] = {"task": task, **result}

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "tables"
 class Row:
     """One line of a table, or one point of a figure.
 
-    published: the RMSE that the paper (or whoever `source` says) prints
+    published: the RMSE that the paper prints, or whoever the name says
     train: what `tinyrec.specs.find` takes, and `valid`; None: published only, we have not built it
     protocol: clip and default, where they are not to be true;  x: where the point is in a figure
     dataset: where it is not that of the table
@@ -25,7 +25,6 @@ class Row:
 
     name: str
     published: float | None = None
-    source: str = ""
     train: dict[str, Any] | None = None
     protocol: dict[str, bool] = field(default_factory=dict)
     x: float | None = None

@@ -1,0 +1,196 @@
+"""Tables of the papers: what is run, what is kept, and what is printed of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import tinyrec as tr
+from tinyrec.cli import main
+from tinyrec.errors import FileError, UsageError
+from tinyrec.reproduce import pages, run, tables
+
+TABLE = """
+title = "A small table"
+paper = "nowhere"
+dataset = "synthetic"
+splits = 2
+columns = ["λ", "epochs", "seconds", "parameters"]
+about = "About it."
+
+[[rows]]
+name = "published only"
+published = 0.9
+
+[[rows]]
+name = "trained"
+published = 0.8
+train = { epochs = 12, set = { hidden_units = 3, l2 = 9.0, center = true } }
+
+[[rows]]
+name = "the same, not clipped"
+train = { epochs = 12, set = { hidden_units = 3, l2 = 9.0, center = true } }
+protocol = { clip = false }
+
+[[rows]]
+name = "by user"
+train = { by = "user", epochs = 2, set = { hidden_units = 3, l2 = 9.0, center = true } }
+"""
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "small.toml").write_text(TABLE)
+    monkeypatch.setattr(tables, "FOLDER", tmp_path / "tables")
+    return tables.read("small")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "out"
+
+
+def count(table, folder, **options):
+    """How many trainings it took, and their cells."""
+    new = []
+    cells = run.run(table, folder, backend="reference", observe=lambda cell, left: new.append(left), **options)
+    assert new == list(range(len(new) - 1, -1, -1))
+    return len(new), cells
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_every_table_can_be_run(name):
+    table = tables.read(name)
+    assert table.title and table.paper and table.about and table.splits > 1
+    assert len({row.name for row in table.rows}) == len(table.rows)
+    for row in table.rows:
+        assert row.published is None or 0.7 < row.published < 1
+        assert row.train is None or all(run.describe(spec) for spec in row.specs())
+
+
+def test_a_cell_is_one_training_and_rows_that_differ_in_the_scoring_share_it(table, folder):
+    new, cells = count(table, folder)
+    assert new == len(cells) == 2 * 2  # splits x (by item, by user)
+    data = tr.load_dataset("synthetic")
+    for cell in cells:
+        split, by = cell["task"]["split"], cell["task"]["train"].get("by", "item")
+        part, test = tr.split_random(data, 0.1, split)
+        model = tr.AutoRec(by=by, hidden_units=3, l2=9.0, center=True)
+        epochs = cell["task"]["train"]["epochs"]
+        expected = model.fit(part, epochs=epochs, seed=split, backend="reference").score(test)
+        assert cell["scores"]["usual"] == expected
+        assert cell["environment"]["backend"] == "reference" and cell["seconds"] > 0
+
+
+def test_what_is_finished_is_not_run_again(table, folder):
+    first = count(table, folder)[1]
+    assert count(table, folder) == (0, first)
+    new, cells = count(table, folder, splits=3)
+    assert new == 2 and len(cells) == 6
+
+
+def test_an_interrupted_table_goes_on_where_it_stopped(table, folder, monkeypatch):
+    real, calls = run.run_cell, []
+
+    def fails_at_the_third(task):
+        calls.append(task)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(task)
+
+    monkeypatch.setattr(run, "run_cell", fails_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        count(table, folder)
+    monkeypatch.setattr(run, "run_cell", real)
+    assert len(run.read(folder / "small.json")) == 2
+    assert count(table, folder)[0] == 2
+
+
+def test_other_settings_are_another_training(table, folder):
+    count(table, folder)
+    path = tables.FOLDER / "small.toml"
+    path.write_text(TABLE.replace('by = "user", epochs = 2', 'by = "user", epochs = 3'))
+    assert count(tables.read("small"), folder)[0] == 2
+
+
+def test_a_quick_run_trains_for_ten_epochs_and_is_kept_apart(table, folder):
+    new, cells = count(table, folder, splits=1, quick=True)
+    assert new == 2 and [cell["members"][0]["epochs"] for cell in cells] == [10, 2]
+    assert [path.name for path in folder.iterdir()] == ["small.quick.json"]
+
+
+def test_jobs_change_nothing_but_the_time(table, folder, tmp_path):
+    one, two = count(table, folder)[1], count(table, tmp_path / "two", jobs=2)[1]
+    assert [cell["task"] for cell in one] == [cell["task"] for cell in two]
+    for ours, other in zip(one, two, strict=True):  # fewer threads a job: BLAS adds in another order
+        assert ours["scores"]["usual"] == pytest.approx(other["scores"]["usual"], rel=1e-9)
+
+
+def test_a_damaged_file_of_results_is_refused(table, folder):
+    folder.mkdir()
+    (folder / "small.json").write_text('{"cells": [')
+    with pytest.raises(FileError, match=r"small.json is no file of results"):
+        count(table, folder)
+
+
+def test_an_unknown_table_is_refused():
+    with pytest.raises(UsageError, match="unknown table 'nonsense'; choose one of autorec-"):
+        tables.read("nonsense")
+
+
+def test_the_markdown_has_the_mean_its_interval_and_the_difference(table, folder):
+    cells = count(table, folder)[1]
+    rows = pages.measured(table, cells)
+    scores = [cell["scores"]["usual"]["rmse"] for cell in cells if "by" not in cell["task"]["train"]]
+    low, _ = stats.t.interval(0.95, 1, np.mean(scores), stats.sem(scores))
+    assert rows[1].interval == pytest.approx(np.mean(scores) - low)
+    lines = pages.markdown(table, rows).splitlines()
+    assert lines[2] == "| published only | 0.900 |  |  |  |  |  |  |"
+    ours, difference = f"{np.mean(scores):.4f} ± {rows[1].interval:.4f}", f"{np.mean(scores) - 0.8:+.4f}"
+    assert lines[3].startswith(f"| trained | 0.800 | {ours} | {difference} | 9 | 12 |") and lines[3].endswith(
+        " 7,003 |"
+    )
+    assert rows[2].rmses == [cell["scores"]["no clip"]["rmse"] for cell in rows[1].cells]
+
+
+def test_the_command_line_writes_json_page_and_plot(table, folder, capsys):
+    flags = ["--splits", "1", "--backend", "reference", "--out", str(folder), "--json", str(folder.parent / "r.json")]
+    assert main(["reproduce", "small", *flags]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("| what | published | ours |") and "by user, split 0: RMSE" in err
+    assert {path.name for path in folder.iterdir()} == {"small.json", "small.md", "small.png"}
+    result = json.loads((folder.parent / "r.json").read_text())
+    assert [row["name"] for row in result["rows"]][1] == "trained" and result["rows"][1]["rmse"] < 1
+    assert "AutoRec(by='user', l2=9.0" in (folder / "small.md").read_text()
+
+
+def test_the_command_line_lists_and_refuses(capsys, tmp_path):
+    assert main(["reproduce", "list"]) == 0
+    assert "autorec-table-1a" in capsys.readouterr().out
+    assert main(["reproduce", "nonsense"]) == 2
+    (tmp_path / "file").write_text("")
+    assert main(["reproduce", "ml-100k", "--quick", "--splits", "1", "--out", str(tmp_path / "file")]) in (3, 5)
+
+
+KEPT = sorted(path.stem for path in pages.RESULTS.glob("*.json"))
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_kept_results_are_those_of_the_table_and_the_page_is_made_of_them(name):
+    table = tables.read(name)
+    cells = run.read(pages.RESULTS / f"{name}.json")
+    rows = pages.measured(table, cells)
+    for its in rows:
+        on_this_set = its.row.train is not None and its.row.dataset == table.dataset
+        assert sorted(cell["task"]["split"] for cell in its.cells) == (list(range(table.splits)) if on_this_set else [])
+    assert (pages.RESULTS / f"{name}.md").read_text("utf-8") == pages.page(table, rows)
+    assert (pages.RESULTS / f"{name}.png").stat().st_size > 1000
+
+
+def test_the_tables_in_the_readme_are_made_of_the_kept_results():
+    readme = (Path(tr.__file__).parents[1] / "README.md").read_text("utf-8")
+    assert pages.fill(readme) == readme
+    assert [name for _, name, _ in pages.MARK.findall(readme)]
