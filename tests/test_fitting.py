@@ -195,6 +195,31 @@ def test_impossible_options_are_refused(data, options):
         tr.AutoRec(hidden_units=2).fit(data, backend="reference", **options)
 
 
+@pytest.mark.parametrize("optimizer", [RProp(), LBFGS()], ids=repr)
+@pytest.mark.parametrize(
+    "model", [tr.AutoRec(hidden_units=2, dropout=0.2), tr.DeepAutoRec(hidden_units=2, dropout=0.2)]
+)
+def test_dropout_is_refused_where_a_noisy_gradient_cannot_be_borne(data, kind, optimizer):
+    model = kind(hidden_units=2, l2=1.0, dropout=0.2)
+    with pytest.raises(UsageError, match="noisy, which (RProp|LBFGS) cannot bear; choose adam, rmsprop or sgd"):
+        model.fit(data, optimizer=optimizer, epochs=1)
+    assert model.fit(data, optimizer=Adam(), epochs=1, backend="reference").info["epochs"] == 1
+
+
+def test_a_rate_that_falls_until_the_last_epoch_needs_to_know_which_it_is(data):
+    with pytest.raises(UsageError, match="the rate of Adam is to fall until the last epoch, so tell how many"):
+        tr.AutoRec(hidden_units=2, l2=1.0).fit(data, optimizer=Adam(linear_decay=True))
+
+
+def test_a_trial_with_a_falling_rate_runs_to_its_end_and_is_judged_there(data):
+    """Here the validation RMSE is lowest long before: more epochs than anybody else has patience for."""
+    options = {"optimizer": Adam(0.05, linear_decay=True), "epochs": 100, "valid": 0.1, "backend": "reference"}
+    info = tr.AutoRec(hidden_units=20, l2=0.0).fit(data, **options).info
+    rmses = [row["valid_rmse"] for row in info["history"] if row["trial"] == 0]
+    assert len(rmses) == info["epochs"] == 100 and np.argmin(rmses) < 100 - Adam().patience
+    assert info["trials"][0]["epochs"] == 100 and info["valid_rmse"] == rmses[-1] > min(rmses)
+
+
 @pytest.mark.parametrize("settings", [
     {"by": "film"}, {"hidden_units": 0}, {"hidden_units": 2.5}, {"hidden_units": True}, {"l2": "3"}, {"center": 1},
     {"l2": -1.0}, {"l2": float("nan")}, {"activation": "step"},

@@ -27,7 +27,7 @@ def sign(x):
 # The rules: the constants; then a weight w, its gradients and the losses, step after step -> w after each step
 
 
-def slow_sgd(rate, momentum, w, gs, losses):
+def slow_sgd(rate, momentum, decay, w, gs, losses):
     move = 0
     for g in gs:
         move = momentum * move - rate * g
@@ -75,7 +75,7 @@ def slow_rprop(variant, first, grow, shrink, smallest, largest, w, gs, losses):
 
 RULES = {SGD: slow_sgd, RMSprop: slow_rmsprop, Adam: slow_adam, RProp: slow_rprop}
 UNUSUAL = [  # with constants far from the usual ones, so that a few steps tell
-    SGD(learning_rate=0.01, momentum=0.8),
+    SGD(learning_rate=0.01, momentum=0.8, decay=0.5),
     RMSprop(learning_rate=0.01, decay=0.8, tiny=1e-4),
     Adam(learning_rate=0.01, beta1=0.8, beta2=0.95, tiny=1e-4),
     *(RProp(variant, first=0.5, smallest=0.1, largest=1.0) for variant in VARIANTS),
@@ -188,3 +188,34 @@ def test_fill_undoes_flatten(dtype):
     assert vector.dtype == np.float64 and vector.tolist() == [0, 1, 2, 3, 4, 5, 7]
     for name, w in params.items():
         np.testing.assert_array_equal(blank[name], w, strict=True)
+
+
+def test_with_linear_decay_the_rate_falls_in_a_straight_line_to_nothing():
+    optimizer = Adam(learning_rate=0.4, beta1=0.8, linear_decay=True)
+    assert [optimizer.at(10 * part, 10).learning_rate for part in (0, 0.25, 0.5, 1)] == pytest.approx(
+        [0.4, 0.3, 0.2, 0]
+    )
+    assert optimizer.at(5, 10) == Adam(learning_rate=optimizer.at(5, 10).learning_rate, beta1=0.8, linear_decay=True)
+    assert optimizer.patience is None and Adam().patience == 20
+
+
+def test_with_linear_decay_the_last_steps_are_small(backend):
+    optimizer, params, moves = Adam(0.1, linear_decay=True), put({"w": np.zeros(1)}, backend), []
+    state = optimizer.init(params)
+    for part in np.arange(0, 1, 0.1):
+        before = fetch(params)["w"].copy()
+        objective = on(backend, lambda params: (0.0, {"w": np.ones(1)}))
+        optimizer.at(10 * part, 10).step(objective, params, state, get_backend(backend))
+        moves += [(before - fetch(params)["w"]).item()]
+    np.testing.assert_allclose(moves, 0.1 * (1 - np.arange(0, 1, 0.1)), rtol=1e-6)  # Adam's step is the rate itself
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_otherwise_an_optimizer_is_the_same_throughout_the_training(name):
+    optimizer = OPTIMIZERS[name]()
+    assert optimizer.at(0.0, 10) is optimizer.at(7.0, 10) is optimizer and optimizer.patience
+
+
+def test_with_decay_the_rate_of_sgd_falls_from_epoch_to_epoch():
+    rates = [SGD(learning_rate=0.6, decay=0.5).at(done, 99).learning_rate for done in (0.0, 0.9, 1.0, 2.5, 4.0)]
+    assert rates == pytest.approx([0.6, 0.6, 0.4, 0.3, 0.2])

@@ -7,14 +7,16 @@ from tests.strategies import datasets
 from tinyrec.data import Dataset
 from tinyrec.scaling import Scaling
 
+ZEROS = ["scale", "biases", "rows"]
+
 
 def rated(ratings, scale):
     """A data set in which one user gives these ratings."""
     return Dataset.from_triples([1] * len(ratings), list(range(len(ratings))), ratings, scale=scale)
 
 
-def seen_by_the_model(data, center=False, dtype=np.float32):
-    return Scaling.of(data, center).to_model(data.ratings, dtype)
+def seen_by_the_model(data, zero="scale", dtype=np.float32):
+    return Scaling.of(data, zero).to_model(data.ratings, dtype)
 
 
 @pytest.mark.parametrize(
@@ -39,26 +41,34 @@ def test_raw_ratings_that_are_all_the_same_are_1():
 def test_centred_ratings_are_what_the_biases_leave_over():
     data = Dataset.from_triples([1, 1, 2], [1, 2, 1], [1, 3, 9], scale=(1, 9))
     R = data.ratings
-    left = R.values - Scaling.of(data, center=True).zero.predict(R.rows, R.cols)
+    left = R.values - Scaling.of(data, "biases").zero.predict(R.rows, R.cols)
     assert 0 < np.abs(left).max() < R.values.std()
-    np.testing.assert_allclose(seen_by_the_model(data, center=True).values, left / 2, rtol=1e-6)
+    np.testing.assert_allclose(seen_by_the_model(data, "biases").values, left / 2, rtol=1e-6)
 
 
-@given(data=datasets(), center=st.booleans())
-def test_to_rating_undoes_to_model(data, center):
-    R, scaling = data.ratings, Scaling.of(data, center)
+@given(data=datasets(), zero=st.sampled_from(ZEROS), by=st.sampled_from(["item", "user"]))
+def test_to_rating_undoes_to_model(data, zero, by):
+    R, scaling = data.ratings, Scaling.of(data, zero, by)
     x = scaling.to_model(R, np.float64)
     assert x.pattern is R.pattern
     np.testing.assert_allclose(scaling.to_rating(x.values, R.rows, R.cols), R.values, atol=1e-12)
 
 
-@pytest.mark.parametrize("center, unknown", [(False, 1.0), (True, 4.0)])
-def test_zero_is_the_mean_for_an_unknown_user_and_item_where_it_is_centred(center, unknown):
+@pytest.mark.parametrize("zero, unknown", [("scale", 1.0), ("biases", 4.0), ("rows", 4.0)])
+def test_zero_is_the_mean_for_an_unknown_user_and_item_where_it_is_centred(zero, unknown):
     data = rated([3, 5], (1, 5))
-    assert Scaling.of(data, center).to_rating(0.0 if center else 1.0, -1, -1) == unknown
+    assert Scaling.of(data, zero).to_rating(1.0 if zero == "scale" else 0.0, -1, -1) == unknown
+
+
+def test_by_rows_it_is_counted_from_the_mean_of_the_item_or_of_the_user_in_halves_of_the_scale():
+    data = Dataset.from_triples([1, 1, 2, 2], [1, 2, 1, 3], [1, 2, 5, 5], scale=(1, 5)).select([0, 1, 2])
+    of_items, of_users = (Scaling.of(data, "rows", by) for by in ("item", "user"))
+    assert of_items.to_model(data.ratings, np.float64).values.tolist() == [-1, 0, 1]  # item 1 has 1 and 5, item 2 has 2
+    assert of_users.to_model(data.ratings, np.float64).values.tolist() == [-0.25, 0.25, 0]
+    assert of_items.to_rating(0.0, np.zeros(3, int), np.arange(3)).tolist() == pytest.approx([3, 2, 8 / 3])  # 3 is cold
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("center", [False, True])
-def test_the_model_gets_the_dtype_it_asks_for(center, dtype):
-    assert seen_by_the_model(rated([1, 5], None), center, dtype).values.dtype == dtype
+@pytest.mark.parametrize("zero", ZEROS)
+def test_the_model_gets_the_dtype_it_asks_for(zero, dtype):
+    assert seen_by_the_model(rated([1, 5], None), zero, dtype).values.dtype == dtype

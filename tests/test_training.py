@@ -235,3 +235,42 @@ def test_early_stopping_has_patience_and_remembers_the_best_epoch(rmses, patienc
         if ended:
             break
     assert (number, stop.best_epoch, stop.best_rmse) == (ends_at, best, rmses[best - 1])
+
+
+def test_without_patience_the_last_epoch_counts_as_the_best_however_it_is():
+    stop = EarlyStopping(lambda params: params, patience=None)
+    for number, params in enumerate([0.5, *[0.9] * 1000, 0.7], start=1):
+        epoch = Epoch(number, loss=0.0, seconds=0.0, params=params, state={}, rng=None)
+        assert not stop(epoch) and not stop.is_out_of_patience(epoch)
+        assert (stop.best_epoch, stop.best_rmse) == (number, params)
+
+
+class Told(SGD):
+    """It writes down which part of the training is done when it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        object.__setattr__(self, "parts", [])
+
+    def at(self, done, epochs):
+        self.parts.append(done / epochs)
+        return self
+
+
+def test_before_each_step_the_optimizer_is_told_how_much_of_the_training_is_done():
+    optimizer = Told()
+    list(fit(MODEL, R, optimizer, epochs=4))
+    assert optimizer.parts == pytest.approx([0, 1 / 4, 2 / 4, 3 / 4])
+    optimizer = Told()
+    list(fit(MODEL, R, optimizer, epochs=2, batch_rows=12))  # of 30: 12, 12 and 6
+    assert optimizer.parts == pytest.approx([0, 12 / 60, 24 / 60, 30 / 60, 42 / 60, 54 / 60])
+    optimizer = Told()
+    start = last(fit(MODEL, R, Told(), epochs=3))
+    list(fit(MODEL, R, optimizer, epochs=5, start=start))
+    assert optimizer.parts == pytest.approx([3 / 5, 4 / 5])
+
+
+def test_the_step_is_that_of_the_optimizer_as_it_then_is():
+    decaying = last(fit(MODEL, R, Adam(0.02, linear_decay=True), epochs=2))
+    by_hand = last(fit(MODEL, R, Adam(0.02), epochs=1))
+    assert digest(last(fit(MODEL, R, Adam(0.01), epochs=2, start=by_hand))) == digest(decaying)

@@ -24,10 +24,11 @@ class Average(Recommender):
     def __init__(self, members: Sequence[TrainedAutoencoder], info: dict[str, Any] | None = None):
         if not members:
             raise UsageError("an average of no members is none; give at least one")
-        if len({member.data.fingerprint() for member in members}) > 1:
+        data = members[0].data
+        if any(its.data is not data and its.data.fingerprint() != data.fingerprint() for its in members):
             raise UsageError("the members were trained on different ratings; train all of them on the same")
         self.members, self.info = tuple(members), info or {}
-        self.data: Dataset = members[0].data
+        self.data: Dataset = data
 
     def __repr__(self) -> str:
         return f"<the average of {len(self.members)} models, trained on {self.data}>"

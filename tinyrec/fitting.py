@@ -16,7 +16,7 @@ from tinyrec.errors import UsageError
 from tinyrec.metrics import score
 from tinyrec.models import DeepAutoRec
 from tinyrec.models.base import Autoencoder
-from tinyrec.optim import RProp
+from tinyrec.optim import OPTIMIZERS
 from tinyrec.pretraining import pretrain
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
@@ -74,7 +74,8 @@ def train(
     Where none is clearly better than user and item biases alone, l2 not being given, those are the model: a centred
     one after 0 epochs; so, too, with fewer than 20 ratings.
 
-    optimizer: RProp() unless given;  batch_rows: rows in a step (SGD, RMSprop and Adam), 64 unless given, 0 for all
+    optimizer: the model's usual one unless given
+    batch_rows: rows in a step (SGD, RMSprop and Adam), 64 unless given, 0 for all
     observe: called with the Progress after each epoch;  progress: one to go on from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
@@ -82,7 +83,7 @@ def train(
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     if isinstance(optimizer, str):
         raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
-    optimizer, progress = optimizer or RProp(), progress or Progress()
+    optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), progress or Progress()
     check_options(model, optimizer, epochs, valid, batch_rows)
     batch_rows = rows_in_a_step(optimizer, batch_rows)
     job = Job(data, optimizer, batch_rows, backend, seed, observe, progress)
@@ -112,7 +113,7 @@ def try_out(
 
     The options are those of `train`, which does the same with each of its candidates.
     """
-    optimizer, progress = optimizer or RProp(), Progress()
+    optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), Progress()
     check_options(model, optimizer, epochs, valid, batch_rows)
     job = Job(data, optimizer, rows_in_a_step(optimizer, batch_rows), backend, seed, lambda progress: None, progress)
     part, held_out = split_random(data, valid, seed)
@@ -159,7 +160,7 @@ class Job:
     def choose(self, model: Autoencoder, epochs: int, valid: float) -> tuple[Autoencoder, int, float | None]:
         """The candidate with the lowest validation RMSE, the number of epochs at which it was, and the RMSE."""
         candidates = model.candidates(self.data.ratings.size)
-        may_be_biases = model.l2 is None and candidates[-1].center
+        may_be_biases = model.l2 is None and candidates[-1].zero == "biases"
         if may_be_biases and self.data.ratings.size < TOO_FEW:
             return candidates[-1], 0, None
         part, held_out = split_random(self.data, valid, self.seed)
@@ -175,7 +176,7 @@ class Job:
         self, model: Autoencoder, data: Dataset, epochs: int, held_out: Dataset | None = None
     ) -> tuple[Params, Scaling]:
         """Train on `data` for so many epochs, or, with `held_out`, until its RMSE no longer falls."""
-        progress, scaling = self.progress, Scaling.of(data, bool(model.center))
+        progress, scaling = self.progress, Scaling.of(data, model.zero, model.by)
         R = self.rows(model, data, scaling)
         stop = (
             EarlyStopping(validator(model, R, scaling, data, held_out), self.optimizer.patience) if held_out else None
@@ -232,7 +233,7 @@ class Job:
 
 def biases_alone(part: Dataset, held_out: Dataset) -> float:
     """The RMSE of a centred model after 0 epochs."""
-    return scaled_rmse(np.zeros(held_out.ratings.size), Scaling.of(part, center=True), part, held_out)
+    return scaled_rmse(np.zeros(held_out.ratings.size), Scaling.of(part, "biases"), part, held_out)
 
 
 def validator(model, R, scaling, data, held_out) -> Callable[[Params], float]:

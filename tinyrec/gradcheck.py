@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyrec import nn
 from tinyrec.backend import Array, Params, get_backend
-from tinyrec.models import AutoRec, DeepAutoRec
+from tinyrec.models import CFN, AutoRec, DeepAutoRec
 from tinyrec.models.base import Autoencoder
 from tinyrec.pretraining import CodeAutoencoder, Rows
 from tinyrec.sparse import Ratings
@@ -130,6 +130,16 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     yield Case(
         f"sampled_out, {name}", nn.sampled_out, with_cotangent(lambda p: nn.sampled_out(**p, at=R), R.size), params
     )
+    rows = R.with_side(rng.standard_normal((n, 2)))
+    shapes = {"V1": (d, 3), "mu1": (3,), "S1": (2, 3), "V2": (3 + 2, k), "mu2": (k,)}
+    params = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
+    cotangent = rng.standard_normal((n, k + 2))
+
+    def chain(params):
+        H, backward = nn.hidden_layers(rows, params, nn.sigmoid)
+        return (cotangent * H).sum(), backward(cotangent)
+
+    yield Case(f"hidden_layers, {name}", nn.hidden_layers, chain, params)
     params = {"X": rng.standard_normal((n, d)), "V": rng.standard_normal((d, k)), "mu": rng.standard_normal(k)}
     yield Case(f"dense, {name}", nn.dense, with_cotangent(lambda p: nn.dense(**p), (n, k)), params)
 
@@ -155,20 +165,28 @@ def element_cases(rng: np.random.Generator) -> Iterator[Case]:
         grads = {name: 0 * w for name, w in params.items()}
         return nn.l2_penalty(0.7, params, grads, get_backend("reference")), grads
 
+    def weighted_error(params):
+        loss, backward = nn.weighted_squared_error(params["y"], np.arange(4.0), np.array([0, 0.5, 1, 2]))
+        return loss, {"y": backward()}
+
     yield Case("squared_error", nn.squared_error, error, {"y": rng.standard_normal(4)})
+    y = {"y": rng.standard_normal(4)}
+    yield Case("weighted_squared_error", nn.weighted_squared_error, weighted_error, y)
     yield Case(
         "l2_penalty", nn.l2_penalty, penalty, {"W": rng.standard_normal((2, 3)), "V": rng.standard_normal((3, 2))}
     )
 
 
 def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
-    for model in models():
-        params = {key: rng.standard_normal(shape) for key, shape in model.shapes(R.shape[1]).items()}
+    features = rng.standard_normal((R.shape[0], 2))
+    for model, q in models():
+        params = {key: rng.standard_normal(shape) for key, shape in model.shapes(R.shape[1], q).items()}
+        rows = R.with_side(features) if q else R
 
-        def function(params, model=model):
-            return model.loss_and_grads(params, R, share=0.5, rng=np.random.default_rng(0))  # the same noise each time
+        def function(params, model=model, rows=rows):
+            return model.loss_and_grads(params, rows, 0.5, np.random.default_rng(0))  # the same noise each time
 
-        yield Case(f"{model}, {name}", type(model), function, params)
+        yield Case(f"{model}, {name}{', with features' if q else ''}", type(model), function, params)
     X = Rows(rng.standard_normal(R.shape), R.backend)
     stacked = CodeAutoencoder(hidden_units=2, activation="sigmoid", l2=0.7)
     params = {key: rng.standard_normal(w.shape) for key, w in stacked.init(X, rng).items()}
@@ -177,11 +195,14 @@ def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     )
 
 
-def models() -> Iterator[Autoencoder]:
-    """Each kind of model, with each setting that takes another way through its mathematics."""
+def models() -> Iterator[tuple[Autoencoder, int]]:
+    """Each kind of model, with each setting that takes another way through its mathematics, and its features."""
     for activation, center in itertools.product(DIFFERENTIABLE, (False, True)):
-        yield AutoRec(hidden_units=4, l2=0.7, activation=activation, center=center)
-        yield DeepAutoRec(hidden_units=(4, 3, 4), l2=0.7, activation=activation, center=center)
-    yield DeepAutoRec(hidden_units=(4, 3), l2=0.7, l2_hidden=3.0, pretrain=0)
+        yield AutoRec(hidden_units=4, l2=0.7, activation=activation, center=center), 0
+        yield DeepAutoRec(hidden_units=(4, 3, 4), l2=0.7, activation=activation, center=center), 0
+    yield DeepAutoRec(hidden_units=(4, 3), l2=0.7, l2_hidden=3.0, pretrain=0), 0
     for kind, output in itertools.product((AutoRec, DeepAutoRec), nn.OUTPUTS):
-        yield kind(hidden_units=4, l2=0.7, output=output, dropout=0.5)
+        yield kind(hidden_units=4, l2=0.7, output=output, dropout=0.5), 0
+    for units, q in itertools.product(((4,), (4, 3)), (0, 2)):
+        yield CFN(hidden_units=units, l2=0.7, noise=0.3), q
+    yield CFN(hidden_units=(4, 3), l2=0.7, dropout=1 - 1e-9, activation="identity", output="identity"), 2

@@ -16,22 +16,27 @@ from tinyrec.sparse import Ratings
 class Scaling:
     """x = (r - zero) / unit
 
-    unit: a quarter of the width of the rating scale, so that λ means the same on every scale
-    zero: where x is counted from, for each user and item
+    zero: where x is counted from, for each user and item;  unit: of x, in ratings
 
-    Raw, as in the AutoRec paper: zero is such that the scale becomes 1 to 5, and ratings of 1 to 5 stay as they are.
-    Centred: zero is the prediction of user and item biases, and the autoencoder learns what they leave over.
+    "scale"   zero is such that the scale becomes 1 to 5, and ratings of 1 to 5 stay as they are        (AutoRec)
+    "biases"  zero is the prediction of user and item biases, and the autoencoder learns what they leave over
+    "rows"    zero is the mean rating of the item (by item) or of the user, and the unit half of the width of the scale,
+              so that the scale would become -1 to 1 around its middle                                (CFN, section 4.1)
+
+    Where zero is not "rows", the unit is a quarter of the width, so that λ means the same on every scale.
     """
 
     unit: float
     zero: Bias
 
     @classmethod
-    def of(cls, data: Dataset, center: bool) -> Scaling:
+    def of(cls, data: Dataset, zero: str, by: str = "item") -> Scaling:
         low, high = data.scale
         unit = (high - low) / 4 or 1.0
-        if center:
+        if zero == "biases":
             return cls(unit, Bias.estimate(data.ratings))
+        if zero == "rows":
+            return cls(2 * unit, row_means(data.ratings, by))
         n, d = data.ratings.shape
         return cls(unit, Bias(low - unit, np.zeros(n), np.zeros(d)))
 
@@ -43,3 +48,12 @@ class Scaling:
     def to_rating(self, x: Array, users: Array, items: Array) -> Array:
         """r = zero + unit x, for the row numbers of users and items (or arrays of them that broadcast with x)."""
         return self.zero.predict(users, items) + self.unit * x
+
+
+def row_means(R: Ratings, by: str) -> Bias:
+    """The mean rating of each item, or of each user; of one without ratings, that of all."""
+    rows, n = (R.cols, R.shape[1]) if by == "item" else (R.rows, R.shape[0])
+    counts, mean = np.bincount(rows, minlength=n), float(R.values.mean(dtype=np.float64))
+    above = np.bincount(rows, R.values - mean, minlength=n) / np.maximum(counts, 1)
+    nothing = np.zeros(R.shape[0] if by == "item" else R.shape[1])
+    return Bias(mean, nothing, above) if by == "item" else Bias(mean, above, nothing)

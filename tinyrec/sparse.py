@@ -59,10 +59,11 @@ class Ratings:
     """The ratings r at the observed cells of an (n, d) matrix.
 
     pattern: a Pattern with p cells; values (p,); backend: whose kernels multiply it
+    side: what else is known about each row, dense (n, q), such as the genres of a film; None: nothing
     """
 
-    def __init__(self, pattern: Pattern, values: Array, backend: Backend):
-        self.pattern, self.values, self.backend = pattern, values, backend
+    def __init__(self, pattern: Pattern, values: Array, backend: Backend, side: Array | None = None):
+        self.pattern, self.values, self.backend, self.side = pattern, values, backend, side
 
     @classmethod
     def from_cells(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
@@ -91,6 +92,11 @@ class Ratings:
     @property
     def shape(self) -> tuple[int, int]:
         return self.pattern.shape
+
+    @property
+    def side_width(self) -> int:
+        """The number q of columns of the side information."""
+        return 0 if self.side is None else self.side.shape[1]
 
     @property
     def size(self) -> int:
@@ -123,15 +129,22 @@ class Ratings:
 
     def with_values(self, values: Array) -> Ratings:
         """Other values (p,) at the same cells."""
-        return Ratings(self.pattern, values, self.backend)
+        return Ratings(self.pattern, values, self.backend, self.side)
+
+    def with_side(self, side: Array | None) -> Ratings:
+        """With side information about the rows, (n, q), in the dtype of the values."""
+        if side is None:
+            return self
+        return Ratings(self.pattern, self.values, self.backend, self.backend.asarray(side.astype(self.values.dtype)))
 
     def take_rows(self, rows: Array) -> Ratings:
         """The matrix of these rows alone, in the order given, (len(rows), d). DataError: there is no such row."""
         rows = np.asarray(rows, np.int64)
         if not _within(rows, self.shape[0]):
             raise DataError(f"a row is outside 0 to {self.shape[0] - 1}; -1 stands for an unknown id")
-        pattern, cells = self.pattern.take_rows(self.backend.asarray(rows))
-        return Ratings(pattern, self.values[cells], self.backend)
+        rows = self.backend.asarray(rows)
+        pattern, cells = self.pattern.take_rows(rows)
+        return Ratings(pattern, self.values[cells], self.backend, None if self.side is None else self.side[rows])
 
     def sum_rows(self) -> Array:
         """The sum of each column over the rows, (d,)."""
@@ -141,11 +154,14 @@ class Ratings:
     def to(self, backend: str, dtype=None) -> Ratings:
         """The same ratings on another backend, as `dtype` (by default, unchanged)."""
         target, pattern = get_backend(backend), self.pattern
-        values = self.values.astype(dtype or self.values.dtype, copy=False)
+        dtype = dtype or self.values.dtype
+        values, side = self.values.astype(dtype, copy=False), self.side
+        side = None if side is None else side.astype(dtype, copy=False)
         if target.xp is not self.xp:
             indptr, cols, values = (target.asarray(to_host(array)) for array in (pattern.indptr, pattern.cols, values))
+            side = None if side is None else target.asarray(to_host(side))
             pattern = Pattern(self.shape, indptr, cols, target.xp)
-        return Ratings(pattern, values, target)
+        return Ratings(pattern, values, target, side)
 
 
 def _within(numbers: Array, end: int) -> bool:

@@ -30,7 +30,7 @@ class Spec:
         cls,
         model: str = "autorec",
         by: str = "item",
-        optimizer: str = "rprop",
+        optimizer: str | None = None,
         epochs: int | None = None,
         batch_rows: int | None = None,
         set: Mapping[str, Any] | None = None,
@@ -40,6 +40,7 @@ class Spec:
         UsageError: a setting that neither has, or a value of another type than the field's
         """
         check_choice("model", model, MODELS)
+        optimizer = optimizer or MODELS[model].usual_optimizer
         check_choice("optimizer", optimizer, OPTIMIZERS)
         settings = {"by": by, **(set or {})}
         kinds = MODELS[model], OPTIMIZERS[optimizer]

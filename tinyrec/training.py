@@ -81,7 +81,7 @@ def fit(
             share = batch.shape[0] / R.shape[0]
             objective = finite(model, batch, share, rng, number)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
-                loss += optimizer.at(done / epochs).step(objective, params, state, R.backend)
+                loss += optimizer.at(done, epochs).step(objective, params, state, R.backend)
             done += share
         yield Epoch(number, loss, time.perf_counter() - started, params, state, rng)
 

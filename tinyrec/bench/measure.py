@@ -117,5 +117,5 @@ def top10_seconds(model: AutoRec, params: Params, R: Ratings) -> float:
     users, items = (Index(np.arange(size)) for size in R.T.shape)
     data = Dataset(R.T.to("reference"), users, items, scale=(1, 5))
     on_host = {name: to_host(w) for name, w in params.items()}
-    everybody = TrainedAutoencoder(model, on_host, data, Scaling.of(data, center=False)).recommend_many(users.ids)
+    everybody = TrainedAutoencoder(model, on_host, data, Scaling.of(data, "scale")).recommend_many(users.ids)
     return seconds(lambda: deque(everybody, maxlen=0), R.backend)[0]

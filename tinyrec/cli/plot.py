@@ -18,19 +18,17 @@ def check_plot(path: str) -> None:
         raise UsageError(f"a plot cannot be written as {path}; choose a name such as curve.png")
 
 
-def plot_learning_curve(path: str, result: dict[str, Any]) -> None:
+def plot_learning_curve(path: str, title: str, result: dict[str, Any]) -> None:
     """Loss by epoch and, where there were trials, validation RMSE by epoch, to a file."""
     from matplotlib.figure import Figure
 
-    if "members" in result:
-        raise UsageError("an average has no learning curve of its own; leave --plot out")
     history, trials = [row for row in result["history"] if row["layer"] is None], result["trials"]
     figure = Figure(figsize=(5.5 * (1 + bool(trials)), 4), layout="constrained")
     axes = figure.subplots(1, 1 + bool(trials), squeeze=False)[0]
-    figure.suptitle(f"{result['by'][0].upper()}-AutoRec on {result['dataset']}")
+    figure.suptitle(f"{title} on {result['dataset']}")
     final = [row for row in history if row["trial"] is None]
     axes[0].semilogy([row["epoch"] for row in final], [row["loss"] for row in final])
-    axes[0].set(xlabel="epoch", ylabel="objective (eq. 2)", title="training on all training ratings")
+    axes[0].set(xlabel="epoch", ylabel="objective", title="training on all training ratings")
     for number, trial in enumerate(trials):
         rows = [row for row in history if row["trial"] == number]
         label = f"λ = {trial['settings']['l2']:.4g}{', centred' if trial['settings']['center'] else ''}"

@@ -18,7 +18,7 @@ from tinyrec.models import MODELS
 from tinyrec.specs import AVERAGE
 from tinyrec.trained import TrainedAutoencoder
 
-TITLES = {"autorec": "AutoRec", "deep-autorec": "deep AutoRec"}
+TITLES = {"autorec": "AutoRec", "deep-autorec": "deep AutoRec", "cfn": "CFN"}
 
 
 def result(
@@ -99,7 +99,7 @@ def _one(result: dict[str, Any]) -> str:
     if result["test_rmse"] is None:
         return "\n".join(lines)
     rows = [(name, scores["rmse"], scores["mae"]) for name, scores in result["baselines"].items()]
-    rows += [(_name(member), member["test_rmse"], member["test_mae"]) for member in members]
+    rows += [(name_of(member), member["test_rmse"], member["test_mae"]) for member in members]
     if len(members) > 1:
         rows.append(("their average", result["test_rmse"], result["test_mae"]))
     if result["noise_floor"] is not None:
@@ -134,23 +134,23 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
 
 
-def _name(training: dict[str, Any]) -> str:
+def name_of(training: dict[str, Any]) -> str:
     if training["epochs"] == 0:
         return "biases, their dampings learned"
-    centred = ", centred" if training["settings"]["center"] else ""
+    centred = ", centred" if training["settings"]["center"] and training["model"] != "cfn" else ""
     return f"{training['by'][0].upper()}-{TITLES[training['model']]}{centred}"
 
 
 def _settings(result: dict[str, Any]) -> str:
     if result["model"] == AVERAGE:
-        return f"the average of {' and '.join(map(_name, result['members']))} on {result['dataset']}"
+        return f"the average of {' and '.join(map(name_of, result['members']))} on {result['dataset']}"
     settings, by = result["settings"], {"given": "given", "recipe": "known to be good", "validation": "by validation"}
     if result["epochs"] == 0:
         why = "no autoencoder was clearly better than" if result["trials"] else "too few ratings for more than"
         return f"{result['dataset']}: {why} user and item biases alone"
     units = "-".join(map(str, np.atleast_1d(settings["hidden_units"])))
     shown = f"{units} {settings['activation']} units, l2 {settings['l2']:.4g}"
-    return f"{_name(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
+    return f"{name_of(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
 
 
 def _protocol(result: dict[str, Any]) -> str:

@@ -49,7 +49,7 @@ def add_to(subparsers: Any) -> None:
     models = "default: autorec; average: the mean of several, our best"
     parser.add_argument("--model", choices=(*MODELS, AVERAGE), default="autorec", help=models)
     parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: rprop")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: rprop; for cfn, adam")
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="with l2 set: so many; else at most so many")
     parser.add_argument(
         "--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all"
@@ -109,7 +109,7 @@ def run_one(
         recommender.save(args.save)
     result = report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
     if args.plot:
-        plot_learning_curve(args.plot, result)
+        plot_learning_curve(args.plot, report.name_of(result), result)
     return result
 
 
@@ -156,6 +156,8 @@ def check_flags(args: argparse.Namespace) -> None:
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
+    if args.plot and args.model == AVERAGE:
+        raise UsageError("an average has no learning curve of its own; leave --plot out")
     if args.plot:
         check_plot(args.plot)
     get_backend(args.backend)

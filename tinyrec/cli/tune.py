@@ -48,7 +48,7 @@ def add_to(subparsers: Any) -> None:
     add_backend_flag(parser)
     parser.add_argument("--model", choices=MODELS, default="autorec")
     parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="rprop")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: the model's usual one")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="the same for all candidates")
     grid = "values to try of a setting, of epochs or batch_rows; may be given again; default: five values of l2"
     parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)

@@ -46,7 +46,7 @@ class AutoRec(Autoencoder):
         raw, centred = replace(self, l2=l2, center=False), replace(self, l2=max(l2, 100.0), center=True)
         return [raw, centred] if self.center is None else [centred if self.center else raw]
 
-    def shapes(self, d: int) -> dict[str, tuple[int, ...]]:
+    def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         k = self.hidden_units
         return {"V": (d, k), "mu": (k,), "W": (d, k), "b": (d,)}
 

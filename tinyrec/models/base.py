@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Autoencoder:
     center: bool | None = None
     dropout: float = 0.0
 
+    usual_optimizer: ClassVar[str] = "rprop"
+
     def __post_init__(self):
         for field in fields(self):
             check_type(field.name, getattr(self, field.name), str(field.type))
@@ -48,16 +50,27 @@ class Autoencoder:
         check_at_least("l2", self.l2 or 0, 0)
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout is {self.dropout}, but must be at least 0 and less than 1")
-        if self.center and self.output != "identity":
+        if self.zero == "biases" and self.output != "identity":
             raise UsageError(f"centred ratings have no bounds, and output {self.output} has; take output identity")
 
-    def shapes(self, d: int) -> dict[str, tuple[int, ...]]:
-        """Those of the parameters, by name, for rows of d ratings."""
+    @property
+    def zero(self) -> str:
+        """Where ratings are counted from, see `tinyrec.scaling`."""
+        return "biases" if self.center else "scale"
+
+    def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
+        """Those of the parameters, by name, for rows of d ratings and q features, if it is a model that reads these."""
         raise NotImplementedError
 
-    def count(self, d: int) -> int:
+    def count(self, d: int, q: int = 0) -> int:
         """How many numbers the parameters are."""
-        return sum(math.prod(shape) for shape in self.shapes(d).values())
+        return sum(math.prod(shape) for shape in self.shapes(d, q).values())
+
+    def make_tuple(self, name: str) -> None:
+        """A list, which is what JSON has, or a single number becomes a tuple."""
+        value = getattr(self, name)
+        if isinstance(value, int | list):
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else (value,))
 
     def candidates(self, n_ratings: int) -> Sequence[Autoencoder]:
         """The models to compare on a validation part, given how many ratings there are; [self] if l2 is set."""

@@ -11,7 +11,7 @@ from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least, check_choice
 from tinyrec.errors import UsageError
 from tinyrec.models.base import Autoencoder
-from tinyrec.nn import ACTIVATIONS, OUTPUTS, dense, dropout, l2_penalty, sampled_out, sparse_in, squared_error
+from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, hidden_layers, l2_penalty, sampled_out, squared_error
 from tinyrec.sparse import Ratings
 
 
@@ -37,8 +37,7 @@ class DeepAutoRec(Autoencoder):
     pretrain: int = 80
 
     def __post_init__(self):
-        if isinstance(self.hidden_units, int | list):  # one layer; as JSON has it
-            object.__setattr__(self, "hidden_units", tuple(np.atleast_1d(self.hidden_units).tolist()))
+        self.make_tuple("hidden_units")
         super().__post_init__()
         check_choice("activation", self.activation, ACTIVATIONS)
         for units in self.hidden_units:
@@ -56,7 +55,7 @@ class DeepAutoRec(Autoencoder):
         """λ as for a shallow AutoRec, on raw ratings unless told otherwise."""
         return [self] if self.l2 is not None else [replace(self, l2=0.3 * n_ratings**0.5)]
 
-    def shapes(self, d: int) -> dict[str, tuple[int, ...]]:
+    def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {}
         for layer, (j, k) in enumerate(pairwise((d, *self.hidden_units)), start=1):
             shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
@@ -71,38 +70,23 @@ class DeepAutoRec(Autoencoder):
         return params
 
     def encode(self, params: Params, R: Ratings) -> Array:
-        H, _ = self._forward(params, R)
+        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
         return H
-
-    def _forward(self, params, R):
-        """The codes of the last hidden layer, and the ways back: [(layer, back to its input, back to Z), ...]"""
-        g = ACTIVATIONS[self.activation]
-        Z, back_to_params = sparse_in(R, params["V1"], params["mu1"])  # (n, k_1)
-        H, back_to_Z = g(Z)
-        ways = [(1, back_to_params, back_to_Z)]
-        for layer in range(2, len(self.hidden_units) + 1):
-            Z, back_to_input = dense(H, params[f"V{layer}"], params[f"mu{layer}"])  # (n, k_layer)
-            H, back_to_Z = g(Z)
-            ways.append((layer, back_to_input, back_to_Z))
-        return H, ways
 
     def loss_and_grads(self, params, R, share=1.0, rng=None):
         seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
-        H, ways = self._forward(params, seen)  # (n, k_L)
+        H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation])  # (n, k_L)
         a, back_to_H = sampled_out(H, params["W"], params["b"], at=R)  # (p,)
         y, back_to_a = OUTPUTS[self.output](a)
         error, back_to_y = squared_error(y, R.values)
 
-        grads: Params = {}
-        dH, grads["W"], grads["b"] = back_to_H(back_to_a(back_to_y()))
-        for layer, back, back_to_Z in reversed(ways):
-            *dX, grads[f"V{layer}"], grads[f"mu{layer}"] = back(back_to_Z(dH))
-            dH = dX[0] if dX else None  # nothing flows back into the ratings
+        dH, dW, db = back_to_H(back_to_a(back_to_y()))
+        grads = {**back_to_params(dH), "W": dW, "b": db}
         assert self.l2 is not None, "give l2, or let fit choose it"
         outer, inner = self._penalized(grads)
         penalty = l2_penalty(share * self.l2, params, outer, R.backend)
         penalty += l2_penalty(share * self.l2_hidden, params, inner, R.backend)
-        return error + penalty, {name: grads[name] for name in params}
+        return error + penalty, grads
 
     def _penalized(self, grads):
         """The gradients that λ and λ' belong to."""

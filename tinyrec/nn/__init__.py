@@ -4,9 +4,10 @@ Axes: n rows given to the autoencoder, d visible units, k hidden units, p observ
 """
 
 from tinyrec.nn.activations import ACTIVATIONS, OUTPUTS, binary, identity, relu, sigmoid, tanh
+from tinyrec.nn.chain import hidden_layers
 from tinyrec.nn.dense import dense
-from tinyrec.nn.losses import l2_penalty, squared_error
-from tinyrec.nn.noise import dropout
+from tinyrec.nn.losses import l2_penalty, squared_error, weighted_squared_error
+from tinyrec.nn.noise import dropout, masked
 from tinyrec.nn.sampled_out import sampled_out
 from tinyrec.nn.sparse_in import sparse_in
 
@@ -16,12 +17,15 @@ __all__ = [
     "binary",
     "dense",
     "dropout",
+    "hidden_layers",
     "identity",
     "l2_penalty",
+    "masked",
     "relu",
     "sampled_out",
     "sigmoid",
     "sparse_in",
     "squared_error",
     "tanh",
+    "weighted_squared_error",
 ]

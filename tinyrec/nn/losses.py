@@ -20,6 +20,19 @@ def squared_error(y: Array, r: Array) -> tuple[Array, Callable[[], Array]]:
     return (e * e).sum(), backward
 
 
+def weighted_squared_error(y: Array, r: Array, weight: Array) -> tuple[Array, Callable[[], Array]]:
+    """loss = Σ weight (y - r)² over the observed cells                                      (CFN, eq. 1, without λ)
+
+    y, r, weight (p,)  ->  loss ()
+    """
+    e = y - r
+
+    def backward():
+        return 2 * weight * e  # dy (p,)
+
+    return (weight * e * e).sum(), backward
+
+
 def l2_penalty(l2: float, params: Params, grads: Params, backend: Backend) -> Array:
     """loss = λ/2 Σ |W|² over the params whose names `grads` has, and its gradient λ W    (AutoRec, eq. 2, second term)
 

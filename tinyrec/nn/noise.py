@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyrec.backend import Array
 from tinyrec.sparse import Ratings
+
+
+def masked(R: Ratings, q: float, rng: np.random.Generator) -> tuple[Ratings, Array]:
+    """x̃ = 0 with probability q, else x, for each observed cell                        (CFN, section 3.1: masking noise)
+
+    R (n, d) with p cells  ->  R̃ of the same pattern, and whether a cell was masked, (p,) bool
+
+    Other than in `dropout`, what is kept is not raised, and who predicts the masked ones is told which they are.
+    """
+    hidden = R.backend.asarray(rng.random(R.size, dtype=np.float32) < q)
+    return R.with_values(R.values * ~hidden), hidden
 
 
 def dropout(R: Ratings, q: float, rng: np.random.Generator) -> Ratings:

@@ -30,8 +30,8 @@ class Adam(Optimizer):
     def patience(self):
         return None if self.linear_decay else 20
 
-    def at(self, part: float) -> Adam:
-        return replace(self, learning_rate=self.learning_rate * (1 - part)) if self.linear_decay else self
+    def at(self, done: float, epochs: int) -> Adam:
+        return replace(self, learning_rate=self.learning_rate * (1 - done / epochs)) if self.linear_decay else self
 
     def init(self, params: Params) -> dict[str, Any]:
         return {

@@ -18,6 +18,6 @@ class Optimizer:
     numbers_a_weight = 1
     patience: int | None = 20
 
-    def at(self, part: float) -> Self:
-        """This optimiser as it is after this part, 0 to 1, of the training."""
+    def at(self, done: float, epochs: int) -> Self:
+        """This optimiser as it is when so many of the epochs are done; 2.5: in the middle of the third."""
         return self

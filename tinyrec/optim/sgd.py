@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyrec.backend import Backend, Params
@@ -15,10 +15,15 @@ class SGD(Optimizer):
     """m <- momentum m - rate g;  w <- w + m               (Polyak 1964, "heavy ball")
 
     The losses are sums over the observed cells, so the rate is small: a hundred times less than for a mean.
+    decay: after e epochs the rate is learning_rate / (1 + decay e), as in the CFN authors' code
     """
 
     learning_rate: float = 1e-4
     momentum: float = 0.9
+    decay: float = 0.0
+
+    def at(self, done: float, epochs: int) -> SGD:
+        return replace(self, learning_rate=self.learning_rate / (1 + int(done) * self.decay)) if self.decay else self
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"m": {name: 0 * w for name, w in params.items()}}

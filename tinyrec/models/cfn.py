@@ -1,0 +1,115 @@
+"""CFN: a hybrid recommender system based on autoencoders (Strub, Gaudel, Mary 2016)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tinyrec.backend import Array, Params
+from tinyrec.checks import check_at_least, check_choice
+from tinyrec.errors import UsageError
+from tinyrec.models.base import Autoencoder
+from tinyrec.nn import ACTIVATIONS, hidden_layers, l2_penalty, masked, sampled_out, weighted_squared_error
+from tinyrec.sparse import Ratings
+
+
+@dataclass(frozen=True, kw_only=True)
+class CFN(Autoencoder):
+    """nn(x) = σ(W σ(V x + mu) + b), trained on x̃, of which a part is masked                              (section 2.2)
+
+    Minimises  Σ over the rows x of  α Σ_masked (nn(x̃)_j - x_j)²  +  β Σ_kept (nn(x̃)_j - x_j)²,  and λ ||θ||²   (eq. 1)
+
+    x: the ratings of an item (I-CFN) or of a user (U-CFN), less their mean, on a scale of -1 to 1
+    θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of V; mu1 (k_1,), ...; W (d, k); b (d,)
+    CFN++ is a CFN on data that have features: with q of them a row, every layer reads them, too, V2 is (k_1 + q, k_2),
+    W is (d, k + q), and S1 (q, k_1) is what the first layer makes of them                              (fig. 2, eq. 4)
+    hidden_units: k_1, ...;  activation, output: σ of the hidden layers and of the last one; identity: linear
+    dropout: the part of the observed cells that is masked;  alpha, beta: the weights of the masked and of the kept
+    l2: λ;  noise: of the Gaussian noise on what each hidden layer after the first reads, the standard deviation
+    """
+
+    output: str = "tanh"
+    center: bool | None = True
+    dropout: float = 0.25
+    hidden_units: tuple[int, ...] = (600,)
+    activation: str = "tanh"
+    alpha: float = 1.0
+    beta: float = 0.5
+    noise: float = 0.0
+
+    usual_optimizer = "adam"
+
+    def __post_init__(self):
+        self.make_tuple("hidden_units")
+        super().__post_init__()
+        check_choice("activation", self.activation, ACTIVATIONS)
+        for units in self.hidden_units:
+            check_at_least("hidden_units", units, 1)
+        for name in ("alpha", "beta", "noise"):
+            check_at_least(name, getattr(self, name), 0)
+        if not self.center:
+            raise UsageError("CFN is for ratings less the mean of their row; leave center out, or take autorec")
+
+    def candidates(self, n_ratings: int) -> list[CFN]:
+        """One λ, which on the validation part of ML-1M was good; fewer ratings need a smaller one."""
+        return [self] if self.l2 is not None else [replace(self, l2=0.02 * n_ratings**0.5)]
+
+    @property
+    def zero(self) -> str:
+        return "rows"
+
+    def f(self, a: Array) -> Array:
+        y, _ = ACTIVATIONS[self.output](a)
+        return y
+
+    def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
+        reads = d
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, k in enumerate(self.hidden_units, start=1):
+            shapes |= {f"V{layer}": (reads, k), f"mu{layer}": (k,)}
+            reads = k + q
+        shapes |= {"S1": (q, self.hidden_units[0])} if q else {}
+        return shapes | {"W": (d, reads), "b": (d,)}
+
+    def init(self, R: Ratings, rng: np.random.Generator) -> Params:
+        """Uniform within ±1/√(units that a layer reads); the biases 0                                  (section 4.1)"""
+        params = {}
+        for name, shape in self.shapes(R.shape[1], R.side_width).items():
+            reads = shape[1] if name == "W" else shape[0]
+            drawn = np.zeros(shape) if len(shape) == 1 else rng.uniform(-1, 1, shape) / reads**0.5
+            params[name] = drawn.astype(R.values.dtype)
+        return params
+
+    def encode(self, params: Params, R: Ratings) -> Array:
+        """The codes, and beside them the features, which the last layer reads, too: (n, k + q)."""
+        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
+        return H
+
+    def loss_and_grads(self, params, R, share=1.0, rng=None):
+        seen, weight, disturb = self.disturbed(R, rng)
+        H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation], disturb)  # (n, k + q)
+        a, back_to_H = sampled_out(H, params["W"], params["b"], at=R)  # (p,)
+        y, back_to_a = ACTIVATIONS[self.output](a)
+        error, back_to_y = weighted_squared_error(y, R.values, weight)
+
+        dH, dW, db = back_to_H(back_to_a(back_to_y()))
+        grads = {**back_to_params(dH), "W": dW, "b": db}
+        assert self.l2 is not None, "give l2, or let fit choose it"
+        penalty = l2_penalty(2 * share * self.l2, params, grads, R.backend)
+        return error + penalty, grads
+
+    def disturbed(self, R: Ratings, rng: np.random.Generator | None):
+        """What is read instead of R, the weight of each cell in the loss, and the noise between hidden layers."""
+        real, asarray = R.values.dtype.type, R.backend.asarray
+        if rng is None:
+            return R, self.beta, lambda H: H
+        seen, hidden = masked(R, self.dropout, rng)
+        weight = R.xp.where(hidden, real(self.alpha), real(self.beta))
+
+        def disturb(H):
+            if not self.noise:
+                return H
+            return H + asarray((self.noise * rng.standard_normal(H.shape)).astype(R.values.dtype))
+
+        return seen, weight, disturb
