@@ -72,7 +72,7 @@ def test_somebody_or_something_new_gets_the_mean_too(average):
         ("user", DATA.items, average.predict_new_user),
         ("item", DATA.users, average.predict_new_item),
     ):
-        expected = np.mean([member.of_new(what, known, r) for member in average.members], axis=0)
+        expected = np.mean([member.of_new(what, known, r, {}) for member in average.members], axis=0)
         ratings = dict(zip(index.ids[known].tolist(), r.tolist(), strict=True))
         np.testing.assert_allclose(predict(ratings), np.clip(expected, 1, 5), rtol=1e-12)
     (item, _), *_ = average.recommend(ratings={DATA.items.ids[i]: 3.0 for i in range(7)}, n=2)
@@ -187,9 +187,9 @@ def test_one_that_was_killed_before_the_first_checkpoint_of_a_member_goes_on(cap
 
 
 @pytest.mark.parametrize("flags, message", [
-    (["--by", "user"], "leave --by, --set, --optimizer and --epochs out"),
-    (["--set", "l2=3"], "leave --by, --set, --optimizer and --epochs out"),
-    (["--epochs", "3"], "leave --by, --set, --optimizer and --epochs out"),
+    (["--by", "user"], "an average has members of its own; leave --by, --set"),
+    (["--set", "l2=3"], "an average has members of its own; leave --by, --set"),
+    (["--epochs", "3"], "an average has members of its own; leave --by, --set"),
     (["--plot", "curve.png"], "an average has no learning curve of its own; leave --plot out"),
 ])  # fmt: skip
 def test_what_it_cannot_be_told_is_refused_in_one_sentence(capsys, ratings, flags, message):

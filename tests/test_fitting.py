@@ -196,9 +196,7 @@ def test_impossible_options_are_refused(data, options):
 
 
 @pytest.mark.parametrize("optimizer", [RProp(), LBFGS()], ids=repr)
-@pytest.mark.parametrize(
-    "model", [tr.AutoRec(hidden_units=2, dropout=0.2), tr.DeepAutoRec(hidden_units=2, dropout=0.2)]
-)
+@pytest.mark.parametrize("kind", [tr.AutoRec, tr.DeepAutoRec])
 def test_dropout_is_refused_where_a_noisy_gradient_cannot_be_borne(data, kind, optimizer):
     model = kind(hidden_units=2, l2=1.0, dropout=0.2)
     with pytest.raises(UsageError, match="noisy, which (RProp|LBFGS) cannot bear; choose adam, rmsprop or sgd"):

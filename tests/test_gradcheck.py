@@ -80,7 +80,7 @@ BUGS = {
         ("tanh' = 1 - Y", "1 - Y * Y", "1 - Y"),
         ("relu' = 1", "dY * on", "dY"),
         ("relu' on the wrong side", "dY * on", "dY * ~on"),
-        ("a stretched output without the chain rule", "back(half * dY)", "back(dY)"),
+        ("a stretched output without the chain rule", "back(factor * dY)", "back(dY)"),
     ],
     "models.autorec": [
         ("the activation skipped on the way back", "back_to_Z(dH)", "dH"),

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "fold_in": "backend sparse models",
     "ranking": "backend",
     "recommender": "errors checks backend data metrics ranking",
-    "trained": "backend sparse data scaling models fold_in recommender",
+    "trained": "errors backend sparse data metrics scaling models fold_in recommender",
     "average": "errors backend data recommender trained",
     "memory": "errors models",
     "fitting": "errors checks backend sparse data splits metrics optim scaling models training pretraining trained",
@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "__init__": "errors data splits baselines models recommender average fitting model_file",
 }
 MAY_IMPORT["bench"] = " ".join(MAY_IMPORT)
+MAY_IMPORT["reproduce"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["cli"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["__main__"] = "cli"
 
@@ -52,7 +53,7 @@ FOREIGN = {  # these are imported nowhere else
     "cupy": {"backend/gpu.py"},
     "torch": {"bench/rivals.py"},
     "scipy.optimize": {"optim/lbfgs.py"},
-    "matplotlib": {"cli/plot.py", "cli/plot_bench.py"},
+    "matplotlib": {"cli/plot.py", "cli/plot_bench.py", "reproduce/plots.py"},
     "tqdm": {"cli/watch.py"},
     "pooch": {"data/fetch.py"},
     "joblib": {"jobs.py"},

@@ -13,6 +13,7 @@ from tinyrec import checkpoint as checkpoints
 from tinyrec.backend import get_backend
 from tinyrec.checkpoint import Checkpoint
 from tinyrec.cli.watch import Watch
+from tinyrec.fitting import Progress
 from tinyrec.models import AutoRec, DeepAutoRec
 from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.optim import Adam, RProp
@@ -200,3 +201,13 @@ def test_checkpoints_are_of_fine_tuning_alone_and_resumed_equals_uninterrupted(
             resumed = MODEL.fit(DATA, progress=progress, **options)
             assert summary(resumed.info["history"]) == history
             assert_same_bits(resumed.params, whole.params)
+
+
+@pytest.mark.parametrize("after", [3, 8, 14])
+def test_a_progress_that_was_stopped_while_pretraining_goes_on_without_telling_it_twice(after):
+    options, progress = {"epochs": 4, "backend": "reference"}, Progress()
+    with pytest.raises(Stop):
+        MODEL.fit(DATA, progress=progress, observe=stop_after(after, lambda progress: None), **options)
+    whole, resumed = (MODEL.fit(DATA, progress=its, **options) for its in (None, progress))
+    assert_same_bits(resumed.params, whole.params)
+    assert summary(resumed.info["history"]) == summary(whole.info["history"])

@@ -10,7 +10,9 @@ from scipy import stats
 import tinyrec as tr
 from tinyrec.cli import main
 from tinyrec.errors import FileError, UsageError
+from tinyrec.optim import RProp
 from tinyrec.reproduce import pages, run, tables
+from tinyrec.specs import Spec
 
 TABLE = """
 title = "A small table"
@@ -56,7 +58,7 @@ def folder(tmp_path):
 def count(table, folder, **options):
     """How many trainings it took, and their cells."""
     new = []
-    cells = run.run(table, folder, backend="reference", observe=lambda cell, left: new.append(left), **options)
+    cells = run.run(table, folder, backend="reference", observe=lambda row, cell, left: new.append(left), **options)
     assert new == list(range(len(new) - 1, -1, -1))
     return len(new), cells
 
@@ -68,7 +70,7 @@ def test_every_table_can_be_run(name):
     assert len({row.name for row in table.rows}) == len(table.rows)
     for row in table.rows:
         assert row.published is None or 0.7 < row.published < 1
-        assert row.train is None or all(run.describe(spec) for spec in row.specs())
+        assert row.train is None or all(pages.describe(spec) for spec in row.specs())
 
 
 def test_a_cell_is_one_training_and_rows_that_differ_in_the_scoring_share_it(table, folder):
@@ -76,11 +78,11 @@ def test_a_cell_is_one_training_and_rows_that_differ_in_the_scoring_share_it(tab
     assert new == len(cells) == 2 * 2  # splits x (by item, by user)
     data = tr.load_dataset("synthetic")
     for cell in cells:
-        split, by = cell["task"]["split"], cell["task"]["train"].get("by", "item")
+        split, (training,) = cell["task"]["split"], cell["task"]["trainings"]
         part, test = tr.split_random(data, 0.1, split)
-        model = tr.AutoRec(by=by, hidden_units=3, l2=9.0, center=True)
-        epochs = cell["task"]["train"]["epochs"]
-        expected = model.fit(part, epochs=epochs, seed=split, backend="reference").score(test)
+        model = tr.AutoRec(**training["settings"])
+        assert (model.hidden_units, model.l2, model.center) == (3, 9, True)
+        expected = model.fit(part, epochs=training["epochs"], seed=split, backend="reference").score(test)
         assert cell["scores"]["usual"] == expected
         assert cell["environment"]["backend"] == "reference" and cell["seconds"] > 0
 
@@ -89,7 +91,14 @@ def test_what_is_finished_is_not_run_again(table, folder):
     first = count(table, folder)[1]
     assert count(table, folder) == (0, first)
     new, cells = count(table, folder, splits=3)
-    assert new == 2 and len(cells) == 6
+    assert new == 2 and len(cells) == 6 and len(pages.measured(table, cells)[1].cells) == 3
+    assert len(count(table, folder, splits=1)[1]) == 2 and len(run.read(folder / "small.json")) == 6
+
+
+def test_what_another_table_has_is_not_run_again(table, folder):
+    cells = count(table, folder)[1]
+    (folder / "small.json").rename(folder / "other.json")
+    assert count(table, folder) == (0, cells) and run.read(folder / "small.json") == cells
 
 
 def test_an_interrupted_table_goes_on_where_it_stopped(table, folder, monkeypatch):
@@ -114,12 +123,35 @@ def test_other_settings_are_another_training(table, folder):
     path = tables.FOLDER / "small.toml"
     path.write_text(TABLE.replace('by = "user", epochs = 2', 'by = "user", epochs = 3'))
     assert count(tables.read("small"), folder)[0] == 2
+    assert len(run.read(folder / "small.json")) == 6  # what was measured is not thrown away
+
+
+def test_a_setting_that_came_later_is_the_same_only_where_it_is_as_by_default(table):
+    task = run.task_of(table.rows[1], 0)
+    old = json.loads(json.dumps(task))
+    del old["trainings"][0]["settings"]["dropout"]
+    assert run.is_same(old, task) and run.is_same(task, json.loads(json.dumps(task)))
+    for change in ({"dropout": 0.5}, {"l2": 9.5}, {"center": False}):
+        new = json.loads(json.dumps(task))
+        new["trainings"][0]["settings"] |= change
+        assert not run.is_same(old, new)
+    assert not run.is_same(task, task | {"split": 1}) and not run.is_same(task, task | {"valid": 0.1})
 
 
 def test_a_quick_run_trains_for_ten_epochs_and_is_kept_apart(table, folder):
     new, cells = count(table, folder, splits=1, quick=True)
     assert new == 2 and [cell["members"][0]["epochs"] for cell in cells] == [10, 2]
     assert [path.name for path in folder.iterdir()] == ["small.quick.json"]
+    assert run.shortened(Spec(tr.DeepAutoRec(pretrain=80), RProp(), 5)).model.pretrain == 10
+
+
+def test_without_the_data_of_the_table_nothing_is_made_up(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
+    monkeypatch.setenv("TINYREC_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run.data_of.cache_clear()
+    assert main(["reproduce", "ml-100k", "--out", str(tmp_path / "out")]) == 5
+    assert "ml-100k.zip is not here" in capsys.readouterr().err
 
 
 def test_jobs_change_nothing_but_the_time(table, folder, tmp_path):
@@ -144,7 +176,7 @@ def test_an_unknown_table_is_refused():
 def test_the_markdown_has_the_mean_its_interval_and_the_difference(table, folder):
     cells = count(table, folder)[1]
     rows = pages.measured(table, cells)
-    scores = [cell["scores"]["usual"]["rmse"] for cell in cells if "by" not in cell["task"]["train"]]
+    scores = [cell["scores"]["usual"]["rmse"] for cell in cells if "by='item'" in cell["members"][0]["model"]]
     low, _ = stats.t.interval(0.95, 1, np.mean(scores), stats.sem(scores))
     assert rows[1].interval == pytest.approx(np.mean(scores) - low)
     lines = pages.markdown(table, rows).splitlines()

@@ -81,15 +81,15 @@ def test_the_test_part_is_never_used(search, ratings, tmp_path):
 def test_a_grid_is_all_combinations(search, ratings):
     rows = search(ratings, "--grid", "l2=2,8", "--grid", "center=true,false", "--by", "user")
     assert sorted(settings(rows, "l2", "center")) == [(2, False), (2, True), (8, False), (8, True)]
-    assert {(row["model"], row["by"], row["optimizer"], row["set"]["hidden_units"]) for row in rows} == {
-        ("autorec", "user", "rprop", 3)
-    }
+    assert {(row["model"], row["by"], row["set"]["hidden_units"]) for row in rows} == {("autorec", "user", 3)}
 
 
-def test_without_a_grid_five_values_of_l2_around_the_usual_one_are_tried(search, ratings):
+def test_where_l2_is_not_given_five_values_around_the_usual_one_are_tried(search, ratings):
     usual = tr.AutoRec().candidates(500)[0].l2
     found = sorted(l2 for (l2,) in settings(search(ratings), "l2"))
     assert found == pytest.approx([factor * usual for factor in (0.25, 0.5, 1, 2, 4)], rel=0.01)
+    assert len(search(ratings, "--epochs", "2", "--grid", "activation=tanh,relu")) == 10
+    assert settings(search(ratings, "--set", "l2=7"), "l2") == [(7,)]
 
 
 def test_epochs_and_batches_can_be_tried_too(search, ratings):
@@ -117,6 +117,11 @@ def test_a_range_of_whole_numbers_gives_whole_numbers_within_it(bounds, rng):
     assert type(value) is int and low <= value <= high
 
 
+@given(low=st.floats(0.001, 1000), times=st.floats(1.0001, 2), rng=GENERATORS)
+def test_a_range_of_any_numbers_gives_numbers_within_it(low, times, rng):
+    assert low <= tune.draw((low, low * times), rng) <= low * times
+
+
 def test_a_range_is_on_a_logarithmic_scale():
     rng = np.random.default_rng(0)
     values = [tune.draw((0.01, 100.0), rng) for _ in range(2000)]
@@ -142,9 +147,18 @@ def test_the_results_of_splits_are_in_the_order_of_the_splits_whichever_ends_fir
     assert search(ratings, *flags) == expected
 
 
-def test_side_by_side_gives_what_one_after_another_gives(search, ratings, capsys):
-    flags = ("--grid", "l2=2,8,32")
-    assert search(ratings, *flags, "--jobs", "2") == search(ratings, *flags)
+def test_one_that_diverges_is_the_last_and_stops_nothing(capsys, ratings):
+    flags = ("--set", "l2=4", "--optimizer", "sgd", "--grid", "learning_rate=1e30,1e-4", "--epochs", "5", "--json", "-")
+    assert main(command(ratings, *flags)) == 0
+    rows = json.loads(capsys.readouterr().out)["candidates"]
+    assert settings(rows, "learning_rate") == [(1e-4,), (1e30,)]
+    assert rows[0]["valid_rmse"] > 0 and rows[1]["valid_rmse"] is None
+
+
+def test_side_by_side_gives_what_one_after_another_gives(search, ratings, capsys, monkeypatch):
+    flags, told = ("--grid", "l2=2,8,32"), []
+    monkeypatch.setattr(tune, "each", lambda *its: told.append(its[-1]) or each(*its))
+    assert search(ratings, *flags, "--jobs", "2") == search(ratings, *flags) and told == [2, 1]
     assert os.getpid() not in {process for _, process in each(lambda _: os.getpid(), range(4), jobs=2)}
     assert main(command(ratings, *flags, "--jobs", "2", "--valid", "3")) == 2
     assert "valid=3.0 is no part" in capsys.readouterr().err
@@ -152,7 +166,7 @@ def test_side_by_side_gives_what_one_after_another_gives(search, ratings, capsys
 
 @pytest.mark.parametrize("flags", [
     ["--grid", "l2=2,8", "--set", "output=sigmoid"],
-    ["--grid", "l2=2,8", "--set", "linear_decay=true", "--optimizer", "adam", "--epochs", "3", "--batch-rows", "8"],
+    ["--grid", "l2=2,8", "--set", "learning_rate=0.3", "--optimizer", "adam", "--epochs", "3", "--batch-rows", "8"],
     ["--model", "deep-autorec", "--set", "l2=3", "--set", "pretrain=2", "--grid", "hidden_units=3x2x3,4x1x4"],
     ["--grid", "center=true", "--set", "l2=9", "--by", "user"],
 ])  # fmt: skip
@@ -196,7 +210,6 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
     (["--grid", "l2=5", "--valid", "2"], "valid=2.0 is no part of the ratings"),
     (["--grid", "l2=5", "--test", "2"], "test=2.0 is no part of the ratings"),
     (["--jobs", "0"], "0 is less than 1"),
-    (["--grid", "activation=sigmoid,tanh"], "l2"),  # which is not given
     (["--grid", "l2=5", "--grid", "batch_rows=few", "--optimizer", "adam"], "batch_rows is 'few', but must be int"),
     (["--grid", "l2=1..inf", "--random", "3"], "is no range"),
 ])  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,5 +40,11 @@ class Average(Recommender):
     def of_users(self, users: Array) -> Array:
         return np.mean([member.of_users(users) for member in self.members], axis=0)
 
-    def of_new(self, what: str, known: Array, r: Array) -> Array:
-        return np.mean([member.of_new(what, known, r) for member in self.members], axis=0)
+    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
+        return np.mean([member.of_new(what, known, r, columns) for member in self.members], axis=0)
+
+    @cached_property
+    def _warm(self):
+        """Warm for all members."""
+        users, items = zip(*(member._warm for member in self.members), strict=True)
+        return np.all(users, axis=0), np.all(items, axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,7 @@ from tinyrec.errors import FileError, UsageError
 from tinyrec.fitting import Progress
 from tinyrec.training import Epoch
 
+NAME = "checkpoint.npz"
 SECONDS = 10.0  # between two writes, at least, and
 TIMES = 20  # times as long as a write takes: no more than a twentieth of the time is for checkpoints
 
@@ -26,7 +28,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | PathLike, task: dict[str, Any]):
-        self.path, self.task = Path(folder) / "checkpoint.npz", task
+        self.path, self.task = Path(folder) / NAME, json.loads(json.dumps(task))  # as it will be read
         self.due = time.monotonic() + SECONDS
 
     def start(self) -> None:

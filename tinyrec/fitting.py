@@ -71,8 +71,8 @@ def train(
     What is not given, l2 or epochs, is chosen on a random part `valid` of the data (a tenth, unless given): each of
     model.candidates is trained on the rest until the RMSE of that part no longer falls; then the best of them is
     trained on everything, for the number of epochs that was best for it. `epochs` is then the most that is tried.
-    Where none is clearly better than user and item biases alone, l2 not being given, those are the model: a centred
-    one after 0 epochs; so, too, with fewer than 20 ratings.
+    Where none is clearly better than user and item biases alone, those are the model, if neither l2 nor raw ratings
+    were asked for: a centred AutoRec after 0 epochs; so, too, with fewer than 20 ratings.
 
     optimizer: the model's usual one unless given
     batch_rows: rows in a step (SGD, RMSprop and Adam), 64 unless given, 0 for all
@@ -115,6 +115,8 @@ def try_out(
     """
     optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), Progress()
     check_options(model, optimizer, epochs, valid, batch_rows)
+    if model.l2 is None:
+        raise UsageError("l2 is what is to be tried out; give it")
     job = Job(data, optimizer, rows_in_a_step(optimizer, batch_rows), backend, seed, lambda progress: None, progress)
     part, held_out = split_random(data, valid, seed)
     job.run(model, part, epochs or MOST_EPOCHS, held_out)
@@ -132,6 +134,7 @@ def check_options(
     model: Autoencoder, optimizer: Any, epochs: int | None, valid: float | None, batch_rows: int | None
 ) -> None:
     check_type("epochs", epochs, "int | None")
+    check_type("batch_rows", batch_rows, "int | None")
     name = type(optimizer).__name__
     if model.dropout and optimizer.full_batch:
         raise UsageError(f"dropout makes the gradient noisy, which {name} cannot bear; choose adam, rmsprop or sgd")
@@ -182,7 +185,7 @@ class Job:
             EarlyStopping(validator(model, R, scaling, data, held_out), self.optimizer.patience) if held_out else None
         )
         if progress.epoch is None:
-            progress.epoch = self.start(model, R, bool(stop))
+            progress.epoch = self.start(model, R, epochs, bool(stop))
             progress.best_rmse, progress.best_epoch = math.inf, 0
         elif progress.epoch.number > epochs or (progress.epoch.number and progress.is_trial != bool(stop)):
             raise UsageError("this progress is of a training with other options; go on with those it was begun with")
@@ -207,23 +210,23 @@ class Job:
             progress.epoch = None
         return params, scaling
 
-    def start(self, model: Autoencoder, R: Ratings, is_trial: bool) -> Epoch:
-        """Epoch 0, with parameters as drawn, or pretrained."""
-        epoch = begin(model, R, self.optimizer, self.seed)
-        if not (isinstance(model, DeepAutoRec) and model.pretrain):
-            return epoch
+    def start(self, model: Autoencoder, R: Ratings, epochs: int, is_trial: bool) -> Epoch:
+        """Epoch 0, with parameters as drawn, or pretrained if there is anything to follow."""
+        if not (isinstance(model, DeepAutoRec) and model.pretrain and epochs):
+            return begin(model, R, self.optimizer, self.seed)
 
         def record(layer, epoch):
             self.record(epoch, None, is_trial, layer)
             self.observe(self.progress)
 
         params = pretrain(model, R, self.optimizer, batch_rows=self.batch_rows, seed=self.seed, observe=record)
-        return replace(epoch, params=params)
+        return begin(model, R, self.optimizer, self.seed, params)
 
     def rows(self, model: Autoencoder, data: Dataset, scaling: Scaling) -> Ratings:
         """What the autoencoder is given, (n, d)."""
-        R = scaling.to_model(data.ratings, self.optimizer.dtype)
-        return (R.T if model.by == "item" else R).to(self.backend)
+        R, features = scaling.to_model(data.ratings, self.optimizer.dtype), model.features(data)
+        R = R.T if model.by == "item" else R
+        return R.with_side(features.X if features else None).to(self.backend)
 
     def record(self, epoch: Epoch, stop: EarlyStopping | None, is_trial: bool, layer: int | None = None) -> None:
         trial, rmse = len(self.progress.trials) if is_trial else None, stop.rmse if stop else None

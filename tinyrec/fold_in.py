@@ -29,9 +29,9 @@ def new_column(codes: Array, mean: Array, l2: float, rows: Array, x: Array) -> A
 
     codes: H (n, k), with H̄ the mean of its rows; mean (n,): what the mean column predicts; l2: λ
 
-    This is eq. 2 for one more column with all else fixed, but with the mean column in the place of 0, and with c held
-    back: from one rating, a free bias would believe that this user likes everything as much. In dual form, so that a
-    system of as many equations as ratings is solved.
+    For an identity output, this is eq. 2 for one more column with all else fixed, but with the mean column in the place
+    of 0, and with c held back: from one rating, a free bias would believe that this user likes everything as much. In
+    dual form, so that a system of as many equations as ratings is solved.
     """
     C = codes - codes.mean(axis=0)
     K = C @ C[rows].T / max(l2 / 2, 1e-6) + 1 / DAMPING  # (n, p)

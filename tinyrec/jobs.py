@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tinyrec.backend import use_threads
+from tinyrec.backend import threads, use_threads
 
 
 def each(function: Callable, arguments: Sequence[Any], jobs: int = 1) -> Iterator[tuple[Any, Any]]:
     """Yield (argument, function(argument)) as they finish, `jobs` of them in processes at a time.
 
-    The cores are shared out among the jobs. On a cluster, say which in a `with joblib.parallel_config("dask")` or
+    Our threads are shared out among the jobs. On a cluster, say which in a `with joblib.parallel_config("dask")` or
     "ray", and give jobs=-1. function and arguments must be such that they can be sent to another process.
     """
     from joblib import Parallel, delayed
 
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
-    calls = (delayed(_call)(function, argument, threads) for argument in arguments)
+    share = max(1, threads() // jobs) if jobs > 1 else None
+    calls = (delayed(_call)(function, argument, share) for argument in arguments)
     yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
 
 
-def _call(function, argument, threads):
-    if threads:
-        use_threads(threads)
+def _call(function, argument, share):
+    if share:
+        use_threads(share)
     return argument, function(argument)

@@ -16,18 +16,18 @@ KERNELS = 40 * 2**20  # bytes that numba's machine code takes
 
 
 def training_bytes(
-    model: Autoencoder, shape: tuple[int, int], p: int, optimizer: Any, batch_rows: int | None = None
+    model: Autoencoder, shape: tuple[int, int], p: int, optimizer: Any, batch_rows: int | None = None, q: int = 0
 ) -> int:
-    """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns.
+    """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns, with q features.
 
-    parameters: themselves, their gradient, that of the penalty, and the optimiser's state
+    parameters: themselves, their gradient, a copy at the end, and the optimiser's state
     codes (rows in a step, k), of each hidden layer: Z, H and what becomes of them on the way back
     ratings: the matrix and its transpose with their index arrays, predictions and errors
     """
     (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
-    parameters = model.count(d) * (3 + optimizer.numbers_a_weight)
+    parameters = model.count(d, q) * (3 + optimizer.numbers_a_weight)
     units = sum(its[0] for name, its in model.shapes(d).items() if name.startswith("mu"))  # a hidden unit has one mu
-    codes = 6 * min(batch_rows or n, n) * units
+    codes = (6 * min(batch_rows or n, n) + n) * (units + q)  # all rows at once when there is predicted
     return KERNELS + width * (parameters + codes + 14 * p)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from os import PathLike
 from typing import Any
 
@@ -12,7 +12,7 @@ from tinyrec import storage
 from tinyrec.average import Average
 from tinyrec.backend import get_backend, on_host
 from tinyrec.baselines import Bias
-from tinyrec.data import Dataset, Index
+from tinyrec.data import Dataset, Features, Index
 from tinyrec.errors import FileError, TinyrecError
 from tinyrec.models import MODELS
 from tinyrec.scaling import Scaling
@@ -23,10 +23,10 @@ from tinyrec.trained import TrainedAutoencoder
 def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> None:
     """Write a model file; an existing one is replaced in one step."""
     data, members = recommender.data, getattr(recommender, "members", [recommender])
-    header = {
+    header: dict[str, Any] = {
         "members": [_describe(member) for member in members],
-        "data": {"name": data.name, "scale": data.scale, "noise_floor": data.noise_floor},
-        "info": recommender.info,
+        "data": {"name": data.name, "scale": data.scale, "noise_floor": data.noise_floor, "features": {}},
+        "average": recommender.info if isinstance(recommender, Average) else None,
     }
     arrays = {
         "data/users": data.users.ids,
@@ -37,6 +37,10 @@ def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> Non
         **{f"user_info/{key}": column for key, column in data.user_info.items()},
         **{f"item_info/{key}": column for key, column in data.item_info.items()},
     }
+    for kind, features in (("user", data.user_features), ("item", data.item_features)):
+        if features:
+            arrays[f"features/{kind}"] = features.X
+            header["data"]["features"][kind] = features.names
     for number, member in enumerate(members):
         zero = member.scaling.zero
         arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
@@ -63,7 +67,7 @@ def load(path: str | PathLike, backend: str = "auto") -> TrainedAutoencoder | Av
             _check_shapes(model, data, params, bias)
             scaling = Scaling(float(its["scaling"]["unit"]), bias)
             members.append(TrainedAutoencoder(model, params, data, scaling, on_host(backend), dict(its["info"])))
-        return members[0] if len(members) == 1 else Average(members, dict(header["info"]))
+        return members[0] if header["average"] is None else Average(members, dict(header["average"]))
     except (KeyError, TypeError, ValueError, TinyrecError) as problem:
         raise FileError(f"{path} does not hold together ({problem}); write it anew") from None
 
@@ -89,13 +93,19 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
     ratings = Ratings(Pattern((len(users), len(items)), indptr, cols), values, get_backend("reference"))
     scale = (float(header["scale"][0]), float(header["scale"][1]))
     info = {"user_info": _group(arrays, "user_info"), "item_info": _group(arrays, "item_info")}
-    return Dataset(ratings, users, items, scale, str(header["name"]), **info, noise_floor=header["noise_floor"])
+    data = Dataset(ratings, users, items, scale, str(header["name"]), **info, noise_floor=header["noise_floor"])
+    features = {kind: Features(tuple(names), arrays[f"features/{kind}"]) for kind, names in header["features"].items()}
+    for kind, index in (("user", users), ("item", items)):
+        if kind in features and features[kind].X.shape != (len(index), len(features[kind].names)):
+            raise ValueError(f"the features of each {kind} are not as many as their names")
+    return replace(data, user_features=features.get("user"), item_features=features.get("item"))
 
 
 def _check_shapes(model, data, params, zero):
     """Parameters and biases must fit the data, or a prediction would be a wrong row's."""
     R = data.ratings.T if model.by == "item" else data.ratings
-    wanted = model.shapes(R.shape[1])
+    features = model.features(data)
+    wanted = model.shapes(R.shape[1], len(features.names) if features else 0)
     found = {name: array.shape for name, array in params.items()}
     if wanted != found:
         raise ValueError(f"its parameters have shapes {found}, not {wanted}")

@@ -83,7 +83,7 @@ class Rows:
 class CodeAutoencoder:
     """h(x) = g(W g(V x + mu) + b), which reconstructs codes x that came out of g, too
 
-    Minimises  Σ ||x - h(x)||²  +  λ'/2 (||W||² + ||V||²)
+    Minimises  Σ ||x - h(x)||²  +  l2/2 (||W||² + ||V||²)
 
     x (j,);  parameters, each the transpose of the above: V (j, k), mu (k,), W (k, j), b (j,)
     """

@@ -42,10 +42,11 @@ class Recommender:
         """The ratings, not clipped, of all items by these users: (b,) -> (b, items)."""
         raise NotImplementedError
 
-    def of_new(self, what: str, known: Array, r: Array) -> Array:
+    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
         """The ratings, not clipped, of all items by a new user who rated the items `known` (p,) with r (p,).
 
         what: "user"; or "item", for those by all users of a new item that the users `known` rated
+        columns: what is known besides, {"genres": "Comedy|Drama"}, for a model that reads features
         """
         raise NotImplementedError
 
@@ -105,13 +106,19 @@ class Recommender:
             scores[rated.rows, rated.cols] = -np.inf
             yield from zip(known[block], self._best(scores, n), strict=True)
 
-    def predict_new_user(self, ratings: Mapping[Any, float]) -> Array:
-        """Ratings of all items, aligned with data.items.ids, by a user who rates thus: {item: rating}."""
-        return np.clip(self._predict_new("user", ratings), *self.data.scale)
+    def predict_new_user(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
+        """Ratings of all items, aligned with data.items.ids, by a user who rates thus: {item: rating}.
 
-    def predict_new_item(self, ratings: Mapping[Any, float]) -> Array:
-        """Ratings by all users, aligned with data.users.ids, of an item that is rated thus: {user: rating}."""
-        return np.clip(self._predict_new("item", ratings), *self.data.scale)
+        features: what is known of them, {"gender": "F", "age": "20s"}, by the columns that the model was trained with
+        """
+        return np.clip(self._predict_new("user", ratings, features), *self.data.scale)
+
+    def predict_new_item(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
+        """Ratings by all users, aligned with data.users.ids, of an item that is rated thus: {user: rating}.
+
+        features: what is known of it, {"genres": "Comedy|Drama"}, by the columns that the model was trained with
+        """
+        return np.clip(self._predict_new("item", ratings, features), *self.data.scale)
 
     def save(self, path: str | PathLike) -> None:
         """Write the model to one file, from which `tinyrec.load` brings it back."""
@@ -119,7 +126,7 @@ class Recommender:
 
         save(self, path)  # type: ignore[arg-type]  # of the kinds that a file can hold
 
-    def _predict_new(self, what, ratings):
+    def _predict_new(self, what, ratings, features=None):
         """What `of_new` says of the ratings {raw id: rating}, once they are known to be sound."""
         known = (self.data.items if what == "user" else self.data.users).find(list(ratings))
         if (known < 0).any():
@@ -128,7 +135,7 @@ class Recommender:
         low, high = self.data.scale
         if not ((r >= low) & (r <= high)).all():
             raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
-        return self.of_new(what, known, r)
+        return self.of_new(what, known, r, features or {})
 
     def _best(self, scores, n):
         """The n best of each row of scores (b, items), without the cold ones and those of -inf; scores are changed."""

@@ -68,7 +68,9 @@ def find(
     options = {name: value for name, value in options.items() if value is not None and value != {}}
     if model == AVERAGE:
         if by or options:
-            raise UsageError("an average has members of its own; leave --by, --set, --optimizer and --epochs out")
+            raise UsageError(
+                "an average has members of its own; leave --by, --set, --optimizer, --epochs and --batch-rows out"
+            )
         known = recipes.AVERAGE.get(dataset)
         if known and not anew:
             return [Spec.of(**recipe) for recipe in known], "recipe"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.data import Dataset
+from tinyrec.errors import UsageError
 from tinyrec.fold_in import new_column, new_row
+from tinyrec.metrics import warm
 from tinyrec.models.base import Autoencoder
 from tinyrec.recommender import Recommender, blocks
 from tinyrec.scaling import Scaling
@@ -53,17 +56,33 @@ class TrainedAutoencoder(Recommender):
             x = self.model.decode(self._columns, self._codes[users], items)
         return self.scaling.to_rating(x, users[:, None], items)
 
-    def of_new(self, what: str, known: Array, r: Array) -> Array:
+    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
+        features = self.model.features(self.data) if self.model.by == what else None
+        if columns and not features:
+            raise UsageError(f"this model reads no features of a new {what}; train a cfn --by {what} with them")
         n = len(self.data.items if what == "user" else self.data.users)
         pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
         x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
         if self.model.by == what:
             R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(self.backend)
+            if features:
+                known_of_it = {name: [text] for name, text in columns.items()}
+                R = R.with_side(features.encode(known_of_it) if columns else np.zeros_like(features.X[:1]))
             scores = new_row(self.model, self.params, self._columns, R)
         else:
             mean = self.model.decode(self._columns, self._codes[:-1], np.array([-1]))[:, 0]
             scores = new_column(self._codes[:-1], mean, self.model.l2 or 0.0, known, x)
         return self.scaling.to_rating(scores, *pairs(np.arange(n)))
+
+    @cached_property
+    def _warm(self):
+        """As for all; but a row without ratings is not cold if the model has features of it."""
+        users, items = warm(self.data.ratings)
+        features = self.model.features(self.data)
+        if features:
+            rows = items if self.model.by == "item" else users
+            rows[:-1] |= features.X.any(axis=1)
+        return users, items
 
     # The properties below have one more entry at the end, which is that of an unknown row or column: number -1.
 
@@ -73,6 +92,9 @@ class TrainedAutoencoder(Recommender):
         R = self.scaling.to_model(self.data.ratings, self.params["W"].dtype).to(self.backend)
         R = R.T if self.model.by == "item" else R
         nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self.backend)
+        features = self.model.features(self.data)
+        if features:
+            R, nothing = R.with_side(features.X), nothing.with_side(np.zeros_like(features.X[:1]))
         return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
 
     @cached_property

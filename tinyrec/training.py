@@ -37,10 +37,10 @@ class Epoch:
     rng: np.random.Generator
 
 
-def begin(model: Any, R: Ratings, optimizer: Any, seed: int = 0) -> Epoch:
-    """Epoch 0: parameters as drawn, before any update."""
+def begin(model: Any, R: Ratings, optimizer: Any, seed: int = 0, params: Params | None = None) -> Epoch:
+    """Epoch 0: parameters as given or as drawn, before any update."""
     rng = np.random.default_rng(seed)
-    params = {name: R.backend.asarray(w) for name, w in model.init(R, rng).items()}
+    params = params or {name: R.backend.asarray(w) for name, w in model.init(R, rng).items()}
     return Epoch(0, math.nan, 0.0, params, optimizer.init(params), rng)
 
 

@@ -83,6 +83,13 @@ def to_host(array: Array) -> Array:
     return array.get() if hasattr(array, "get") else array
 
 
+def threads() -> int:
+    """How many threads the kernels of the CPU use."""
+    if get_backend("numpy").name == "numpy":
+        return importlib.import_module("tinyrec.backend.cpu").THREADS
+    return 1
+
+
 def use_threads(count: int) -> None:
     """Let the kernels and the BLAS that multiplies dense matrices use so many threads of the CPU."""
     from threadpoolctl import threadpool_limits

@@ -188,11 +188,13 @@ def add_l2(w, g, l2):
 
 @jit
 def _l2_cells(start, stop, w, g, l2, sums, length):
+    if start == stop:  # or it would share the place of another chunk's sum
+        return
     w, g, total = w[start:stop], g[start:stop], 0.0
     for i in range(len(w)):
         g[i] += l2 * w[i]
         total += np.float64(w[i]) * np.float64(w[i])
-    sums[start // length] += total
+    sums[start // length] = total
 
 
 def _update(kernel, w, g, state, numbers, *flags):

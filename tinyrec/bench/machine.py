@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Backend, get_backend, use_threads
+from tinyrec.backend import Backend, get_backend, threads, use_threads
 
 GEMM_SIZE = 2048
 MEMORY_SIZE = 2**26  # numbers: far more than any cache holds
@@ -63,13 +63,6 @@ def seconds(work: Callable[[], Any], backend: Backend) -> tuple[float, Any]:
     if hasattr(backend.xp, "cuda"):  # a GPU answers before it is done
         backend.xp.cuda.Device().synchronize()
     return time.perf_counter() - started, result
-
-
-def threads() -> int:
-    """How many threads the kernels use."""
-    from tinyrec.backend import cpu  # not before it is needed, as it loads numba
-
-    return cpu.THREADS
 
 
 def in_own_process(function: Callable[..., Any], *args: Any) -> Any:

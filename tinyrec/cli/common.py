@@ -87,7 +87,7 @@ def positive(text: str) -> float:
 
 def check_outputs(args: argparse.Namespace) -> None:
     """Before any work is done: what is to be written must be a file that can be, and none that is read."""
-    outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot")}
+    outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot", "write")}
     paths = [Path(path) for path in outputs.values() if path and path != "-"]
     read = [Path(value) for name, value in vars(args).items() if isinstance(value, str) and name not in outputs]
     read += [folder / "checkpoint.npz" for folder in read]

@@ -6,8 +6,11 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from tinyrec.cli.common import add_backend_flag, add_command, table, whole, write_result
 from tinyrec.data import Dataset
+from tinyrec.data.features import read_columns
 from tinyrec.errors import UsageError
 from tinyrec.model_file import load
 from tinyrec.recommender import Ranking, Recommender
@@ -20,14 +23,26 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--user", action="append", default=[], metavar="ID", help="may be given several times")
     parser.add_argument("--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user")
     parser.add_argument("--all", action="store_true", help="to every user of the training data")
-    parser.add_argument("-n", type=whole(1), default=10, help="how many items; default: 10")
+    parser.add_argument(
+        "--for-new-items", action="store_true", help="the other way round: users for items without ratings"
+    )
+    parser.add_argument("--item-features", metavar="FILE.csv", help="what is known of these: id, then as in training")
+    parser.add_argument("-n", type=whole(1), default=10, help="how many items, or users; default: 10")
     add_backend_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    if bool(args.user) + bool(args.rate) + args.all != 1:
-        raise UsageError("say for whom: --user ID, --rate ITEM=RATING for somebody new, or --all")
+    if bool(args.user) + bool(args.rate) + args.all + args.for_new_items != 1:
+        raise UsageError("say for whom: --user ID, --rate ITEM=RATING for somebody new, --all, or --for-new-items")
+    if args.for_new_items != bool(args.item_features):
+        raise UsageError("--for-new-items goes with --item-features FILE.csv, which tells what they are")
     recommender = load(args.path, args.backend)
+    if args.for_new_items:
+        rows = users_for_new_items(args, recommender)
+        columns = ["item", "rank", "user", "rating"]
+        body = table([[row[column] for column in columns] for row in rows], columns)
+        write_result(args, {"recommendations": rows}, body)
+        return
     titles = recommender.data.item_info.get("title")
     rows = []
     for user, ranking in rankings(args, recommender):
@@ -44,6 +59,19 @@ def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tup
     else:
         users = data.users.ids.tolist() if args.all else [data.users.parse(user) for user in args.user]
         yield from recommender.recommend_many(users, args.n)
+
+
+def users_for_new_items(args: argparse.Namespace, recommender: Recommender) -> list[dict[str, Any]]:
+    """Who would like the items of the file best that nobody has rated, by what is known of them."""
+    ids, columns = read_columns(args.item_features)
+    rows = []
+    for number, item in enumerate(ids):
+        ratings = recommender.predict_new_item({}, {name: texts[number] for name, texts in columns.items()})
+        best = np.argsort(-ratings, kind="stable")[: args.n]
+        users = recommender.data.users.ids[best].tolist()
+        for rank, (user, rating) in enumerate(zip(users, ratings[best].tolist(), strict=True), 1):
+            rows.append({"item": item, "rank": rank, "user": user, "rating": rating})
+    return rows
 
 
 def parse_ratings(pairs: list[str], data: Dataset) -> dict[Any, float]:

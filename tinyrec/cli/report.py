@@ -54,7 +54,8 @@ def of_training(trained: TrainedAutoencoder) -> dict[str, Any]:
         "model": next(name for name, kind in MODELS.items() if type(model) is kind),
         "by": model.by,
         "settings": asdict(model),
-        "parameters": model.count(trained.params["b"].size),
+        "parameters": sum(w.size for w in trained.params.values()),
+        "features": len(features.names) if (features := model.features(trained.data)) else 0,
         "optimizer": info["optimizer"],
         "epochs": info["epochs"],
         "valid_rmse": info["valid_rmse"],
@@ -138,7 +139,8 @@ def name_of(training: dict[str, Any]) -> str:
     if training["epochs"] == 0:
         return "biases, their dampings learned"
     centred = ", centred" if training["settings"]["center"] and training["model"] != "cfn" else ""
-    return f"{training['by'][0].upper()}-{TITLES[training['model']]}{centred}"
+    plus = "++" if training["features"] else ""
+    return f"{training['by'][0].upper()}-{TITLES[training['model']]}{plus}{centred}"
 
 
 def _settings(result: dict[str, Any]) -> str:

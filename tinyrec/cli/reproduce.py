@@ -32,9 +32,9 @@ def run(args: argparse.Namespace) -> None:
         return
     table, folder = read(args.table), Path(args.out)
 
-    def observe(cell, left):
-        task, rmse = cell["task"], cell["scores"]["usual"]["rmse"]
-        say(args, f"{task['row']}, split {task['split']}: RMSE {rmse:.4f}, {cell['seconds']:.0f} s; {left} to come")
+    def observe(row, cell, left):
+        split, rmse = cell["task"]["split"], cell["scores"]["usual"]["rmse"]
+        say(args, f"{row}, split {split}: RMSE {rmse:.4f}, {cell['seconds']:.0f} s; {left} to come")
 
     options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
     cells = run_cells(table, folder, observe=observe, **options)
@@ -43,12 +43,13 @@ def run(args: argparse.Namespace) -> None:
     note = "\n\nQUICK: ten epochs at most, so these are not the numbers to compare." if args.quick else ""
     write_result(args, result, pages.markdown(table, rows) + note)
     if not args.quick:
-        (folder / f"{table.name}.md").write_text(pages.page(table, rows), "utf-8")
-        if importlib.util.find_spec("matplotlib"):
+        plotted = importlib.util.find_spec("matplotlib") is not None
+        if plotted:
             from tinyrec.reproduce.plots import plot
 
             plot(table, rows, folder / f"{table.name}.png")
-        say(args, f"cells, page and plot are in {folder}")
+        (folder / f"{table.name}.md").write_text(pages.page(table, rows, plotted), "utf-8")
+        say(args, f"what was measured, and its page{' and plot' if plotted else ''}, are in {folder}")
 
 
 def as_dict(its: pages.Measured) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def parse_value(text: str) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """What `_value` turns back into this value."""
+    """What `parse_value` turns back into this value."""
     return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tinyrec.average import Average
 from tinyrec.backend import get_backend
+from tinyrec.checkpoint import NAME as CHECKPOINT
 from tinyrec.checkpoint import Checkpoint
 from tinyrec.cli import report
 from tinyrec.cli.common import (
@@ -49,6 +50,9 @@ def add_to(subparsers: Any) -> None:
     models = "default: autorec; average: the mean of several, our best"
     parser.add_argument("--model", choices=(*MODELS, AVERAGE), default="autorec", help=models)
     parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
+    features = "of cfn: own, for what the data set itself tells, or a CSV file with the id in its first column"
+    parser.add_argument("--item-features", metavar="own|FILE", help=features)
+    parser.add_argument("--user-features", metavar="own|FILE", help="the same of users, for --by user")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: rprop; for cfn, adam")
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="with l2 set: so many; else at most so many")
     parser.add_argument(
@@ -83,6 +87,7 @@ def run(args: argparse.Namespace) -> None:
     check_flags(args)
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args):
+        part = part.with_features(items=args.item_features, users=args.user_features)
         say(args, f"{part}, {test.ratings.size if test else 'none'} more to test on, seed {seed}")
         if not results:  # those to come are as large, and take the same memory again
             tell_memory(args, specs, part)
@@ -96,9 +101,8 @@ def run_one(
 ) -> dict[str, Any]:
     """Train on `part`, score on `test`, write what is to be kept, and return what JSON will hold."""
     started = time.perf_counter()
-    members = [
-        train_one(args, seed + i, spec, part, folder) for i, (spec, folder) in enumerate(in_folders(args, specs))
-    ]
+    folders = checkpoint_folders(args, len(specs))
+    members = [train_one(args, seed + i, spec, part, folders[i]) for i, spec in enumerate(specs)]
     seconds = time.perf_counter() - started
     backend = get_backend(args.backend).name
     recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
@@ -113,49 +117,68 @@ def run_one(
     return result
 
 
-def train_one(args: argparse.Namespace, seed: int, spec: Spec, part: Dataset, folder: str | None) -> TrainedAutoencoder:
+def train_one(
+    args: argparse.Namespace, seed: int, spec: Spec, part: Dataset, folder: Path | None
+) -> TrainedAutoencoder:
     """Train one model, watched and with checkpoints."""
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "batch_rows": spec.batch_rows, "seed": seed}
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(spec.model)}
+    features = spec.model.features(part)
     task |= {"optimizer": repr(spec.optimizer), "epochs": spec.epochs, **options}
-    checkpoint, progress = open_checkpoint(folder, args.resume and Path(folder or "").exists(), task)
+    task |= {"features": features.names if features else None}
+    checkpoint, progress = open_checkpoint(folder, args.resume, task)
     with Watch(args.quiet, spec.epochs, checkpoint) as watch:
         options |= {"optimizer": spec.optimizer, "backend": backend, "observe": watch, "progress": progress}
         return train(spec.model, part, epochs=spec.epochs, **options)
 
 
-def in_folders(args: argparse.Namespace, specs: list[Spec]) -> Iterator[tuple[Spec, str | None]]:
-    """Each training, and where its checkpoints are: those of an average in the folders 1, 2, ..."""
-    for number, spec in enumerate(specs, start=1):
-        folder = Path(args.checkpoint or "", str(number) if len(specs) > 1 else "")
-        yield spec, str(folder) if args.checkpoint else None
+def checkpoint_folders(args: argparse.Namespace, n: int) -> list[Path | None]:
+    """Where the checkpoints of n trainings are: those of an average in the folders 1, 2, ...
+
+    FileError: they are to be gone on from, and there is not one
+    """
+    if not args.checkpoint:
+        return [None] * n
+    folders = [Path(args.checkpoint, str(number + 1) if n > 1 else "") for number in range(n)]
+    if args.resume and not any((folder / CHECKPOINT).exists() for folder in folders):
+        raise FileError(f"there is no {folders[0] / CHECKPOINT} to go on from; begin without --resume")
+    return [*folders]
 
 
 def tell_memory(args: argparse.Namespace, specs: list[Spec], part: Dataset) -> None:
     """Say how many bytes the process will occupy at most, or those on the card; OutOfMemory: more than are allowed."""
     on_card = get_backend(args.backend).name == "cupy"
     needed = max(map(partial(bytes_of, part), specs)) + (0 if on_card else present_bytes())
+    needed += 8 * sum(spec.model.count(columns(part, spec)) for spec in specs[1:])  # of each that is kept, W twice
     say(args, f"this takes about {needed / 1e9:.2f} GB of {'the card' if on_card else 'memory'}")
     check_memory(needed, args.max_memory)
+
+
+def columns(part: Dataset, spec: Spec) -> int:
+    return part.ratings.shape[spec.model.by == "user"]
 
 
 def bytes_of(part: Dataset, spec: Spec) -> int:
     shape = part.ratings.shape if spec.model.by == "user" else part.ratings.shape[::-1]
     rows = rows_in_a_step(spec.optimizer, spec.batch_rows)
-    return training_bytes(spec.model, shape, part.ratings.size, spec.optimizer, rows)
+    features = spec.model.features(part)
+    q = len(features.names) if features else 0
+    return training_bytes(spec.model, shape, part.ratings.size, spec.optimizer, rows, q)
 
 
 def check_flags(args: argparse.Namespace) -> None:
     """What can be told to be wrong before any work is done."""
     if args.resume and not args.checkpoint:
         raise UsageError("--resume needs --checkpoint DIR, the folder to go on from")
-    if args.resume and not Path(args.checkpoint).exists():
-        raise FileError(f"there is no {args.checkpoint} to go on from; begin without --resume")
     if (args.repeats != 1 or args.folds) and (args.checkpoint or args.save or args.plot):
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
+    if (args.item_features or args.user_features) and args.model != "cfn":
+        raise UsageError(f"{args.model} reads no features; train --model cfn with them")
+    if (args.user_features and args.by != "user") or (args.item_features and args.by == "user"):
+        raise UsageError("a CFN reads features of its rows: --item-features by item, --user-features with --by user")
     if args.plot and args.model == AVERAGE:
         raise UsageError("an average has no learning curve of its own; leave --plot out")
     if args.plot:
@@ -179,12 +202,13 @@ def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | N
 
 
 def open_checkpoint(
-    folder: str | None, resume: bool, task: dict[str, Any]
+    folder: Path | None, resume: bool, task: dict[str, Any]
 ) -> tuple[Checkpoint | None, Progress | None]:
+    """With --resume, what was not begun begins."""
     if not folder:
         return None, None
     checkpoint = Checkpoint(folder, task)
-    if resume:
+    if resume and checkpoint.path.exists():
         return checkpoint, checkpoint.read()
     checkpoint.start()
     return checkpoint, None

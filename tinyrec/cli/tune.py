@@ -27,8 +27,8 @@ from tinyrec.cli.common import (
 )
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
 from tinyrec.data import load_dataset
-from tinyrec.errors import FileError, UsageError
-from tinyrec.fitting import try_out
+from tinyrec.errors import Diverged, FileError, UsageError
+from tinyrec.fitting import check_options, try_out
 from tinyrec.jobs import each
 from tinyrec.models import MODELS
 from tinyrec.optim import OPTIMIZERS
@@ -50,7 +50,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: the model's usual one")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="the same for all candidates")
-    grid = "values to try of a setting, of epochs or batch_rows; may be given again; default: five values of l2"
+    grid = "values to try of a setting, of epochs or batch_rows; may be given again; of l2, if not given: five"
     parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
     draws = "instead of all combinations, N at random; then KEY=LOW..HIGH is a range, on a logarithmic scale"
     parser.add_argument("--random", type=whole(1), metavar="N", help=draws)
@@ -67,38 +67,43 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     fixed = {"model": args.model, "by": args.by, "optimizer": args.optimizer}
     fixed |= {"epochs": args.epochs, "batch_rows": args.batch_rows, "set": parse_settings(args.set)}
-    grid = parse_grid(args.grid) or default_grid(args)
+    grid = parse_grid(args.grid)
+    if "l2" not in grid and "l2" not in fixed["set"]:
+        grid |= default_grid(args)
     candidates = list(drawn(fixed, grid, args) if args.random else combined(fixed, grid))
-    for candidate in candidates:
-        Spec.of(**candidate)  # what is wrong is found before any work is done
-    if args.write and not Path(args.write).parent.is_dir():
-        raise FileError(f"cannot write {args.write}: {Path(args.write).parent} is no folder; choose another")
+    for spec in [Spec.of(**candidate) for candidate in candidates]:  # what is wrong is found before any work is done
+        check_options(spec.model, spec.optimizer, spec.epochs, args.valid, spec.batch_rows)
     cells = [
-        {"dataset": args.dataset, "reading": read_options(args), "candidate": candidate, "number": number}
+        {"dataset": args.dataset, "reading": read_options(args), "candidate": candidate, "at": (number, repeat)}
         | {"test": args.test, "valid": args.valid, "backend": args.backend, "seed": args.seed + repeat}
         for number, candidate in enumerate(candidates)
         for repeat in range(args.repeats)
     ]
     say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
-    results: list[list[dict[str, Any]]] = [[] for _ in candidates]
+    results: dict[tuple[int, int], dict[str, Any]] = {}
     for cell, result in each(try_cell, cells, args.jobs):
-        results[cell["number"]].append(result)
+        results[cell["at"]] = result
         say(args, f"{changing(cell['candidate'], grid)}: RMSE {result['valid_rmse']:.4f}, {result['epochs']} epochs")
-    rows = sorted(map(summary, candidates, results), key=lambda row: row["valid_rmse"])
+    of_splits = [[results[number, repeat] for repeat in range(args.repeats)] for number in range(len(candidates))]
+    rows = sorted(map(summary, candidates, of_splits), key=lambda row: row["valid_rmse"])
+    write_result(args, {"dataset": args.dataset, "valid": args.valid, "candidates": rows}, text(rows, grid))
     if args.write:
         write_config(args, rows[0])
-    write_result(args, {"dataset": args.dataset, "valid": args.valid, "candidates": rows}, text(rows, grid))
 
 
 def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    """One candidate on one split."""
+    """One candidate on one split; the RMSE of one that diverges is infinite."""
     started = time.perf_counter()
     spec = Spec.of(**cell["candidate"])
     data = load_dataset(cell["dataset"], **cell["reading"])
     train, _ = split_random(data, cell["test"], cell["seed"]) if cell["test"] else (data, None)
     options = {"valid": cell["valid"], "backend": cell["backend"], "seed": cell["seed"]}
     options |= {"optimizer": spec.optimizer, "batch_rows": spec.batch_rows, "epochs": spec.epochs}
-    return {**try_out(spec.model, train, **options), "seconds": time.perf_counter() - started}
+    try:
+        result = try_out(spec.model, train, **options)
+    except Diverged:
+        result = {"epochs": 0, "valid_rmse": math.inf}
+    return {**result, "seconds": time.perf_counter() - started}
 
 
 def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
@@ -111,7 +116,7 @@ def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
             raise UsageError(f"--grid {text} has no values; write --grid {key}=A,B,...")
         if bounds:
             low, high = (parse_value(bound) for bound in bounds.groups())
-            if not (isinstance(low, int | float) and isinstance(high, int | float) and 0 < low < high):
+            if not (isinstance(low, int | float) and isinstance(high, int | float) and 0 < low < high < math.inf):
                 raise UsageError(f"--grid {text} is no range; write --grid {key}=LOW..HIGH, with 0 < LOW < HIGH")
             grid[key.strip()] = (low, high)
         else:
@@ -183,13 +188,19 @@ def text(rows: list[dict[str, Any]], grid: dict[str, Any]) -> str:
     return table(cells, [*keys, "epochs", "valid RMSE", "seconds"])
 
 
+def toml(value: Any) -> str:
+    """A number, text, truth or list, which TOML writes as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def write_config(args: argparse.Namespace, best: dict[str, Any]) -> None:
     """The best candidate as flags of `train`."""
     flags = {"dataset": args.dataset, "model": best["model"], "by": best["by"], "optimizer": best["optimizer"]}
-    flags |= {"epochs": best["epochs"], "batch-rows": best["batch_rows"]}
+    flags |= {"epochs": best["epochs"], "batch-rows": best["batch_rows"], "seed": args.seed, "test": args.test}
+    flags |= {name: list(value) if isinstance(value, tuple) else value for name, value in read_options(args).items()}
     lines = [f"# by tinyrec tune: RMSE {best['valid_rmse']:.4f} on validation parts of the training ratings"]
-    lines += [f"{key} = {json.dumps(value)}" for key, value in flags.items() if value is not None]
-    lines += ["", "[set]", *(f"{key} = {json.dumps(value)}" for key, value in best["set"].items() if value is not None)]
+    lines += [f"{key} = {toml(value)}" for key, value in flags.items() if value is not None]
+    lines += ["", "[set]", *(f"{key} = {toml(value)}" for key, value in best["set"].items() if value is not None)]
     try:
         Path(args.write).write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as problem:

@@ -1,8 +1,9 @@
 """Data sets: reading, checking, describing and making them."""
 
 from tinyrec.data.dataset import Dataset
+from tinyrec.data.features import Features
 from tinyrec.data.ids import Index
 from tinyrec.data.load import DATASETS, load_dataset, load_split
 from tinyrec.data.synthetic import make_synthetic
 
-__all__ = ["DATASETS", "Dataset", "Index", "load_dataset", "load_split", "make_synthetic"]
+__all__ = ["DATASETS", "Dataset", "Features", "Index", "load_dataset", "load_split", "make_synthetic"]

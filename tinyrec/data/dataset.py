@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.data.features import Features, own_features, read_features
 from tinyrec.data.ids import Index
 from tinyrec.data.problems import BadRows
 from tinyrec.data.rules import check_scale, check_values, one_per_cell
@@ -23,6 +24,7 @@ class Dataset:
     ratings (n users, d items) with p cells, float32, on the "reference" backend; users, items: raw id <-> row
     scale: the lowest and the highest possible rating
     user_info, item_info: columns of text aligned with the index, (n,) and (d,), such as item_info["title"]
+    user_features, item_features: numbers that a model may read besides the ratings, see with_features
     noise_floor: the RMSE of the best possible predictor, where somebody knows it (synthetic data)
     """
 
@@ -34,6 +36,8 @@ class Dataset:
     user_info: dict[str, Array] = field(default_factory=dict)
     item_info: dict[str, Array] = field(default_factory=dict)
     noise_floor: float | None = None
+    user_features: Features | None = None
+    item_features: Features | None = None
 
     @classmethod
     def from_triples(
@@ -96,6 +100,23 @@ class Dataset:
         indptr = np.concatenate([[0], np.cumsum(chosen)])[old.indptr]
         pattern = Pattern(old.shape, indptr, old.cols[chosen])
         return replace(self, ratings=Ratings(pattern, self.ratings.values[chosen], self.ratings.backend))
+
+    def with_features(self, *, items: str | Features | None = None, users: str | Features | None = None) -> Dataset:
+        """The same ratings with features, from what the data set itself tells ("own") or from a CSV file, by its path.
+
+        DataError: it tells nothing, or the file is no table of these ids
+        """
+
+        def find(source, index, info):
+            if not isinstance(source, str):
+                return source
+            return own_features(info) if source == "own" else read_features(source, index)
+
+        item_features, user_features = (
+            find(items, self.items, self.item_info),
+            find(users, self.users, self.user_info),
+        )
+        return replace(self, item_features=item_features, user_features=user_features)
 
     def describe(self) -> dict[str, Any]:
         """The figures of the data set, as plain Python values that JSON can hold."""

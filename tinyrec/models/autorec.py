@@ -42,9 +42,12 @@ class AutoRec(Autoencoder):
         """
         if self.l2 is not None:
             return [self]
-        l2 = 0.3 * n_ratings**0.5
-        raw, centred = replace(self, l2=l2, center=False), replace(self, l2=max(l2, 100.0), center=True)
-        return [raw, centred] if self.center is None else [centred if self.center else raw]
+        l2, candidates = 0.3 * n_ratings**0.5, []
+        if not self.center:
+            candidates.append(replace(self, l2=l2, center=False))
+        if self.center is not False and self.output == "identity":
+            candidates.append(replace(self, l2=max(l2, 100.0), center=True))
+        return candidates
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         k = self.hidden_units

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from tinyrec.nn import OUTPUTS, sampled_out
 from tinyrec.sparse import Ratings
 
 if TYPE_CHECKING:
-    from tinyrec.data import Dataset
+    from tinyrec.data import Dataset, Features
     from tinyrec.recommender import Recommender
 
 
@@ -41,6 +42,7 @@ class Autoencoder:
     dropout: float = 0.0
 
     usual_optimizer: ClassVar[str] = "rprop"
+    reads_features: ClassVar[bool] = False
 
     def __post_init__(self):
         for field in fields(self):
@@ -69,7 +71,7 @@ class Autoencoder:
     def make_tuple(self, name: str) -> None:
         """A list, which is what JSON has, or a single number becomes a tuple."""
         value = getattr(self, name)
-        if isinstance(value, int | list):
+        if isinstance(value, Integral | list):
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else (value,))
 
     def candidates(self, n_ratings: int) -> Sequence[Autoencoder]:
@@ -110,6 +112,11 @@ class Autoencoder:
     def predict_cells(self, params: Params, R: Ratings, at: Ratings) -> Array:
         """The predicted ratings at the cells of `at`, from the ratings R                     (AutoRec, eq. 3)"""
         return self.decode_cells(params, self.encode(params, R), at)
+
+    def features(self, data: Dataset) -> Features | None:
+        """What this model reads about its rows besides their ratings."""
+        of_rows = data.item_features if self.by == "item" else data.user_features
+        return of_rows if self.reads_features else None
 
     def fit(self, data: Dataset, **options: Any) -> Recommender:
         """Train on `data`; see `tinyrec.fitting.train` for the options."""

@@ -39,6 +39,7 @@ class CFN(Autoencoder):
     noise: float = 0.0
 
     usual_optimizer = "adam"
+    reads_features = True
 
     def __post_init__(self):
         self.make_tuple("hidden_units")

@@ -64,16 +64,16 @@ def binary(X: Array) -> tuple[Array, Backward]:
     return (Y.real > 0.5).astype(Y.dtype), backward
 
 
-def stretched(f: Callable[[Array], tuple[Array, Backward]], middle: float, half: float):
-    """The activation Y = middle + half * f(X)"""
+def stretched(f: Callable[[Array], tuple[Array, Backward]], offset: float, factor: float):
+    """The activation Y = offset + factor f(X)"""
 
     def activation(X):
         F, back = f(X)
 
         def backward(dY):
-            return back(half * dY)
+            return back(factor * dY)
 
-        return middle + half * F, backward
+        return offset + factor * F, backward
 
     return activation
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from tinyrec.metrics import interval
 from tinyrec.reproduce import run
 from tinyrec.reproduce.tables import Row, Table, read
+from tinyrec.specs import Spec
 
 RESULTS = Path(__file__).parent / "results"
 MARK = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -39,7 +40,7 @@ class Measured:
         return interval(self.rmses)
 
     def mean(self, what: str) -> float:
-        """Of "seconds", or over all members: "epochs" or "parameters"."""
+        """Of "seconds", or of the sum over all members of "epochs" or "parameters"."""
         if what == "seconds":
             return float(np.mean([cell["seconds"] for cell in self.cells]))
         return float(np.mean([sum(member[what] for member in cell["members"]) for cell in self.cells]))
@@ -47,16 +48,13 @@ class Measured:
 
 def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> list[Measured]:
     """Each row of the table with those of the cells that are its."""
-    result = []
-    for row in table.rows:
-        keys = [key for key, _ in run.tasks(one(table, row), table.splits, quick, "")] if row.train else []
-        result.append(Measured(row, [cell for cell in cells if run.key_of(cell["task"]) in keys]))
-    return result
+    cells = sorted(cells, key=lambda cell: cell["task"]["split"])
 
+    def those_of(row):
+        task = run.task_of(row, 0, quick) if row.train else None
+        return [cell for cell in cells if task and run.is_same(cell["task"], {**task, "split": cell["task"]["split"]})]
 
-def one(table: Table, row: Row) -> Table:
-    """The table with this row alone."""
-    return Table(**{**vars(table), "rows": [row]})
+    return [Measured(row, those_of(row)) for row in table.rows]
 
 
 def markdown(table: Table, rows: list[Measured]) -> str:
@@ -84,8 +82,8 @@ def column(its: Measured, name: str) -> str:
     return f"{its.mean(name):,.0f}"
 
 
-def page(table: Table, rows: list[Measured]) -> str:
-    """The table with all that a reader needs to judge it, or to run it again."""
+def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
+    """The table with all that a reader needs to judge it, or to run it again; plotted: NAME.png lies beside it."""
     splits = max((len(its.cells) for its in rows), default=0)
     machines = sorted({environment(cell) for its in rows for cell in its.cells})
     trained = [its.row for its in rows if its.cells]
@@ -95,14 +93,27 @@ def page(table: Table, rows: list[Measured]) -> str:
         f"random splits of {table.dataset} (90 % to train on, 10 % to test, seeds 0 to {splits - 1}), ± the half-width "
         "of a 95 % interval (Student's t).",
         markdown(table, rows),
-        f"![{table.title}]({table.name}.png)",
+        *([f"![{table.title}]({table.name}.png)"] if plotted else []),
         table.about.strip(),
         "## Settings",
-        "\n".join(f"* {row.name}: `{'` and `'.join(map(run.describe, row.specs()))}`" for row in trained),
+        "\n".join(f"* {row.name}: `{'` and `'.join(map(describe, row.specs()))}`" for row in trained),
         "## Measured on",
         "\n".join(f"* {machine}" for machine in machines),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def describe(spec: Spec) -> str:
+    """In one line: what is not said is as by default."""
+    rows = "" if spec.batch_rows is None else f", {spec.batch_rows} rows in a step"
+    return f"{_unusual(spec.model)}, {_unusual(spec.optimizer)}, {spec.epochs or 'best number of'} epochs{rows}"
+
+
+def _unusual(value: Any) -> str:
+    """The repr of a dataclass with only those fields that are not as by default, and what a row is."""
+    its = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
+    shown = [f"{name}={part!r}" for name, (part, usual) in its.items() if part != usual or name == "by"]
+    return f"{type(value).__name__}({', '.join(shown)})"
 
 
 def environment(cell: dict[str, Any]) -> str:

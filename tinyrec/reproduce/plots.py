@@ -34,7 +34,7 @@ def bars(table: Table, rows: list[Measured], axes) -> None:
         if its.row.published is not None:
             axes.plot(its.row.published, y, "D", color=THEIRS, label="published", alpha=0.8)
     axes.set_yticks(range(len(shown)), [its.row.name for its in reversed(shown)])
-    axes.set(xlabel=f"test RMSE on {table.dataset}", ylim=(-0.6, len(shown) - 0.3))
+    axes.set(xlabel="test RMSE", ylim=(-0.6, len(shown) - 0.3))
     axes.grid(axis="x", alpha=0.3)
     _legend(axes)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,16 @@ from tinyrec.data import Dataset, load_dataset
 from tinyrec.data.fetch import MD5
 from tinyrec.data.fetch import find as find_zip
 from tinyrec.errors import FileError
-from tinyrec.fitting import train
+from tinyrec.fitting import rows_in_a_step, train
 from tinyrec.jobs import each
+from tinyrec.models import MODELS, DeepAutoRec
+from tinyrec.optim import OPTIMIZERS
 from tinyrec.reproduce.tables import Row, Table
 from tinyrec.specs import Spec
 from tinyrec.splits import split_random
 
-Cell = dict[str, Any]
+Task = dict[str, Any]  # what is trained, on what: data set, split, part to validate on, trainings with all settings
+Cell = dict[str, Any]  # a task and what came out of it
 
 TEST = 0.1  # of the ratings; the paper's split
 QUICK_EPOCHS = 10
@@ -38,91 +41,103 @@ def run(
     quick: bool = False,
     jobs: int = 1,
     backend: str = "auto",
-    observe: Callable[[Cell, int], None] = lambda cell, left: None,
+    observe: Callable[[str, Cell, int], None] = lambda row, cell, left: None,
 ) -> list[Cell]:
     """Run what no file of results in `folder` has yet, and return all cells that the table is made of.
 
     splits: how many, with the seeds 0, 1, ..., if not as many as the table says
     quick: at most ten epochs, for a look; such cells are kept apart, in NAME.quick.json
-    observe: called with each new cell and how many are still to come
+    observe: called with the name of the row, each new cell, and how many are still to come
     """
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
-    wanted = dict(tasks(table, splits or table.splits, quick, backend))
-    cells = {key_of(cell["task"]): cell for other in sorted(folder.glob("*.json")) for cell in read(other)}
-    kept = {key: {**cells[key], "task": task} for key, task in wanted.items() if key in cells}
-    write(path, table, [*kept.values()])
-    missing = [task for key, task in wanted.items() if key not in kept]
-    for left, (task, result) in zip(range(len(missing) - 1, -1, -1), each(run_cell, missing, jobs), strict=True):
-        kept[key_of(task)] = {"task": task, **result}
-        write(path, table, [kept[key] for key in wanted if key in kept])
-        observe(kept[key_of(task)], left)
-    return [kept[key] for key in wanted]
-
-
-def tasks(table: Table, splits: int, quick: bool, backend: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(key, task) of each training; rows that differ in how they are scored alone share theirs."""
-    for split in range(splits):
+    kept = read(path)
+    known = [*kept, *(cell for other in sorted(folder.glob("*.json")) if other != path for cell in read(other))]
+    wanted: list[tuple[str, Task]] = []
+    for split in range(splits or table.splits):
         for row in table.rows:
-            if is_possible(row):
-                task: dict[str, Any] = {
-                    "row": row.name,
-                    "dataset": row.dataset,
-                    "train": row.train,
-                    "split": split,
-                    "quick": quick,
-                }
-                task["specs"] = [describe(spec) for spec in specs_of(row, quick)]
-                task["backend"] = backend
-                yield key_of(task), task
+            task = task_of(row, split, quick) if is_possible(row, table) else None
+            if task and all(task != other for _, other in wanted):  # rows that differ in the scoring share theirs
+                wanted.append((row.name, task))
+    cells = [next((cell for cell in known if is_same(cell["task"], task)), None) for _, task in wanted]
+    kept += [cell for cell in cells if cell and cell not in kept]
+    missing = [(name, task) for (name, task), cell in zip(wanted, cells, strict=True) if not cell]
+    write(path, table, kept)
+    arguments = [(name, task, backend) for name, task in missing]
+    for left, (argument, result) in zip(reversed(range(len(missing))), each(run_cell, arguments, jobs), strict=True):
+        name, task, _ = argument
+        kept.append({"task": task, **result})
+        write(path, table, kept)
+        observe(name, kept[-1], left)
+    return [next(cell for cell in kept if is_same(cell["task"], task)) for _, task in wanted]
 
 
-def is_possible(row: Row) -> bool:
-    """Whether there is something to train, and data to train on that need not be downloaded just for one row."""
-    return row.train is not None and (row.dataset not in MD5 or find_zip(row.dataset) is not None)
+def is_possible(row: Row, table: Table) -> bool:
+    """Whether there is something to train; other data than the table's are not downloaded just for one row."""
+    is_here = row.dataset == table.dataset or row.dataset not in MD5 or find_zip(row.dataset) is not None
+    return row.train is not None and is_here
 
 
-def specs_of(row: Row, quick: bool) -> list[Spec]:
-    """As the row says; a quick one trains no longer than `QUICK_EPOCHS`."""
-    return [replace(spec, epochs=min(spec.epochs or 500, QUICK_EPOCHS)) if quick else spec for spec in row.specs()]
+def task_of(row: Row, split: int, quick: bool = False) -> Task:
+    """What is to be trained for this row on this split."""
+    trainings = [settings_of(shortened(spec) if quick else spec) for spec in row.specs()]
+    return {"dataset": row.dataset, "split": split, "valid": row.valid, "trainings": trainings}
 
 
-def describe(spec: Spec) -> str:
-    """The spec in one line, which tells it from all others: what is not said is as in the classes."""
-    rows = "" if spec.batch_rows is None else f", {spec.batch_rows} rows in a step"
-    return f"{_unusual(spec.model)}, {_unusual(spec.optimizer)}, {spec.epochs or 'best number of'} epochs{rows}"
+def shortened(spec: Spec) -> Spec:
+    """The same with no more than `QUICK_EPOCHS`."""
+    model = spec.model
+    if isinstance(model, DeepAutoRec):
+        model = replace(model, pretrain=min(model.pretrain, QUICK_EPOCHS))
+    return replace(spec, model=model, epochs=min(spec.epochs or QUICK_EPOCHS, QUICK_EPOCHS))
 
 
-def _unusual(value: Any) -> str:
-    """The repr of a dataclass with only those fields that are not as by default."""
-    its = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "by"}
-    usual = {field.name: field.default for field in fields(value)}
-    shown = [f"by={value.by!r}"] if hasattr(value, "by") else []
-    shown += [f"{name}={part!r}" for name, part in its.items() if part != usual[name]]
-    return f"{type(value).__name__}({', '.join(shown)})"
+def settings_of(spec: Spec) -> dict[str, Any]:
+    """All that a training depends on, besides the data and the seed, as JSON has it."""
+    settings = {
+        "model": next(name for name, kind in MODELS.items() if type(spec.model) is kind),
+        "settings": asdict(spec.model),
+        "optimizer": next(name for name, kind in OPTIMIZERS.items() if type(spec.optimizer) is kind),
+        "constants": asdict(spec.optimizer),
+        "epochs": spec.epochs,
+        "batch_rows": rows_in_a_step(spec.optimizer, spec.batch_rows) or 0,
+    }
+    return json.loads(json.dumps(settings))
 
 
-def key_of(task: dict[str, Any]) -> str:
-    """What makes two trainings the same: data, split and settings, on whatever machine."""
-    return json.dumps([task["dataset"], task["split"], task["specs"], (task["train"] or {}).get("valid")])
+def is_same(old: Task, new: Task) -> bool:
+    """Whether the two are one training: a setting that the old one does not name must be as by default."""
+    ours, theirs = old["trainings"], new["trainings"]
+    same = all(old[key] == new[key] for key in ("dataset", "split", "valid")) and len(ours) == len(theirs)
+    return same and all(map(_agree, ours, theirs))
 
 
-def run_cell(task: dict[str, Any]) -> Cell:
+def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    if any(old[key] != new[key] for key in ("model", "optimizer", "epochs", "batch_rows")):
+        return False
+    for key, kind in (("settings", MODELS[new["model"]]), ("constants", OPTIMIZERS[new["optimizer"]])):
+        usual = json.loads(json.dumps({field.name: field.default for field in fields(kind)}))
+        if not old[key].keys() <= new[key].keys() or {**usual, **old[key]} != {**usual, **new[key]}:
+            return False
+    return True
+
+
+def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     """Train on all but the test part of one split, and score on that, once."""
-    row = Row(name="", dataset=task["dataset"], train=task["train"])
-    part, test = split_random(data_of(row.dataset), TEST, task["split"])
+    _, task, backend = argument
+    part, test = split_random(data_of(task["dataset"]), TEST, task["split"])
     started = time.perf_counter()
     members = [
         train(
-            spec.model,
+            MODELS[its["model"]](**its["settings"]),
             part,
-            epochs=spec.epochs,
-            valid=row.valid,
-            optimizer=spec.optimizer,
-            batch_rows=spec.batch_rows,
-            backend=task["backend"],
+            epochs=its["epochs"],
+            valid=task["valid"],
+            optimizer=OPTIMIZERS[its["optimizer"]](**its["constants"]),
+            batch_rows=its["batch_rows"] or None,
+            backend=backend,
             seed=task["split"] + number,
         )
-        for number, spec in enumerate(specs_of(row, task["quick"]))
+        for number, its in enumerate(task["trainings"])
     ]
     recommender = members[0] if len(members) == 1 else Average(members)
     seconds = time.perf_counter() - started
@@ -133,10 +148,9 @@ def run_cell(task: dict[str, Any]) -> Cell:
     described = [
         {
             "model": repr(member.model),
-            "optimizer": member.info["optimizer"],
             "epochs": member.info["epochs"],
             "valid_rmse": member.info["valid_rmse"],
-            "parameters": member.model.count(member.params["b"].size),
+            "parameters": sum(w.size for w in member.params.values()),
             "rmse": member.score(test)["rmse"],
         }
         for member in members
