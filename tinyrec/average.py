@@ -26,7 +26,7 @@ class Average(Recommender):
         if not members:
             raise UsageError("an average of no members is none; give at least one")
         data = members[0].data
-        if any(its.data is not data and its.data.fingerprint() != data.fingerprint() for its in members):
+        if any(its.data is not data and not _are_same(its.data, data) for its in members):
             raise UsageError("the members were trained on different ratings; train all of them on the same")
         self.members, self.info = tuple(members), info or {}
         self.data: Dataset = data
@@ -48,3 +48,7 @@ class Average(Recommender):
         """Warm for all members."""
         users, items = zip(*(member._warm for member in self.members), strict=True)
         return np.all(users, axis=0), np.all(items, axis=0)
+
+
+def _are_same(some: Dataset, other: Dataset) -> bool:
+    return some.scale == other.scale and some.fingerprint() == other.fingerprint()

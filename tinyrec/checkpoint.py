@@ -41,7 +41,7 @@ class Checkpoint:
             raise FileError(f"cannot make {self.path.parent}: {problem.strerror}; choose another folder") from None
 
     def __call__(self, progress: Progress) -> None:
-        if time.monotonic() >= self.due:
+        if time.monotonic() >= self.due and progress.epoch:  # pretraining has nothing yet to go on from
             self.write(progress)
 
     def write(self, progress: Progress) -> None:

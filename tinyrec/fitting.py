@@ -215,6 +215,10 @@ class Job:
         if not (isinstance(model, DeepAutoRec) and model.pretrain and epochs):
             return begin(model, R, self.optimizer, self.seed)
 
+        history = self.progress.history
+        while history and history[-1]["layer"] is not None:  # of a pretraining that was stopped, and begins anew
+            history.pop()
+
         def record(layer, epoch):
             self.record(epoch, None, is_trial, layer)
             self.observe(self.progress)

@@ -86,6 +86,8 @@ def run(args: argparse.Namespace) -> None:
         say(args, f"{changing(cell['candidate'], grid)}: RMSE {result['valid_rmse']:.4f}, {result['epochs']} epochs")
     of_splits = [[results[number, repeat] for repeat in range(args.repeats)] for number in range(len(candidates))]
     rows = sorted(map(summary, candidates, of_splits), key=lambda row: row["valid_rmse"])
+    if math.isinf(rows[0]["valid_rmse"]):
+        raise Diverged("every candidate diverged; try smaller learning rates or another l2")
     write_result(args, {"dataset": args.dataset, "valid": args.valid, "candidates": rows}, text(rows, grid))
     if args.write:
         write_config(args, rows[0])
@@ -151,7 +153,8 @@ def draw(values: list[Any] | tuple[float, float], rng: np.random.Generator) -> A
         return values[rng.integers(len(values))]
     low, high = values
     value = math.exp(rng.uniform(math.log(low), math.log(high)))
-    return round(value) if isinstance(low, int) and isinstance(high, int) else float(f"{value:.3g}")
+    value = round(value) if isinstance(low, int) and isinstance(high, int) else float(f"{value:.3g}")
+    return min(max(value, low), high)  # rounding may lead out of a narrow range
 
 
 def with_values(fixed: Candidate, values: dict[str, Any]) -> Candidate:

@@ -54,11 +54,10 @@ class Watch:
         text = f"trial {row['trial'] + 1}, {text}" if trying else text
         self.bar.set_postfix_str(text if row["layer"] is None else f"pretraining layer {row['layer']}, {text}", False)
         self.bar.update()
-        if self.checkpoint and progress.epoch:  # pretraining has nothing yet to go on from
-            if self.signal:
-                self.checkpoint.write(progress)
-            else:
-                self.checkpoint(progress)
+        if self.checkpoint and not self.signal:
+            self.checkpoint(progress)
+        elif self.checkpoint and progress.epoch:
+            self.checkpoint.write(progress)
         if self.signal:
             raise self._interrupted()
 
