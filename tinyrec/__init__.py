@@ -2,17 +2,18 @@
 
 from tinyrec.average import Average
 from tinyrec.baselines import Bias
-from tinyrec.data import Dataset, load_dataset, load_split, make_synthetic
+from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
 from tinyrec.fitting import train
 from tinyrec.model_file import load
-from tinyrec.models import AutoRec, DeepAutoRec
+from tinyrec.models import CFN, AutoRec, DeepAutoRec
 from tinyrec.recommender import Recommender
 from tinyrec.splits import split_folds, split_random, split_repeats
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CFN",
     "AutoRec",
     "Average",
     "Bias",
@@ -20,6 +21,7 @@ __all__ = [
     "Dataset",
     "DeepAutoRec",
     "Diverged",
+    "Features",
     "FileError",
     "Recommender",
     "TinyrecError",

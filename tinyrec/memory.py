@@ -21,13 +21,13 @@ def training_bytes(
     """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns, with q features.
 
     parameters: themselves, their gradient, a copy at the end, and the optimiser's state
-    codes (rows in a step, k), of each hidden layer: Z, H and what becomes of them on the way back
+    codes (rows in a step, k): H of each hidden layer, and what becomes of one of them on the way back
     ratings: the matrix and its transpose with their index arrays, predictions and errors
     """
     (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
     parameters = model.count(d, q) * (3 + optimizer.numbers_a_weight)
-    units = sum(its[0] for name, its in model.shapes(d).items() if name.startswith("mu"))  # a hidden unit has one mu
-    codes = (6 * min(batch_rows or n, n) + n) * (units + q)  # all rows at once when there is predicted
+    units = [its[0] for name, its in model.shapes(d).items() if name.startswith("mu")]  # a hidden unit has one mu
+    codes = min(batch_rows or n, n) * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # all when predicting
     return KERNELS + width * (parameters + codes + 14 * p)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 from tinyrec.reproduce.pages import Measured
 from tinyrec.reproduce.tables import Table
@@ -14,7 +15,8 @@ def plot(table: Table, rows: list[Measured], path: Path) -> None:
     """Write the plot that the table asks for."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    height = 4.5 if table.plot == "line" else 1.2 + 0.55 * len(rows)
+    figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.subplots()
     (line if table.plot == "line" else bars)(table, rows, axes)
     axes.set_title(table.title, loc="left", fontsize=12)
@@ -33,7 +35,7 @@ def bars(table: Table, rows: list[Measured], axes) -> None:
             axes.annotate(f"{its.rmse:.4f}", (its.rmse, y), (0, 7), textcoords="offset points", ha="center", color=OURS)
         if its.row.published is not None:
             axes.plot(its.row.published, y, "D", color=THEIRS, label="published", alpha=0.8)
-    axes.set_yticks(range(len(shown)), [its.row.name for its in reversed(shown)])
+    axes.set_yticks(range(len(shown)), [fill(its.row.name, 38) for its in reversed(shown)])
     axes.set(xlabel="test RMSE", ylim=(-0.6, len(shown) - 0.3))
     axes.grid(axis="x", alpha=0.3)
     _legend(axes)
