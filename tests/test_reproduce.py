@@ -135,6 +135,7 @@ def test_a_setting_that_came_later_is_the_same_only_where_it_is_as_by_default(ta
         new = json.loads(json.dumps(task))
         new["trainings"][0]["settings"] |= change
         assert not run.is_same(old, new)
+    assert not run.is_same(task, task | {"features": {"items": "own"}})
     assert not run.is_same(task, task | {"split": 1}) and not run.is_same(task, task | {"valid": 0.1})
 
 

@@ -26,7 +26,7 @@ from tinyrec.reproduce.tables import Row, Table
 from tinyrec.specs import Spec
 from tinyrec.splits import split_random
 
-Task = dict[str, Any]  # what is trained, on what: data set, split, part to validate on, trainings with all settings
+Task = dict[str, Any]  # what is trained, on what: data set, features, split, validation, trainings with all settings
 Cell = dict[str, Any]  # a task and what came out of it
 
 TEST = 0.1  # of the ratings; the paper's split
@@ -80,7 +80,8 @@ def is_possible(row: Row, table: Table) -> bool:
 def task_of(row: Row, split: int, quick: bool = False) -> Task:
     """What is to be trained for this row on this split."""
     trainings = [settings_of(shortened(spec) if quick else spec) for spec in row.specs()]
-    return {"dataset": row.dataset, "split": split, "valid": row.valid, "trainings": trainings}
+    data = {"dataset": row.dataset, "features": row.features, "split": split, "valid": row.valid}
+    return {**data, "trainings": trainings}
 
 
 def shortened(spec: Spec) -> Spec:
@@ -107,7 +108,7 @@ def settings_of(spec: Spec) -> dict[str, Any]:
 def is_same(old: Task, new: Task) -> bool:
     """Whether the two are one training: a setting that the old one does not name must be as by default."""
     ours, theirs = old["trainings"], new["trainings"]
-    same = all(old[key] == new[key] for key in ("dataset", "split", "valid")) and len(ours) == len(theirs)
+    same = all(old[key] == new[key] for key in ("dataset", "features", "split", "valid")) and len(ours) == len(theirs)
     return same and all(map(_agree, ours, theirs))
 
 
@@ -124,7 +125,7 @@ def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
 def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     """Train on all but the test part of one split, and score on that, once."""
     _, task, backend = argument
-    part, test = split_random(data_of(task["dataset"]), TEST, task["split"])
+    part, test = split_random(data_of(task["dataset"]).with_features(**task["features"]), TEST, task["split"])
     started = time.perf_counter()
     members = [
         train(

@@ -20,7 +20,7 @@ class Row:
     published: the RMSE that the paper prints, or whoever the name says
     train: what `tinyrec.specs.find` takes, and `valid`; None: published only, we have not built it
     protocol: clip and default, where they are not to be true;  x: where the point is in a figure
-    dataset: where it is not that of the table
+    dataset: where it is not that of the table;  features: what `Dataset.with_features` takes
     """
 
     name: str
@@ -28,6 +28,7 @@ class Row:
     train: dict[str, Any] | None = None
     protocol: dict[str, bool] = field(default_factory=dict)
     x: float | None = None
+    features: dict[str, str] = field(default_factory=dict)
     dataset: str
 
     def specs(self) -> list[Spec]:
