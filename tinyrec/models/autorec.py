@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.checks import check_at_least, check_choice
+from tinyrec.checks import check_at_least
 from tinyrec.models.base import Autoencoder
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, l2_penalty, sampled_out, sparse_in, squared_error
 from tinyrec.sparse import Ratings
@@ -21,18 +21,15 @@ class AutoRec(Autoencoder):
 
     r: the ratings of one item by d users (I-AutoRec, by="item") or of one user for d items (U-AutoRec, by="user")
     parameters: V (d, k), the transpose of the paper's V; mu (k,); W (d, k); b (d,): 2dk + d + k numbers
-    hidden_units: k;  activation: g, one of identity, sigmoid, tanh, relu, binary
-    by, output (f), l2, center, dropout: see Autoencoder. The paper has no dropout.
+    hidden_units: k;  by, activation (g), output (f), l2, center, dropout: see Autoencoder. The paper has no dropout.
     center adds λ/2 ||b||² to eq. 2. It is for sparse data: the larger λ, the less is left but user and item biases.
     """
 
     hidden_units: int = 500
-    activation: str = "sigmoid"
 
     def __post_init__(self):
         super().__post_init__()
         check_at_least("hidden_units", self.hidden_units, 1)
-        check_choice("activation", self.activation, ACTIVATIONS)
 
     def candidates(self, n_ratings: int) -> list[AutoRec]:
         """The settings to try on a validation part when l2 is not given: raw and centred ratings.

@@ -13,7 +13,7 @@ import numpy as np
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least, check_choice, check_type
 from tinyrec.errors import UsageError
-from tinyrec.nn import OUTPUTS, sampled_out
+from tinyrec.nn import ACTIVATIONS, OUTPUTS, sampled_out
 from tinyrec.sparse import Ratings
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Autoencoder:
     center: False for raw ratings; True for what user and item biases leave over (see `tinyrec.scaling`); None: raw if
         l2 is set, else chosen with it
     dropout: the part of the ratings that is hidden from the autoencoder in each step, another one each time
+    activation: g, of the hidden layers, one of identity, sigmoid, tanh, relu, binary
     """
 
     by: str = "item"
@@ -40,15 +41,19 @@ class Autoencoder:
     l2: float | None = None
     center: bool | None = None
     dropout: float = 0.0
+    activation: str = "sigmoid"
 
     usual_optimizer: ClassVar[str] = "rprop"
     reads_features: ClassVar[bool] = False
 
     def __post_init__(self):
         for field in fields(self):
+            if str(field.type) == "tuple[int, ...]":
+                self._make_sizes(field.name)
             check_type(field.name, getattr(self, field.name), str(field.type))
         check_choice("by", self.by, ("item", "user"))
         check_choice("output", self.output, OUTPUTS)
+        check_choice("activation", self.activation, ACTIVATIONS)
         check_at_least("l2", self.l2 or 0, 0)
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout is {self.dropout}, but must be at least 0 and less than 1")
@@ -68,11 +73,14 @@ class Autoencoder:
         """How many numbers the parameters are."""
         return sum(math.prod(shape) for shape in self.shapes(d, q).values())
 
-    def make_tuple(self, name: str) -> None:
-        """A list, which is what JSON has, or a single number becomes a tuple."""
+    def _make_sizes(self, name: str) -> None:
+        """Let sizes of layers be a tuple, where they are one number, or a list, which is what JSON has."""
         value = getattr(self, name)
         if isinstance(value, Integral | list):
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else (value,))
+        check_type(name, getattr(self, name), "tuple[int, ...]")
+        for size in getattr(self, name):
+            check_at_least(name, size, 1)
 
     def candidates(self, n_ratings: int) -> Sequence[Autoencoder]:
         """The models to compare on a validation part, given how many ratings there are; [self] if l2 is set."""

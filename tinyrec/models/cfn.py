@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.checks import check_at_least, check_choice
+from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
 from tinyrec.models.base import Autoencoder
 from tinyrec.nn import ACTIVATIONS, hidden_layers, l2_penalty, masked, sampled_out, weighted_squared_error
@@ -32,8 +32,8 @@ class CFN(Autoencoder):
     output: str = "tanh"
     center: bool | None = True
     dropout: float = 0.25
-    hidden_units: tuple[int, ...] = (600,)
     activation: str = "tanh"
+    hidden_units: tuple[int, ...] = (600,)
     alpha: float = 1.0
     beta: float = 0.5
     noise: float = 0.0
@@ -42,11 +42,7 @@ class CFN(Autoencoder):
     reads_features = True
 
     def __post_init__(self):
-        self.make_tuple("hidden_units")
         super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
-        for units in self.hidden_units:
-            check_at_least("hidden_units", units, 1)
         for name in ("alpha", "beta", "noise"):
             check_at_least(name, getattr(self, name), 0)
         if not self.center:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.checks import check_at_least, check_choice
+from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
 from tinyrec.models.base import Autoencoder
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, hidden_layers, l2_penalty, sampled_out, squared_error
@@ -22,26 +22,21 @@ class DeepAutoRec(Autoencoder):
     Minimises  Σ ||r - h(r; θ)||² over the observed cells  +  λ/2 (||W||² + ||V_1||²)  +  λ'/2 (||V_2||² + ... ||V_L||²)
 
     parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the V above; mu1 (k_1,), ...; W (d, k_L); b (d,)
-    hidden_units: k_1 to k_L;  activation: g, of all hidden layers
+    hidden_units: k_1 to k_L
     l2: λ, of the layers that touch ratings;  l2_hidden: λ', of those between, which have far fewer weights to hold back
     pretrain: epochs of each stage of the greedy pretraining, see `tinyrec.pretraining`; 0: start from random weights
-    by, output (f), center, dropout: see Autoencoder;  center adds λ/2 ||b||²
+    by, activation (g), output (f), center, dropout: see Autoencoder;  center adds λ/2 ||b||²
 
     The paper gives the sizes and says "greedy pretraining and then fine-tuned by gradient descent"; eq. 2 for more
     layers, and the two λ, are ours.
     """
 
     hidden_units: tuple[int, ...] = (500, 250, 500)
-    activation: str = "sigmoid"
     l2_hidden: float = 20.0
     pretrain: int = 80
 
     def __post_init__(self):
-        self.make_tuple("hidden_units")
         super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
-        for units in self.hidden_units:
-            check_at_least("hidden_units", units, 1)
         check_at_least("l2_hidden", self.l2_hidden, 0)
         check_at_least("pretrain", self.pretrain, 0)
         if self.pretrain and (len(self.hidden_units) % 2 == 0 or self.hidden_units != self.hidden_units[::-1]):
