@@ -22,17 +22,19 @@ def write(tmp_path, text=TABLE):
     return str(tmp_path / "features.csv")
 
 
-def test_text_has_a_feature_for_each_value_and_numbers_stay_what_they_are(tmp_path):
+def test_text_has_a_feature_for_each_value_and_numbers_are_standardised(tmp_path):
     features = read_features(write(tmp_path), Index(np.array([5, 7, 8, 9])))
     assert features.names == ("genres=Comedy", "genres=Drama", "year")
-    assert features.X.tolist() == [[0, 0, 0], [1, 1, 1999], [0, 0, 0], [0, 1, 1950.5]]
-    assert features.X.dtype == np.float32
+    assert features.X.tolist() == [[0, 0, 0], [1, 1, 1], [0, 0, 0], [0, 1, -1]]  # a standard deviation off the mean
+    assert features.X.dtype == np.float32 and features.mean[2] == (1999 + 1950.5) / 2
+    assert repr(features) == "genres (2 values), year (number); known of 2 of 4"
 
 
 def test_others_are_encoded_by_the_same_names():
     features = Features.of({"genres": ["A|B", "B"], "year": ["1", "2"]})
     encoded = features.encode({"year": ["5"], "genres": ["B|never seen"], "more": ["x"]})
-    assert encoded.tolist() == [[0, 1, 5]]
+    assert encoded.tolist() == [[0, 1, 7]]  # (5 - 1.5) / 0.5
+    assert features.unseen({"year": ["5"], "genres": ["B|never seen"], "more": ["x"]}) == ["more", "genres=never seen"]
     with pytest.raises(DataError, match="there is no column year, which this model was trained with"):
         features.encode({"genres": ["A"]})
     with pytest.raises(DataError, match="'old' in the column year is no number"):
@@ -47,6 +49,8 @@ def test_others_are_encoded_by_the_same_names():
         ("id,genres\n7,A,B\n", "line 2: 3 fields, not 2"),
         ("id,genres\n7,A\n7,B\n", "has the id 7 twice"),
         ("id,genres\n70,A\n80,B\n", "has none of the ids of the ratings"),
+        ("7,A\n8,B\n", "has the id 7 where a header belongs"),
+        ("id;genres\n7;A\n", "commas between the id and one more column"),
         ("id,genres\nseven,A\n", "the ids are integers but 'seven' is none"),
         ("id,title\n" + "".join(f"{i},film {i}\n" for i in range(1001)), "has 1,001 different values"),
     ],
@@ -99,6 +103,19 @@ def test_without_features_it_gets_the_default_rating(tastes):
     assert plain.predict([1, 2], [1, 1]).tolist() == [3, 3]
     with pytest.raises(UsageError, match="this model reads no features of a new item; train a cfn --by item"):
         plain.predict_new_item({}, {"colour": "blue"})
+
+
+def test_what_tells_no_features_is_refused(tastes):
+    for source in (5, {"colour": "red"}, ["red"]):
+        with pytest.raises(UsageError, match="tells no features; give own, the path of a CSV file, or Features.of"):
+            tastes.with_features(items=source)
+
+
+def test_large_numbers_do_no_harm(tastes):
+    data = tastes.with_features(items=Features.of({"year": [str(1900 + i) for i in range(40)]}))
+    with_year, without = (CFN(hidden_units=8, l2=1.0).fit(its, **CFN_OPTIONS) for its in (data, tastes.with_features()))
+    errors = [np.abs(m.predict([3, 4], [5, 5]) - [5, 1]).mean() for m in (with_year, without)]
+    assert errors[0] < errors[1] + 0.3
 
 
 def test_by_user_it_is_the_users_features_that_count(tastes):

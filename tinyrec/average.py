@@ -25,6 +25,8 @@ class Average(Recommender):
     def __init__(self, members: Sequence[TrainedAutoencoder], info: dict[str, Any] | None = None):
         if not members:
             raise UsageError("an average of no members is none; give at least one")
+        if not all(isinstance(member, TrainedAutoencoder) for member in members):
+            raise UsageError("an average is of trained models, which model.fit(data) returns; give these")
         data = members[0].data
         if any(its.data is not data and not _are_same(its.data, data) for its in members):
             raise UsageError("the members were trained on different ratings; train all of them on the same")

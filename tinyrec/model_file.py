@@ -39,7 +39,7 @@ def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> Non
     }
     for kind, features in (("user", data.user_features), ("item", data.item_features)):
         if features:
-            arrays[f"features/{kind}"] = features.X
+            arrays |= {f"features/{kind}/{name}": getattr(features, name) for name in ("X", "mean", "spread")}
             header["data"]["features"][kind] = features.names
     for number, member in enumerate(members):
         zero = member.scaling.zero
@@ -94,10 +94,16 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
     scale = (float(header["scale"][0]), float(header["scale"][1]))
     info = {"user_info": _group(arrays, "user_info"), "item_info": _group(arrays, "item_info")}
     data = Dataset(ratings, users, items, scale, str(header["name"]), **info, noise_floor=header["noise_floor"])
-    features = {kind: Features(tuple(names), arrays[f"features/{kind}"]) for kind, names in header["features"].items()}
+    features = {
+        kind: Features(tuple(its), **_group(arrays, f"features/{kind}")) for kind, its in header["features"].items()
+    }
     for kind, index in (("user", users), ("item", items)):
         if kind in features and features[kind].X.shape != (len(index), len(features[kind].names)):
             raise ValueError(f"the features of each {kind} are not as many as their names")
+        if kind in features and not features[kind].mean.shape == features[kind].spread.shape == (
+            len(features[kind].names),
+        ):
+            raise ValueError(f"the features of each {kind} have other means than names")
     return replace(data, user_features=features.get("user"), item_features=features.get("item"))
 
 

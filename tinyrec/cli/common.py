@@ -45,6 +45,20 @@ def add_reading_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--duplicates", choices=("error", "last", "mean"), help="a pair rated twice; default: error")
 
 
+def add_feature_flags(parser: argparse.ArgumentParser) -> None:
+    features = "of cfn: own, for what the data set itself tells, or a CSV file with the id in its first column"
+    parser.add_argument("--item-features", metavar="own|FILE", help=features)
+    parser.add_argument("--user-features", metavar="own|FILE", help="the same of users, for --by user")
+
+
+def check_feature_flags(args: argparse.Namespace) -> None:
+    """UsageError: features for a model that does not read them"""
+    if (args.item_features or args.user_features) and args.model != "cfn":
+        raise UsageError(f"{args.model} reads no features; train --model cfn with them")
+    if (args.user_features and args.by != "user") or (args.item_features and args.by == "user"):
+        raise UsageError("a CFN reads features of its rows: --item-features by item, --user-features with --by user")
+
+
 def read_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of load_dataset among the flags."""
     columns = [int(name) if name.isdecimal() else name for name in args.columns.split(",")] if args.columns else None

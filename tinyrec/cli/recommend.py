@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.cli.common import add_backend_flag, add_command, table, whole, write_result
+from tinyrec.cli.common import add_backend_flag, add_command, say, table, whole, write_result
 from tinyrec.data import Dataset
 from tinyrec.data.features import read_columns
 from tinyrec.errors import UsageError
@@ -63,8 +63,10 @@ def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tup
 
 def users_for_new_items(args: argparse.Namespace, recommender: Recommender) -> list[dict[str, Any]]:
     """Who would like the items of the file best that nobody has rated, by what is known of them."""
-    ids, columns = read_columns(args.item_features)
-    rows = []
+    _, ids, columns = read_columns(args.item_features)
+    features, rows = recommender.data.item_features, []
+    if features and features.unseen(columns):
+        say(args, f"not known from training, so of no account: {', '.join(features.unseen(columns))}")
     for number, item in enumerate(ids):
         ratings = recommender.predict_new_item({}, {name: texts[number] for name, texts in columns.items()})
         best = np.argsort(-ratings, kind="stable")[: args.n]

@@ -152,6 +152,7 @@ def _settings(result: dict[str, Any]) -> str:
         return f"{result['dataset']}: {why} user and item biases alone"
     units = "-".join(map(str, np.atleast_1d(settings["hidden_units"])))
     shown = f"{units} {settings['activation']} units, l2 {settings['l2']:.4g}"
+    shown += f", {settings['pretrain']} epochs of pretraining a stage" if settings.get("pretrain") else ""
     return f"{name_of(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
 
 

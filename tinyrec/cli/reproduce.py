@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import signal
 from pathlib import Path
 from typing import Any
 
 from tinyrec.cli.common import add_backend_flag, add_command, say, whole, write_result
 from tinyrec.cli.common import table as text_table
+from tinyrec.errors import Interrupted
 from tinyrec.reproduce import pages
 from tinyrec.reproduce.run import run as run_cells
 from tinyrec.reproduce.tables import names, read
@@ -37,7 +39,10 @@ def run(args: argparse.Namespace) -> None:
         say(args, f"{row}, split {split}: RMSE {rmse:.4f}, {cell['seconds']:.0f} s; {left} to come")
 
     options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
-    cells = run_cells(table, folder, observe=observe, **options)
+    try:
+        cells = run_cells(table, folder, observe=observe, **options)
+    except KeyboardInterrupt:
+        raise Interrupted(signal.SIGINT, f"stopped; what was finished is kept in {folder}: run it again") from None
     rows = pages.measured(table, cells, args.quick)
     result = {"table": table.name, "quick": args.quick, "rows": [as_dict(its) for its in rows]}
     note = "\n\nQUICK: ten epochs at most, so these are not the numbers to compare." if args.quick else ""

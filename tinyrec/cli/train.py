@@ -19,7 +19,9 @@ from tinyrec.cli.common import (
     SOURCE,
     add_backend_flag,
     add_command,
+    add_feature_flags,
     add_reading_flags,
+    check_feature_flags,
     positive,
     read_options,
     say,
@@ -50,9 +52,7 @@ def add_to(subparsers: Any) -> None:
     models = "default: autorec; average: the mean of several, our best"
     parser.add_argument("--model", choices=(*MODELS, AVERAGE), default="autorec", help=models)
     parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
-    features = "of cfn: own, for what the data set itself tells, or a CSV file with the id in its first column"
-    parser.add_argument("--item-features", metavar="own|FILE", help=features)
-    parser.add_argument("--user-features", metavar="own|FILE", help="the same of users, for --by user")
+    add_feature_flags(parser)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: rprop; for cfn, adam")
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="with l2 set: so many; else at most so many")
     parser.add_argument(
@@ -89,6 +89,8 @@ def run(args: argparse.Namespace) -> None:
     for seed, part, test in splits(args):
         part = part.with_features(items=args.item_features, users=args.user_features)
         say(args, f"{part}, {test.ratings.size if test else 'none'} more to test on, seed {seed}")
+        if part.item_features or part.user_features:
+            say(args, f"features: {part.item_features or part.user_features}")
         if not results:  # those to come are as large, and take the same memory again
             tell_memory(args, specs, part)
         results.append({"settings_from": chosen_by, **run_one(args, seed, specs, part, test)})
@@ -175,10 +177,7 @@ def check_flags(args: argparse.Namespace) -> None:
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
-    if (args.item_features or args.user_features) and args.model != "cfn":
-        raise UsageError(f"{args.model} reads no features; train --model cfn with them")
-    if (args.user_features and args.by != "user") or (args.item_features and args.by == "user"):
-        raise UsageError("a CFN reads features of its rows: --item-features by item, --user-features with --by user")
+    check_feature_flags(args)
     if args.plot and args.model == AVERAGE:
         raise UsageError("an average has no learning curve of its own; leave --plot out")
     if args.plot:

@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,9 @@ from tinyrec.cli.common import (
     SOURCE,
     add_backend_flag,
     add_command,
+    add_feature_flags,
     add_reading_flags,
+    check_feature_flags,
     read_options,
     say,
     table,
@@ -27,7 +30,7 @@ from tinyrec.cli.common import (
 )
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
 from tinyrec.data import load_dataset
-from tinyrec.errors import Diverged, FileError, UsageError
+from tinyrec.errors import Diverged, FileError, Interrupted, UsageError
 from tinyrec.fitting import check_options, try_out
 from tinyrec.jobs import each
 from tinyrec.models import MODELS
@@ -48,6 +51,7 @@ def add_to(subparsers: Any) -> None:
     add_backend_flag(parser)
     parser.add_argument("--model", choices=MODELS, default="autorec")
     parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
+    add_feature_flags(parser)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: the model's usual one")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="the same for all candidates")
     grid = "values to try of a setting, of epochs or batch_rows; may be given again; of l2, if not given: five"
@@ -65,25 +69,34 @@ def add_to(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_feature_flags(args)
     fixed = {"model": args.model, "by": args.by, "optimizer": args.optimizer}
     fixed |= {"epochs": args.epochs, "batch_rows": args.batch_rows, "set": parse_settings(args.set)}
     grid = parse_grid(args.grid)
     if "l2" not in grid and "l2" not in fixed["set"]:
         grid |= default_grid(args)
-    candidates = list(drawn(fixed, grid, args) if args.random else combined(fixed, grid))
+    drawn_or_all = drawn(fixed, grid, args) if args.random else combined(fixed, grid)
+    candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # each once
     for spec in [Spec.of(**candidate) for candidate in candidates]:  # what is wrong is found before any work is done
         check_options(spec.model, spec.optimizer, spec.epochs, args.valid, spec.batch_rows)
     cells = [
         {"dataset": args.dataset, "reading": read_options(args), "candidate": candidate, "at": (number, repeat)}
         | {"test": args.test, "valid": args.valid, "backend": args.backend, "seed": args.seed + repeat}
+        | {"features": {"items": args.item_features, "users": args.user_features}}
         for number, candidate in enumerate(candidates)
         for repeat in range(args.repeats)
     ]
     say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
     results: dict[tuple[int, int], dict[str, Any]] = {}
-    for cell, result in each(try_cell, cells, args.jobs):
-        results[cell["at"]] = result
-        say(args, f"{changing(cell['candidate'], grid)}: RMSE {result['valid_rmse']:.4f}, {result['epochs']} epochs")
+    try:
+        for cell, result in each(try_cell, cells, args.jobs):
+            results[cell["at"]] = result
+            say(
+                args, f"{changing(cell['candidate'], grid)}: RMSE {result['valid_rmse']:.4f}, {result['epochs']} epochs"
+            )
+    except KeyboardInterrupt:
+        done = f"{len(results)} of {len(cells)} trainings, which are said above"
+        raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing is written") from None
     of_splits = [[results[number, repeat] for repeat in range(args.repeats)] for number in range(len(candidates))]
     rows = sorted(map(summary, candidates, of_splits), key=lambda row: row["valid_rmse"])
     if math.isinf(rows[0]["valid_rmse"]):
@@ -97,7 +110,7 @@ def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
     """One candidate on one split; the RMSE of one that diverges is infinite."""
     started = time.perf_counter()
     spec = Spec.of(**cell["candidate"])
-    data = load_dataset(cell["dataset"], **cell["reading"])
+    data = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
     train, _ = split_random(data, cell["test"], cell["seed"]) if cell["test"] else (data, None)
     options = {"valid": cell["valid"], "backend": cell["backend"], "seed": cell["seed"]}
     options |= {"optimizer": spec.optimizer, "batch_rows": spec.batch_rows, "epochs": spec.epochs}
@@ -113,6 +126,8 @@ def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
     grid: dict[str, list[Any] | tuple[float, float]] = {}
     for text in texts:
         key, equals, values = text.partition("=")
+        if key.strip() in grid:
+            raise UsageError(f"--grid gives {key.strip()} twice; write --grid {key}=A,B,...")
         bounds = RANGE.fullmatch(values)
         if not equals or not values:
             raise UsageError(f"--grid {text} has no values; write --grid {key}=A,B,...")
@@ -200,6 +215,7 @@ def write_config(args: argparse.Namespace, best: dict[str, Any]) -> None:
     """The best candidate as flags of `train`."""
     flags = {"dataset": args.dataset, "model": best["model"], "by": best["by"], "optimizer": best["optimizer"]}
     flags |= {"epochs": best["epochs"], "batch-rows": best["batch_rows"], "seed": args.seed, "test": args.test}
+    flags |= {"item-features": args.item_features, "user-features": args.user_features}
     flags |= {name: list(value) if isinstance(value, tuple) else value for name, value in read_options(args).items()}
     lines = [f"# by tinyrec tune: RMSE {best['valid_rmse']:.4f} on validation parts of the training ratings"]
     lines += [f"{key} = {toml(value)}" for key, value in flags.items() if value is not None]

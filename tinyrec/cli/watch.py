@@ -62,8 +62,13 @@ class Watch:
             raise self._interrupted()
 
     def _interrupted(self) -> Interrupted:
-        after = f"epoch {self.progress.history[-1]['epoch']}" if self.progress else "no epoch"
+        row = self.progress.history[-1] if self.progress else {"epoch": 0, "layer": None}
+        after = f"epoch {row['epoch']}" if row["layer"] is None else f"epoch {row['epoch']} of pretraining"
         hint = "run it with --checkpoint DIR to be able to go on"
         if self.checkpoint:
-            hint = "go on with --resume" if self.checkpoint.path.exists() else "that was too early for a checkpoint"
+            hint = (
+                "go on with --resume"
+                if self.checkpoint.path.exists()
+                else "that was too early for a checkpoint: begin again"
+            )
         return Interrupted(self.signal, f"stopped by a signal after {after}; {hint}")

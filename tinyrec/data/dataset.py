@@ -13,7 +13,7 @@ from tinyrec.data.features import Features, own_features, read_features
 from tinyrec.data.ids import Index
 from tinyrec.data.problems import BadRows
 from tinyrec.data.rules import check_scale, check_values, one_per_cell
-from tinyrec.errors import DataError
+from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Pattern, Ratings
 
 
@@ -108,8 +108,12 @@ class Dataset:
         """
 
         def find(source, index, info):
-            if not isinstance(source, str):
+            if source is None or isinstance(source, Features):
                 return source
+            if not isinstance(source, str):
+                raise UsageError(
+                    f"{source!r} tells no features; give own, the path of a CSV file, or Features.of(columns)"
+                )
             return own_features(info) if source == "own" else read_features(source, index)
 
         item_features, user_features = (

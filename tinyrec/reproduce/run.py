@@ -170,7 +170,15 @@ def read(path: Path) -> list[Cell]:
     if not path.exists():
         return []
     try:
-        return json.loads(path.read_text("utf-8"))["cells"]
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        for cell in cells:
+            for needed in (
+                cell["seconds"],
+                *(cell["scores"][name]["rmse"] for name in ("usual", "no clip", "no default")),
+            ):
+                float(needed)
+            is_same(cell["task"], cell["task"]), [(its["parameters"], its["epochs"]) for its in cell["members"]]
+        return cells
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise FileError(f"{path} is no file of results ({problem}); delete it, or choose another folder") from None
 
