@@ -68,13 +68,15 @@ def markdown(table: Table, rows: list[Measured]) -> str:
             continue
         spread = f" ± {its.interval:.4f}" if len(its.cells) > 1 else ""
         difference = "" if its.row.published is None else f"{its.rmse - its.row.published:+.4f}"
-        others = [column(its, name) for name in table.columns]
+        others = [column(its, name, rows) for name in table.columns]
         lines.append([its.row.name, published, f"{its.rmse:.4f}{spread}", difference, *others])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def column(its: Measured, name: str) -> str:
-    """One figure of a row, as text."""
+def column(its: Measured, name: str, rows: list[Measured]) -> str:
+    """One figure of a row, as text; "seconds / first": how many times as long it took as the first row."""
+    if name == "seconds / first":
+        return f"{its.mean('seconds') / rows[0].mean('seconds'):.1f}"
     if name == "seconds":
         return f"{its.mean(name):.0f}"
     if name == "λ":

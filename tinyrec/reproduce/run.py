@@ -184,11 +184,12 @@ def read(path: Path) -> list[Cell]:
 
 
 def write(path: Path, table: Table, cells: list[Cell]) -> None:
-    """Replace the file in one step."""
-    document = {"table": table.name, "title": table.title, "paper": table.paper, "cells": cells}
+    """Replace the file in one step; each cell has a line of its own."""
+    head = json.dumps({"table": table.name, "title": table.title, "paper": table.paper}, ensure_ascii=False)
+    lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".part").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        path.with_suffix(".part").write_text(f'{head[:-1]}, "cells": [\n{lines}\n]}}\n', "utf-8")
         os.replace(path.with_suffix(".part"), path)
     except OSError as problem:
         raise FileError(f"cannot write {path}: {problem.strerror}; choose another folder with --out") from None
