@@ -63,8 +63,10 @@ def test_zero_is_the_mean_for_an_unknown_user_and_item_where_it_is_centred(zero,
 def test_by_rows_it_is_counted_from_the_mean_of_the_item_or_of_the_user_in_halves_of_the_scale():
     data = Dataset.from_triples([1, 1, 2, 2], [1, 2, 1, 3], [1, 2, 5, 5], scale=(1, 5)).select([0, 1, 2])
     of_items, of_users = (Scaling.of(data, "rows", by) for by in ("item", "user"))
-    assert of_items.to_model(data.ratings, np.float64).values.tolist() == [-1, 0, 1]  # item 1 has 1 and 5, item 2 has 2
-    assert of_users.to_model(data.ratings, np.float64).values.tolist() == [-0.25, 0.25, 0]
+    assert of_items.to_model(data.ratings, np.float64).values.tolist() == pytest.approx(
+        [-1, 0, 1]
+    )  # item 1 has 1 and 5, item 2 has 2
+    assert of_users.to_model(data.ratings, np.float64).values.tolist() == pytest.approx([-0.25, 0.25, 0])
     assert of_items.to_rating(0.0, np.zeros(3, int), np.arange(3)).tolist() == pytest.approx([3, 2, 8 / 3])  # 3 is cold
 
 

@@ -54,6 +54,6 @@ def row_means(R: Ratings, by: str) -> Bias:
     """The mean rating of each item, or of each user; of one without ratings, that of all."""
     rows, n = (R.cols, R.shape[1]) if by == "item" else (R.rows, R.shape[0])
     counts, mean = np.bincount(rows, minlength=n), float(R.values.mean(dtype=np.float64))
-    above = np.bincount(rows, R.values - mean, minlength=n) / np.maximum(counts, 1)
+    above = np.bincount(rows, R.values.astype(np.float64) - mean, minlength=n) / np.maximum(counts, 1)
     nothing = np.zeros(R.shape[0] if by == "item" else R.shape[1])
     return Bias(mean, nothing, above) if by == "item" else Bias(mean, above, nothing)
