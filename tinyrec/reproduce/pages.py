@@ -62,7 +62,7 @@ def markdown(table: Table, rows: list[Measured]) -> str:
     heads = [table.axis or "what", "published", "ours", "difference", *table.columns]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for its in rows:
-        published = "" if its.row.published is None else f"{its.row.published:.3f}"
+        published = "" if its.row.published is None else printed(its.row.published)
         if not its.cells:
             lines.append([its.row.name, published, "", "", *[""] * len(table.columns)])
             continue
@@ -71,6 +71,11 @@ def markdown(table: Table, rows: list[Measured]) -> str:
         others = [column(its, name, rows) for name in table.columns]
         lines.append([its.row.name, published, f"{its.rmse:.4f}{spread}", difference, *others])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def printed(rmse: float) -> str:
+    """With three digits, or four where the paper has four."""
+    return f"{rmse:.4f}".removesuffix("0")
 
 
 def column(its: Measured, name: str, rows: list[Measured]) -> str:
