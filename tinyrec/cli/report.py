@@ -18,7 +18,7 @@ from tinyrec.models import MODELS
 from tinyrec.specs import AVERAGE
 from tinyrec.trained import TrainedAutoencoder
 
-TITLES = {"autorec": "AutoRec", "deep-autorec": "deep AutoRec", "cfn": "CFN"}
+TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN"}
 
 
 def result(
@@ -140,7 +140,7 @@ def name_of(training: dict[str, Any]) -> str:
         return "biases, their dampings learned"
     centred = ", centred" if training["settings"]["center"] and training["model"] != "cfn" else ""
     plus = "++" if training["features"] else ""
-    return f"{training['by'][0].upper()}-{TITLES[training['model']]}{plus}{centred}"
+    return TITLES[training["model"]].format(training["by"][0].upper()) + plus + centred
 
 
 def _settings(result: dict[str, Any]) -> str:
