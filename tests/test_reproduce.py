@@ -169,6 +169,17 @@ def test_a_damaged_file_of_results_is_refused(table, folder):
         count(table, folder)
 
 
+@pytest.mark.parametrize(
+    "spoil", [lambda cell: cell.pop("scores"), lambda cell: cell["scores"]["usual"].update(rmse="x")]
+)
+def test_a_damaged_cell_is_refused(table, folder, spoil):
+    cells = count(table, folder, splits=1)[1]
+    spoil(cells[0])
+    run.write(folder / "small.json", table, cells)
+    with pytest.raises(FileError, match=r"small.json is no file of results"):
+        count(table, folder)
+
+
 def test_an_unknown_table_is_refused():
     with pytest.raises(UsageError, match="unknown table 'nonsense'; choose one of autorec-"):
         tables.read("nonsense")

@@ -19,6 +19,11 @@ from tinyrec.optim import Adam, RProp
 MODEL = tr.AutoRec(hidden_units=3, l2=4.0)
 
 
+def test_an_optimizer_is_no_text():
+    with pytest.raises(tr.UsageError, match="the optimizer is 'adam'; give one of tinyrec.optim"):
+        try_out(MODEL, tr.make_synthetic(30, 20, 300), optimizer="adam")
+
+
 @pytest.fixture(scope="module")
 def ratings(tmp_path_factory):
     data = tr.make_synthetic(40, 30, 500, seed=1)

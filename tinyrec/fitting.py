@@ -81,8 +81,6 @@ def train(
     """
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
-    if isinstance(optimizer, str):
-        raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
     optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), progress or Progress()
     check_options(model, optimizer, epochs, valid, batch_rows)
     batch_rows = rows_in_a_step(optimizer, batch_rows)
@@ -133,6 +131,8 @@ def rows_in_a_step(optimizer: Any, batch_rows: int | None) -> int | None:
 def check_options(
     model: Autoencoder, optimizer: Any, epochs: int | None, valid: float | None, batch_rows: int | None
 ) -> None:
+    if isinstance(optimizer, str):
+        raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
     check_type("epochs", epochs, "int | None")
     check_type("batch_rows", batch_rows, "int | None")
     name = type(optimizer).__name__

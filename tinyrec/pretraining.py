@@ -20,9 +20,7 @@ from tinyrec.nn import ACTIVATIONS, dense, l2_penalty, squared_error
 from tinyrec.sparse import Ratings
 from tinyrec.training import Epoch, fit
 
-CODES_L2 = (
-    0.1  # codes are dense and without noise, so there is little to overfit; 20, good for fine-tuning, was far worse
-)
+CODES_L2 = 0.1  # there is little to overfit in codes, dense and without noise; 20, good in fine-tuning, was far worse
 
 
 def pretrain(
@@ -34,7 +32,7 @@ def pretrain(
     seed: int = 0,
     observe: Callable[[int, Epoch], None] = lambda layer, epoch: None,
 ) -> Params:
-    """The parameters from which fine-tuning starts, after model.pretrain epochs for each pair of layers.
+    """The parameters from which fine-tuning starts, after model.pretrain epochs of each stage.
 
     observe: called with the number of the layer and each Epoch
     """

@@ -172,15 +172,19 @@ def read(path: Path) -> list[Cell]:
     try:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         for cell in cells:
-            for needed in (
-                cell["seconds"],
-                *(cell["scores"][name]["rmse"] for name in ("usual", "no clip", "no default")),
-            ):
-                float(needed)
-            is_same(cell["task"], cell["task"]), [(its["parameters"], its["epochs"]) for its in cell["members"]]
+            check(cell)
         return cells
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise FileError(f"{path} is no file of results ({problem}); delete it, or choose another folder") from None
+
+
+def check(cell: Cell) -> None:
+    """KeyError, TypeError or ValueError: something is missing that pages are made of."""
+    is_same(cell["task"], cell["task"])
+    for value in (cell["seconds"], *(cell["scores"][name]["rmse"] for name in ("usual", "no clip", "no default"))):
+        float(value)
+    for member in cell["members"]:
+        int(member["parameters"]), int(member["epochs"])
 
 
 def write(path: Path, table: Table, cells: list[Cell]) -> None:
