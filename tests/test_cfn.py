@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 import tinyrec as tr
 from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_dense, matrices, put
-from tinyrec.errors import UsageError
+from tinyrec.errors import DataError, UsageError
 from tinyrec.metrics import rmse
 from tinyrec.models import CFN
 from tinyrec.nn import ACTIVATIONS
 from tinyrec.optim import Adam
 from tinyrec.scaling import Scaling
+from tinyrec.trained import TrainedAutoencoder
 
 UNITS = st.sampled_from([(1,), (3,), (3, 2), (2, 3, 1)])
 
@@ -146,3 +147,35 @@ def test_sides_follow_their_rows():
 def test_what_makes_no_sense_is_refused(settings, said):
     with pytest.raises(UsageError, match=said):
         CFN(**settings)
+
+
+@pytest.mark.parametrize("by", ["item", "user"])
+def test_new_ratings_are_read_without_training(by):
+    data = tr.make_synthetic(60, 40, 900, seed=2)
+    few, more = data.select(np.arange(900) % 5 > 0), data.select(np.arange(900) % 5 == 0)
+    fitted = CFN(by=by, hidden_units=5, l2=1.0).fit(few, epochs=3, optimizer=Adam(0.01), backend="reference")
+    users, items = more.users.ids[more.ratings.rows], more.items.ids[more.ratings.cols]
+    told = fitted.with_ratings(users, items, more.ratings.values)
+    assert told.params is fitted.params and told.data.ratings.size == 900
+    assert told.data.fingerprint() == data.fingerprint()
+    # what a model would predict that had these parameters, and the mean of each row of all ratings, from the start
+    whole = TrainedAutoencoder(fitted.model, fitted.params, data, Scaling.of(data, "rows", by), "reference")
+    rows, cols = np.indices(data.ratings.shape).reshape(2, -1)
+    everything = whole.predict(data.users.ids[rows], data.items.ids[cols])
+    np.testing.assert_array_equal(told.predict(data.users.ids[rows], data.items.ids[cols]), everything)
+    assert fitted.data.ratings.size == 720  # as it was
+    again = told.with_ratings(users[:1], items[:1], [1.0])  # the pair had a rating, and gets another
+    assert again.data.ratings.size == 900 and again.data.ratings.values.min() == 1
+    with pytest.raises(DataError, match="user 999 is not in the training data"):
+        fitted.with_ratings([999], items[:1], [3.0])
+    with pytest.raises(DataError, match="scale"):
+        fitted.with_ratings(users[:1], items[:1], [9.0])
+
+
+def test_damping_counts_rows_of_few_ratings_from_near_the_mean_of_all():
+    data = tr.make_synthetic(60, 40, 900, seed=2)
+    zeros = {}
+    for damping in (0.0, 1e9):
+        fitted = CFN(hidden_units=3, l2=1.0, damping=damping).fit(data, epochs=1, optimizer=Adam(0.01))
+        zeros[damping] = fitted.scaling.zero.item
+    assert np.abs(zeros[0.0]).max() > 0.1 and np.abs(zeros[1e9]).max() < 1e-6

@@ -68,6 +68,8 @@ def test_by_rows_it_is_counted_from_the_mean_of_the_item_or_of_the_user_in_halve
     )  # item 1 has 1 and 5, item 2 has 2
     assert of_users.to_model(data.ratings, np.float64).values.tolist() == pytest.approx([-0.25, 0.25, 0])
     assert of_items.to_rating(0.0, np.zeros(3, int), np.arange(3)).tolist() == pytest.approx([3, 2, 8 / 3])  # 3 is cold
+    damped = Scaling.of(data, "rows", "item", damping=2.0).to_rating(0.0, np.zeros(3, int), np.arange(3))
+    assert damped.tolist() == pytest.approx([(6 + 16 / 3) / 4, (2 + 16 / 3) / 3, 8 / 3])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -179,7 +179,7 @@ class Job:
         self, model: Autoencoder, data: Dataset, epochs: int, held_out: Dataset | None = None
     ) -> tuple[Params, Scaling]:
         """Train on `data` for so many epochs, or, with `held_out`, until its RMSE no longer falls."""
-        progress, scaling = self.progress, Scaling.of(data, model.zero, model.by)
+        progress, scaling = self.progress, Scaling.of(data, *model.centring)
         R = self.rows(model, data, scaling)
         stop = (
             EarlyStopping(validator(model, R, scaling, data, held_out), self.optimizer.patience) if held_out else None

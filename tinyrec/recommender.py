@@ -120,6 +120,14 @@ class Recommender:
         """
         return np.clip(self._predict_new("item", ratings, features), *self.data.scale)
 
+    def with_ratings(self, users: Any, items: Any, ratings: Any) -> Recommender:
+        """The same model, with more ratings by users and of items that it knows: (p,) each. Nothing is trained.
+
+        One forward pass over the rows refines what is predicted of them (CFN, section 4.4): of these items, if a row is
+        an item. A pair that was rated before is rated anew. DataError: an unknown id, or a rating off the scale
+        """
+        raise NotImplementedError
+
     def save(self, path: str | PathLike) -> None:
         """Write the model to one file, from which `tinyrec.load` brings it back."""
         from tinyrec.model_file import save

@@ -30,13 +30,14 @@ class Scaling:
     zero: Bias
 
     @classmethod
-    def of(cls, data: Dataset, zero: str, by: str = "item") -> Scaling:
+    def of(cls, data: Dataset, zero: str, by: str = "item", damping: float = 0.0) -> Scaling:
+        """by, damping: of "rows", see `row_means`"""
         low, high = data.scale
         unit = (high - low) / 4 or 1.0
         if zero == "biases":
             return cls(unit, Bias.estimate(data.ratings))
         if zero == "rows":
-            return cls(2 * unit, row_means(data.ratings, by))
+            return cls(2 * unit, row_means(data.ratings, by, damping))
         n, d = data.ratings.shape
         return cls(unit, Bias(low - unit, np.zeros(n), np.zeros(d)))
 
@@ -50,10 +51,10 @@ class Scaling:
         return self.zero.predict(users, items) + self.unit * x
 
 
-def row_means(R: Ratings, by: str) -> Bias:
-    """The mean rating of each item, or of each user; of one without ratings, that of all."""
+def row_means(R: Ratings, by: str, damping: float = 0.0) -> Bias:
+    """The mean rating of each item, or of each user, and besides of `damping` more ratings, each the mean of all."""
     rows, n = (R.cols, R.shape[1]) if by == "item" else (R.rows, R.shape[0])
     counts, mean = np.bincount(rows, minlength=n), float(R.values.mean(dtype=np.float64))
-    above = np.bincount(rows, R.values.astype(np.float64) - mean, minlength=n) / np.maximum(counts, 1)
+    above = np.bincount(rows, R.values.astype(np.float64) - mean, minlength=n) / np.maximum(counts + damping, 1e-9)
     nothing = np.zeros(R.shape[0] if by == "item" else R.shape[1])
     return Bias(mean, nothing, above) if by == "item" else Bias(mean, above, nothing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.data import Dataset
-from tinyrec.errors import UsageError
+from tinyrec.errors import DataError, UsageError
 from tinyrec.fold_in import new_column, new_row
 from tinyrec.metrics import warm
 from tinyrec.models.base import Autoencoder
@@ -73,6 +73,19 @@ class TrainedAutoencoder(Recommender):
             mean = self.model.decode(self._columns, self._codes[:-1], np.array([-1]))[:, 0]
             scores = new_column(self._codes[:-1], mean, self.model.l2 or 0.0, known, x)
         return self.scaling.to_rating(scores, *pairs(np.arange(n)))
+
+    def with_ratings(self, users: Any, items: Any, ratings: Any) -> TrainedAutoencoder:
+        old, ids = self.data, {"user": (self.data.users, users), "item": (self.data.items, items)}
+        (u, i), values = (index.find(raw) for index, raw in ids.values()), np.asarray(ratings, float)
+        for (what, (_, raw)), known in zip(ids.items(), (u >= 0, i >= 0), strict=True):
+            if not known.all():
+                raise DataError(f"{what} {list(raw)[np.argmin(known)]!r} is not in the training data; leave it out")
+        rows, cols = np.concatenate([old.ratings.rows, u]), np.concatenate([old.ratings.cols, i])
+        values = np.concatenate([old.ratings.values, values])
+        more = Dataset.from_cells(old.users, old.items, rows, cols, values, scale=old.scale, duplicates="last")
+        data = replace(old, ratings=more.ratings)
+        of_rows = Scaling.of(data, *self.model.centring) if self.model.zero == "rows" else self.scaling
+        return replace(self, data=data, scaling=of_rows)
 
     @cached_property
     def _warm(self):

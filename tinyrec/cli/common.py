@@ -11,9 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinyrec.backend import BACKENDS
-from tinyrec.data import DATASETS
+from tinyrec.data import DATASETS, load_dataset
 from tinyrec.errors import FileError, UsageError
+from tinyrec.model_file import load
+from tinyrec.recommender import Recommender
 
 
 def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
@@ -70,6 +74,27 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
         "duplicates": args.duplicates,
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--new-ratings", metavar="FILE.csv", help="user,item,rating: read besides what was trained on; no retraining"
+    )
+
+
+def load_with_new_ratings(
+    args: argparse.Namespace, new_items: Sequence[str] = ()
+) -> tuple[Recommender, dict[str, dict[Any, float]]]:
+    """The model of the command, once it has read the new ratings, if there are any; and those of new items, apart."""
+    recommender, of_new = load(args.path, args.backend), {item: {} for item in new_items}
+    if not args.new_ratings:
+        return recommender, of_new
+    new = load_dataset(Path(args.new_ratings), scale=recommender.data.scale, duplicates="last")
+    users, items, values = new.users.ids[new.ratings.rows], new.items.ids[new.ratings.cols], new.ratings.values
+    is_new = np.isin(items.astype(str), list(new_items))
+    for user, item, rating in zip(users[is_new].tolist(), items[is_new].tolist(), values[is_new].tolist(), strict=True):
+        of_new[str(item)][user] = rating
+    return recommender.with_ratings(users[~is_new], items[~is_new], values[~is_new]), of_new
 
 
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:

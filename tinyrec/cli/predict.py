@@ -7,9 +7,14 @@ import csv
 import io
 from typing import Any
 
-from tinyrec.cli.common import add_backend_flag, add_command, write_result
+from tinyrec.cli.common import (
+    add_backend_flag,
+    add_command,
+    add_new_ratings_flag,
+    load_with_new_ratings,
+    write_result,
+)
 from tinyrec.errors import DataError, FileError, UsageError
-from tinyrec.model_file import load
 
 
 def add_to(subparsers: Any) -> None:
@@ -21,13 +26,14 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--pairs", metavar="FILE.csv", help="two columns, user and item, without a header")
     parser.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
     parser.add_argument("--no-default", action="store_true", help="no default rating for unknown users and items")
+    add_new_ratings_flag(parser)
     add_backend_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     if (args.pairs is not None) + (args.user is not None) / 2 + (args.item is not None) / 2 != 1:
         raise UsageError("say what to predict: --user ID --item ID, or --pairs FILE.csv")
-    recommender = load(args.path, args.backend)
+    recommender, _ = load_with_new_ratings(args)
     pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
     users = [recommender.data.users.parse(user) for user, _ in pairs]
     items = [recommender.data.items.parse(item) for _, item in pairs]

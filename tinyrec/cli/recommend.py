@@ -8,11 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.cli.common import add_backend_flag, add_command, say, table, whole, write_result
+from tinyrec.cli.common import (
+    add_backend_flag,
+    add_command,
+    add_new_ratings_flag,
+    load_with_new_ratings,
+    say,
+    table,
+    whole,
+    write_result,
+)
 from tinyrec.data import Dataset
 from tinyrec.data.features import read_columns
 from tinyrec.errors import UsageError
-from tinyrec.model_file import load
 from tinyrec.recommender import Ranking, Recommender
 
 
@@ -24,10 +32,11 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user")
     parser.add_argument("--all", action="store_true", help="to every user of the training data")
     parser.add_argument(
-        "--for-new-items", action="store_true", help="the other way round: users for items without ratings"
+        "--for-new-items", action="store_true", help="the other way round: users for items not trained on"
     )
     parser.add_argument("--item-features", metavar="FILE.csv", help="what is known of these: id, then as in training")
     parser.add_argument("-n", type=whole(1), default=10, help="how many items, or users; default: 10")
+    add_new_ratings_flag(parser)
     add_backend_flag(parser)
 
 
@@ -36,13 +45,13 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("say for whom: --user ID, --rate ITEM=RATING for somebody new, --all, or --for-new-items")
     if args.for_new_items != bool(args.item_features):
         raise UsageError("--for-new-items goes with --item-features FILE.csv, which tells what they are")
-    recommender = load(args.path, args.backend)
     if args.for_new_items:
-        rows = users_for_new_items(args, recommender)
+        rows = users_for_new_items(args)
         columns = ["item", "rank", "user", "rating"]
         body = table([[row[column] for column in columns] for row in rows], columns)
         write_result(args, {"recommendations": rows}, body)
         return
+    recommender, _ = load_with_new_ratings(args)
     titles = recommender.data.item_info.get("title")
     rows = []
     for user, ranking in rankings(args, recommender):
@@ -61,14 +70,15 @@ def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tup
         yield from recommender.recommend_many(users, args.n)
 
 
-def users_for_new_items(args: argparse.Namespace, recommender: Recommender) -> list[dict[str, Any]]:
-    """Who would like the items of the file best that nobody has rated, by what is known of them."""
+def users_for_new_items(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Who would like the items of the file best, by what is known of them, and by new ratings, if there are any."""
     _, ids, columns = read_columns(args.item_features)
+    recommender, rated = load_with_new_ratings(args, ids)
     features, rows = recommender.data.item_features, []
     if features and features.unseen(columns):
         say(args, f"not known from training, so of no account: {', '.join(features.unseen(columns))}")
     for number, item in enumerate(ids):
-        ratings = recommender.predict_new_item({}, {name: texts[number] for name, texts in columns.items()})
+        ratings = recommender.predict_new_item(rated[item], {name: texts[number] for name, texts in columns.items()})
         best = np.argsort(-ratings, kind="stable")[: args.n]
         users = recommender.data.users.ids[best].tolist()
         for rank, (user, rating) in enumerate(zip(users, ratings[best].tolist(), strict=True), 1):

@@ -65,6 +65,11 @@ class Autoencoder:
         """Where ratings are counted from, see `tinyrec.scaling`."""
         return "biases" if self.center else "scale"
 
+    @property
+    def centring(self) -> tuple[str, str, float]:
+        """What `tinyrec.scaling.Scaling.of` takes, besides the data: zero, by, damping."""
+        return self.zero, self.by, 0.0
+
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         """Those of the parameters, by name, for rows of d ratings and q features, if it is a model that reads these."""
         raise NotImplementedError

@@ -27,6 +27,9 @@ class CFN(Autoencoder):
     hidden_units: k_1, ...;  activation, output: σ of the hidden layers and of the last one; identity: linear
     dropout: the part of the observed cells that is masked;  alpha, beta: the weights of the masked and of the kept
     l2: λ;  noise: of the Gaussian noise on what each hidden layer after the first reads, the standard deviation
+    damping: the mean of a row is drawn towards that of all, as by so many ratings. 0 in the paper; but where each row
+        is counted from its own mean, features cannot learn that dramas are liked better, and nothing else tells of a
+        row without ratings: for these take a large one, and mask nearly all (dropout 0.97)
     """
 
     output: str = "tanh"
@@ -37,13 +40,14 @@ class CFN(Autoencoder):
     alpha: float = 1.0
     beta: float = 0.5
     noise: float = 0.0
+    damping: float = 0.0
 
     usual_optimizer = "adam"
     reads_features = True
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("alpha", "beta", "noise"):
+        for name in ("alpha", "beta", "noise", "damping"):
             check_at_least(name, getattr(self, name), 0)
         if not self.center:
             raise UsageError("CFN is for ratings less the mean of their row; leave center out, or take autorec")
@@ -55,6 +59,10 @@ class CFN(Autoencoder):
     @property
     def zero(self) -> str:
         return "rows"
+
+    @property
+    def centring(self) -> tuple[str, str, float]:
+        return self.zero, self.by, self.damping
 
     def f(self, a: Array) -> Array:
         y, _ = ACTIVATIONS[self.output](a)

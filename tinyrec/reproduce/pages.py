@@ -27,9 +27,7 @@ class Measured:
 
     @property
     def rmses(self) -> list[float]:
-        protocol = {"clip": True, "default": True} | self.row.protocol
-        name = "usual" if all(protocol.values()) else "no clip" if not protocol["clip"] else "no default"
-        return [cell["scores"][name]["rmse"] for cell in self.cells]
+        return [cell["scores"][self.row.score]["rmse"] for cell in self.cells]
 
     @property
     def rmse(self) -> float:
@@ -38,6 +36,11 @@ class Measured:
     @property
     def interval(self) -> float:
         return interval(self.rmses)
+
+    @property
+    def curve(self) -> list[float]:
+        """The mean RMSE after each epoch."""
+        return np.mean([cell["curve"] for cell in self.cells], axis=0).tolist()
 
     def mean(self, what: str) -> float:
         """Of "seconds", or of the sum over all members of "epochs" or "parameters"."""
@@ -49,12 +52,14 @@ class Measured:
 def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> list[Measured]:
     """Each row of the table with those of the cells that are its."""
     cells = sorted(cells, key=lambda cell: cell["task"]["split"])
+    tasks = [run.task_of(row, 0, quick) if row.train else None for row in table.rows]
 
-    def those_of(row):
-        task = run.task_of(row, 0, quick) if row.train else None
-        return [cell for cell in cells if task and run.is_same(cell["task"], {**task, "split": cell["task"]["split"]})]
+    def those_of(row, task):
+        return [
+            cell for cell in cells if task and run.serves(cell, {**task, "split": cell["task"]["split"]}, {row.score})
+        ]
 
-    return [Measured(row, those_of(row)) for row in table.rows]
+    return [Measured(row, those_of(row, task)) for row, task in zip(table.rows, tasks, strict=True)]
 
 
 def markdown(table: Table, rows: list[Measured]) -> str:
@@ -79,7 +84,18 @@ def printed(rmse: float) -> str:
 
 
 def column(its: Measured, name: str, rows: list[Measured]) -> str:
-    """One figure of a row, as text; "seconds / first": how many times as long it took as the first row."""
+    """One figure of a row, as text.
+
+    "seconds / first": how many times as long it took as the first row;  "lowest": of the curve, the lowest RMSE
+    "better than": by how much, and on how many splits, than the row that it is held against
+    """
+    if name == "better than":
+        return better_than(its, rows)
+    if name == "lowest":
+        best = min(range(len(its.curve)), key=its.curve.__getitem__)
+        return f"{its.curve[best]:.4f} after {best + 1}"
+    if name == "MB":
+        return f"{max(cell['peak_mb'] for cell in its.cells):.0f}"
     if name == "seconds / first":
         return f"{its.mean('seconds') / rows[0].mean('seconds'):.1f}"
     if name == "seconds":
@@ -87,6 +103,15 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     if name == "λ":
         return ", ".join(dict.fromkeys(f"{spec.model.l2:g}" for spec in its.row.specs() if spec.model.l2 is not None))
     return f"{its.mean(name):,.0f}"
+
+
+def better_than(its: Measured, rows: list[Measured]) -> str:
+    """Of the RMSE, split by split."""
+    if its.row.than is None:
+        return ""
+    others = next(other for other in rows if other.row.name == its.row.than).rmses
+    gains = [1 - ours / other for ours, other in zip(its.rmses, others, strict=False)]
+    return f"{np.mean(gains):+.2%} ({sum(gain > 0 for gain in gains)} of {len(gains)})" if gains else ""
 
 
 def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:

@@ -15,10 +15,10 @@ def plot(table: Table, rows: list[Measured], path: Path) -> None:
     """Write the plot that the table asks for."""
     from matplotlib.figure import Figure
 
-    height = 4.5 if table.plot == "line" else 1.2 + 0.55 * len(rows)
+    height = 1.2 + 0.55 * len(rows) if table.plot == "bars" else 4.5
     figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.subplots()
-    (line if table.plot == "line" else bars)(table, rows, axes)
+    {"bars": bars, "line": line, "curve": curve}[table.plot](table, rows, axes)
     axes.set_title(table.title, loc="left", fontsize=12)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -42,17 +42,29 @@ def bars(table: Table, rows: list[Measured], axes) -> None:
 
 
 def line(table: Table, rows: list[Measured], axes) -> None:
-    """RMSE against x."""
+    """RMSE against x, a line for each series."""
     ours = [its for its in rows if its.cells]
-    errors = [its.interval if len(its.cells) > 1 else 0 for its in ours]
-    xs = [its.row.x for its in ours]
-    axes.errorbar(
-        xs, [its.rmse for its in ours], yerr=errors, fmt="o-", color=OURS, capsize=3, label="ours, 95 % interval"
-    )
+    series = list(dict.fromkeys(its.row.series for its in ours))
+    for number, name in enumerate(series):
+        its = [one for one in ours if one.row.series == name]
+        xs, ys = [one.row.x for one in its], [one.rmse for one in its]
+        errors = [one.interval if len(one.cells) > 2 else 0 for one in its]  # that of two is absurdly wide
+        color, label = (OURS, "ours, 95 % interval") if len(series) == 1 else (f"C{number}", name)
+        axes.errorbar(xs, ys, yerr=errors, fmt="o-", color=color, capsize=3, label=label)
     theirs = [its.row for its in rows if its.row.published is not None]
     if theirs:
         axes.plot([row.x for row in theirs], [row.published for row in theirs], "D", color=THEIRS, label="published")
     axes.set(xlabel=table.axis, ylabel=f"test RMSE on {table.dataset}")
+    axes.grid(alpha=0.3)
+    _legend(axes)
+
+
+def curve(table: Table, rows: list[Measured], axes) -> None:
+    """RMSE after each epoch, a line for each row."""
+    for its in (its for its in rows if its.cells):
+        axes.plot(range(1, len(its.curve) + 1), its.curve, label=its.row.name)
+    lowest = min((min(its.curve) for its in rows if its.cells), default=0.8)
+    axes.set(xlabel="epoch", ylabel=f"test RMSE on {table.dataset}", ylim=(lowest - 0.005, lowest + 0.1))
     axes.grid(alpha=0.3)
     _legend(axes)
 

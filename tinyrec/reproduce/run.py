@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import tinyrec
-from tinyrec.average import Average
-from tinyrec.bench.machine import description
-from tinyrec.data import Dataset, load_dataset
 from tinyrec.data.fetch import MD5
 from tinyrec.data.fetch import find as find_zip
 from tinyrec.errors import FileError
-from tinyrec.fitting import rows_in_a_step, train
+from tinyrec.fitting import rows_in_a_step
 from tinyrec.jobs import each
 from tinyrec.models import MODELS, DeepAutoRec
 from tinyrec.optim import OPTIMIZERS
+from tinyrec.reproduce.cell import USUAL, Task, run_cell
 from tinyrec.reproduce.tables import Row, Table
 from tinyrec.specs import Spec
-from tinyrec.splits import split_random
 
-Task = dict[str, Any]  # what is trained, on what: data set, features, split, validation, trainings with all settings
 Cell = dict[str, Any]  # a task and what came out of it
 
-TEST = 0.1  # of the ratings; the paper's split
+DATA = ("dataset", "features", "split", "valid")  # what each task says of its data
 QUICK_EPOCHS = 10
 
 
@@ -52,15 +45,18 @@ def run(
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
     kept = read(path)
     known = [*kept, *(cell for other in sorted(folder.glob("*.json")) if other != path for cell in read(other))]
-    wanted: list[tuple[str, Task]] = []
+    wanted: list[tuple[str, Task, set[str]]] = []
     for split in range(splits or table.splits):
-        for row in table.rows:
-            task = task_of(row, split, quick) if is_possible(row, table) else None
-            if task and all(task != other for _, other in wanted):  # rows that differ in the scoring share theirs
-                wanted.append((row.name, task))
-    cells = [next((cell for cell in known if is_same(cell["task"], task)), None) for _, task in wanted]
+        for row in filter(lambda row: is_possible(row, table), table.rows):
+            task = task_of(row, split, quick)
+            same = [scores for _, other, scores in wanted if task == other]
+            if same:  # rows that differ in the scoring share a training
+                same[0].add(row.score)
+            else:
+                wanted.append((row.name, task, {row.score}))
+    cells = [next((cell for cell in known if serves(cell, task, scores)), None) for _, task, scores in wanted]
     kept += [cell for cell in cells if cell and cell not in kept]
-    missing = [(name, task) for (name, task), cell in zip(wanted, cells, strict=True) if not cell]
+    missing = [(name, task) for (name, task, _), cell in zip(wanted, cells, strict=True) if not cell]
     write(path, table, kept)
     arguments = [(name, task, backend) for name, task in missing]
     for left, (argument, result) in zip(reversed(range(len(missing))), each(run_cell, arguments, jobs), strict=True):
@@ -68,7 +64,7 @@ def run(
         kept.append({"task": task, **result})
         write(path, table, kept)
         observe(name, kept[-1], left)
-    return [next(cell for cell in kept if is_same(cell["task"], task)) for _, task in wanted]
+    return [next(cell for cell in kept if serves(cell, task, scores)) for _, task, scores in wanted]
 
 
 def is_possible(row: Row, table: Table) -> bool:
@@ -81,7 +77,8 @@ def task_of(row: Row, split: int, quick: bool = False) -> Task:
     """What is to be trained for this row on this split."""
     trainings = [settings_of(shortened(spec) if quick else spec) for spec in row.specs()]
     data = {"dataset": row.dataset, "features": row.features, "split": split, "valid": row.valid}
-    return {**data, "trainings": trainings}
+    others = {name: getattr(row, name) for name, usual in USUAL.items() if getattr(row, name) != usual}
+    return {**data, **others, "trainings": trainings}
 
 
 def shortened(spec: Spec) -> Spec:
@@ -108,8 +105,13 @@ def settings_of(spec: Spec) -> dict[str, Any]:
 def is_same(old: Task, new: Task) -> bool:
     """Whether the two are one training: a setting that the old one does not name must be as by default."""
     ours, theirs = old["trainings"], new["trainings"]
-    same = all(old[key] == new[key] for key in ("dataset", "features", "split", "valid")) and len(ours) == len(theirs)
-    return same and all(map(_agree, ours, theirs))
+    same = all({**USUAL, **old}[key] == {**USUAL, **new}[key] for key in (*USUAL, *DATA))
+    return same and len(ours) == len(theirs) and all(map(_agree, ours, theirs))
+
+
+def serves(cell: Cell, task: Task, scores: set[str]) -> bool:
+    """Whether it is the cell of this task, and has these scores."""
+    return scores <= cell["scores"].keys() and is_same(cell["task"], task)
 
 
 def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
@@ -120,49 +122,6 @@ def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
         if not old[key].keys() <= new[key].keys() or {**usual, **old[key]} != {**usual, **new[key]}:
             return False
     return True
-
-
-def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
-    """Train on all but the test part of one split, and score on that, once."""
-    _, task, backend = argument
-    part, test = split_random(data_of(task["dataset"]).with_features(**task["features"]), TEST, task["split"])
-    started = time.perf_counter()
-    members = [
-        train(
-            MODELS[its["model"]](**its["settings"]),
-            part,
-            epochs=its["epochs"],
-            valid=task["valid"],
-            optimizer=OPTIMIZERS[its["optimizer"]](**its["constants"]),
-            batch_rows=its["batch_rows"] or None,
-            backend=backend,
-            seed=task["split"] + number,
-        )
-        for number, its in enumerate(task["trainings"])
-    ]
-    recommender = members[0] if len(members) == 1 else Average(members)
-    seconds = time.perf_counter() - started
-    scores = {
-        name: recommender.score(test, clip=clip, default=default)
-        for name, clip, default in (("usual", True, True), ("no clip", False, True), ("no default", True, False))
-    }
-    described = [
-        {
-            "model": repr(member.model),
-            "epochs": member.info["epochs"],
-            "valid_rmse": member.info["valid_rmse"],
-            "parameters": sum(w.size for w in member.params.values()),
-            "rmse": member.score(test)["rmse"],
-        }
-        for member in members
-    ]
-    environment = {"tinyrec": tinyrec.__version__, "backend": members[0].info["backend"], **description()}
-    return {"scores": scores, "members": described, "seconds": seconds, "environment": environment}
-
-
-@lru_cache(1)  # a process runs many cells
-def data_of(dataset: str) -> Dataset:
-    return load_dataset(dataset)
 
 
 def read(path: Path) -> list[Cell]:
@@ -181,7 +140,7 @@ def read(path: Path) -> list[Cell]:
 def check(cell: Cell) -> None:
     """KeyError, TypeError or ValueError: something is missing that pages are made of."""
     is_same(cell["task"], cell["task"])
-    for value in (cell["seconds"], *(cell["scores"][name]["rmse"] for name in ("usual", "no clip", "no default"))):
+    for value in (cell["seconds"], cell["scores"]["usual"]["rmse"], *(its["rmse"] for its in cell["scores"].values())):
         float(value)
     for member in cell["members"]:
         int(member["parameters"]), int(member["epochs"])

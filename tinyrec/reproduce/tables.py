@@ -19,17 +19,24 @@ class Row:
 
     published: the RMSE that the paper prints, or whoever the name says
     train: what `tinyrec.specs.find` takes, and `valid`; None: published only, we have not built it
-    protocol: clip and default, where they are not to be true;  x: where the point is in a figure
+    score: which of the scores in `tinyrec.reproduce.scores`;  than: the name of a row that this one is held against
+    x, series: where the point is in a figure, and on which line;  curve: whether to score after each epoch
     dataset: where it is not that of the table;  features: what `Dataset.with_features` takes
+    test: the part of the ratings that is held out;  cold_items: or all ratings of so many items, drawn at random
     """
 
     name: str
     published: float | None = None
     train: dict[str, Any] | None = None
-    protocol: dict[str, bool] = field(default_factory=dict)
+    score: str = "usual"
+    than: str | None = None
     x: float | None = None
-    features: dict[str, str] = field(default_factory=dict)
+    series: str = ""
+    curve: bool = False
     dataset: str
+    features: dict[str, str] = field(default_factory=dict)
+    test: float = 0.1
+    cold_items: int = 0
 
     def specs(self) -> list[Spec]:
         assert self.train is not None, "there is something to train"
@@ -45,7 +52,8 @@ class Row:
 class Table:
     """name: of its file;  paper: where the numbers were published;  about: what a reader must know, in Markdown
 
-    splits: how many random ones;  plot: "bars", or "line", whose x axis is called `axis`;  columns: besides the RMSE
+    splits: how many random ones;  columns: besides the RMSE
+    plot: "bars"; "line", of rows with an x, whose axis is called `axis`; or "curve", of rows with a curve
     """
 
     name: str

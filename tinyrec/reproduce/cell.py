@@ -1,0 +1,84 @@
+"""One cell of a table: a training on one split, and all that is kept of it."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+import tinyrec
+from tinyrec.average import Average
+from tinyrec.backend import to_host
+from tinyrec.bench.machine import description
+from tinyrec.data import Dataset, load_dataset
+from tinyrec.fitting import Progress, train
+from tinyrec.memory import peak_rss_mb, reset_peak
+from tinyrec.models import MODELS
+from tinyrec.models.base import Autoencoder
+from tinyrec.optim import OPTIMIZERS
+from tinyrec.reproduce.scores import all_scores
+from tinyrec.scaling import Scaling
+from tinyrec.splits import split_random
+from tinyrec.trained import TrainedAutoencoder
+
+Task = dict[str, Any]  # what is trained, on what: data set, features, split, validation, trainings with all settings
+# What a task says only where it is otherwise: the part of the ratings that is held out, or else all that so many items
+# have, and whether to score after each epoch.
+USUAL: Task = {"test": 0.1, "cold_items": 0, "curve": False}
+
+
+def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
+    """Train on all but the test part of one split, and score on that, once (after each epoch, for a curve)."""
+    _, task, backend = argument
+    task = USUAL | task
+    part, test = split_of(task)
+    curve: list[float] = []
+    reset_peak()
+    started = time.perf_counter()
+    members = []
+    for number, its in enumerate(task["trainings"]):
+        model, optimizer = MODELS[its["model"]](**its["settings"]), OPTIMIZERS[its["optimizer"]](**its["constants"])
+        options = {"epochs": its["epochs"], "valid": task["valid"], "batch_rows": its["batch_rows"] or None}
+        if task["curve"]:
+            options["observe"] = lambda progress, model=model: curve.append(rmse_now(model, progress, part, test))
+        seed = task["split"] + number
+        members.append(train(model, part, optimizer=optimizer, backend=backend, seed=seed, **options))
+    recommender = members[0] if len(members) == 1 else Average(members)
+    measured = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
+    measured |= {"curve": curve} if curve else {}
+    described = [
+        {
+            "model": repr(member.model),
+            "epochs": member.info["epochs"],
+            "valid_rmse": member.info["valid_rmse"],
+            "parameters": sum(w.size for w in member.params.values()),
+            "rmse": member.score(test)["rmse"],
+        }
+        for member in members
+    ]
+    environment = {"tinyrec": tinyrec.__version__, "backend": members[0].info["backend"], **description()}
+    return {"scores": all_scores(recommender, test), "members": described, **measured, "environment": environment}
+
+
+def split_of(task: Task) -> tuple[Dataset, Dataset]:
+    """The train and the test part: a random part of the ratings is held out, or all that some items have."""
+    data = data_of(task["dataset"]).with_features(**task["features"])
+    if not task["cold_items"]:
+        return split_random(data, task["test"], task["split"])
+    chosen = np.random.default_rng(task["split"]).choice(len(data.items), task["cold_items"], replace=False)
+    held_out = np.isin(data.ratings.cols, chosen)
+    return data.select(~held_out), data.select(held_out)
+
+
+def rmse_now(model: Autoencoder, progress: Progress, part: Dataset, test: Dataset) -> float:
+    """The test RMSE after the epoch at hand, for a figure; nothing is chosen by it."""
+    assert progress.epoch is not None
+    params = {name: to_host(w) for name, w in progress.epoch.params.items()}
+    return TrainedAutoencoder(model, params, part, Scaling.of(part, *model.centring)).score(test)["rmse"]
+
+
+@lru_cache(1)  # a process runs many cells
+def data_of(dataset: str) -> Dataset:
+    return load_dataset(dataset)

@@ -1,0 +1,42 @@
+"""The scores of one training, of which each row of a table shows one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyrec.baselines import Bias
+from tinyrec.data import Dataset
+from tinyrec.metrics import default_rating, score
+from tinyrec.recommender import Recommender
+from tinyrec.scaling import row_means
+
+Scores = dict[str, dict[str, float]]
+FIFTHS = 5
+
+
+def all_scores(recommender: Recommender, test: Dataset) -> Scores:
+    """RMSE and MAE on the ratings held out, under these names:
+
+    usual: the protocol of AutoRec;  no clip, no default: without one of its rules
+    fifth 1, ..., fifth 5: of the fifth of the items with the fewest training ratings, ..., with the most; no default
+    default rating, user mean: of what has no model: 3 stars; the mean of what the user rated
+    """
+    protocols = (("usual", True, True), ("no clip", False, True), ("no default", True, False))
+    scores = {name: recommender.score(test, clip=clip, default=default) for name, clip, default in protocols}
+    fifth = fifths(recommender.data)[test.ratings.cols]
+    for number in np.unique(fifth).tolist():
+        scores[f"fifth {number}"] = recommender.score(test.select(fifth == number), default=False)
+    train, scale = recommender.data.ratings, test.scale
+    constant = Bias(default_rating(scale), np.zeros(train.shape[0]), np.zeros(train.shape[1]))
+    for name, simple in (("default rating", constant), ("user mean", row_means(train, "user"))):
+        y = simple.predict(test.ratings.rows, test.ratings.cols)
+        scores[name] = score(y, train, test.ratings, scale, default=False)
+    return scores
+
+
+def fifths(train: Dataset) -> np.ndarray:
+    """Which fifth of the items each belongs to, 1 to 5, when they are sorted by the number of their ratings; (d,)."""
+    per_item = np.bincount(train.ratings.cols, minlength=len(train.items))
+    place = np.empty_like(per_item)
+    place[np.argsort(per_item, kind="stable")] = np.arange(len(per_item))
+    return 1 + place * FIFTHS // len(per_item)
