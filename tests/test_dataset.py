@@ -1,6 +1,8 @@
+import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import TEXT_IDS, as_dict, datasets, triples
 from tinyrec.data import Dataset, load_dataset, load_split
+from tinyrec.data.pair import on_common_ids
 from tinyrec.errors import DataError, FileError, UsageError
 
 
@@ -75,6 +78,75 @@ def test_scale_is_given_or_observed_and_float32_does_not_leave_it():
     assert Dataset.from_triples([1, 2], [1, 2], [0.1, 0.3], scale=(0.1, 0.3)).scale == (0.1, 0.3)
 
 
+@given(triples(unique=False), st.data())
+def test_times_stay_with_their_ratings(data, draw):
+    times = draw.draw(st.lists(st.integers(0, 3), min_size=len(data[0]), max_size=len(data[0])))
+    oracle = {}
+    for place, (user, item, rating, time) in enumerate(zip(*data, times, strict=True)):
+        oracle[user, item] = rating, time, place
+    whole = Dataset.from_triples(*data, times=times, duplicates="last")
+    mask = np.arange(whole.ratings.size) % 2 == 0
+    assert as_dict_with_times(whole) == oracle
+    kept = dict(itertools.compress(as_dict_with_times(whole).items(), mask))
+    assert as_dict_with_times(whole.select(mask)) == kept == {pair: oracle[pair] for pair in kept}
+    assert whole.times.dtype == np.int64
+    assert whole.fingerprint() == Dataset.from_triples(*data, duplicates="last").fingerprint()
+
+
+def as_dict_with_times(data):
+    ratings = as_dict(data).items()
+    its = zip(ratings, data.times.tolist(), data.places.tolist(), strict=True)
+    return {pair: (rating, time, place) for (pair, rating), time, place in its}
+
+
+def test_times_are_not_made_up():
+    data = Dataset.from_triples([1, 2], [1, 2], [1, 2])
+    assert data.times is None and data.places is None
+    assert data.select(np.array([1])).times is None and "times" not in data.describe()
+    mean = Dataset.from_triples([1, 1, 1], [1, 1, 2], [1, 2, 5], times=[9, 7, 8], duplicates="mean")
+    assert mean.times.tolist() == [7, 8] and mean.places.tolist() == [1, 2]
+    assert mean.describe()["times"] == ("1970-01-01", "1970-01-01")
+    for times in ([1.5, 2], [1], ["1", "2"], [[1, 2]]):
+        with pytest.raises(DataError, match="2 ratings; give each a whole number of seconds"):
+            Dataset.from_triples([1, 2], [1, 2], [1, 2], times=times)
+
+
+def test_a_pair_of_sets_keeps_its_times():
+    train, test = (Dataset.from_triples(*part) for part in (([9, 3], [5, 6], [1, 2]), ([2, 3], [6, 7], [4, 5])))
+    train = Dataset.from_triples([9, 3], [5, 6], [1, 2], times=[90, 30])
+    train, test = on_common_ids(train, test)
+    assert as_dict_with_times(train) == {(9, 5): (1, 90, 0), (3, 6): (2, 30, 1)} and test.times is None
+
+
+@given(datasets(), st.sampled_from([None, -5, 0.0, 2.5, 3, 5]))
+def test_binarized_keeps_what_reaches_the_threshold(data, threshold):
+    liked = {pair: 1 for pair, value in as_dict(data).items() if threshold is None or value >= threshold}
+    if not liked:
+        with pytest.raises(DataError, match=f"no rating of ratings is {threshold:g} or more; lower"):
+            data.binarized(threshold)
+        return
+    implicit = data.binarized(threshold)
+    assert as_dict(implicit) == liked and implicit.users is data.users and implicit.items is data.items
+    assert implicit.implicit and implicit.scale == (0, 1) and implicit.ratings.values.dtype == np.float32
+    assert not data.implicit
+
+
+def test_binarized_keeps_times_and_info_and_forgets_the_noise():
+    data = Dataset.from_triples([1, 2], [7, 8], [1, 5], times=[30, 40])
+    data = replace(data, item_info={"title": np.array(["a", "b"])}, noise_floor=0.5)
+    implicit = data.binarized(3)
+    assert implicit.times.tolist() == [40] and implicit.item_info["title"].tolist() == ["a", "b"]
+    assert implicit.noise_floor is None
+    assert repr(implicit) == "<ratings: 2 users x 2 items, 1 pairs (25.00%), implicit>"
+    assert data.binarized(5.0).ratings.size == 1 and Dataset.from_triples([1], [1], [0.7]).binarized(np.float64(0.7))
+
+
+def test_describe_of_implicit_feedback_has_no_ratings():
+    figures = Dataset.from_triples([1, 1, 2], [7, 8, 7], [1, 5, 5]).binarized().describe()
+    assert list(figures) == ["name", "users", "items", "pairs", "density", "feedback", "per_user", "per_item"]
+    assert figures["pairs"] == 3 and figures["feedback"] == "implicit"
+
+
 @given(datasets(), st.data())
 def test_select_by_mask_and_by_index_agree(data, draw):
     p = data.ratings.size
@@ -121,6 +193,13 @@ def test_repr_is_one_line():
 def test_data_frames(frame):
     table = frame({"rating": [3, 4], "movieId": ["a", "b"], "user_id": [7, 8], "time": [0, 0]})
     assert as_dict(load_dataset(table)) == {(7, "a"): 3, (8, "b"): 4}
+    assert load_dataset(table).times.tolist() == [0, 0]
+    assert load_dataset(table, columns=("user_id", "movieId", "rating")).times is None
+    assert load_dataset(table, columns=(2, 1, 0, "time")).times.tolist() == [0, 0]
+    days = frame({"rating": [3, 4], "movieId": ["a", "b"], "user_id": [7, 8], "date": ["today", "yesterday"]})
+    assert load_dataset(days).times is None
+    with pytest.raises(DataError, match="whole number of seconds"):
+        load_dataset(days, columns=(2, 1, 0, 3))
     assert as_dict(load_dataset(table, columns=("user_id", "time", "rating"))) == {(7, 0): 3, (8, 0): 4}
     with pytest.raises(UsageError, match="'sep' is no option"):
         load_dataset(table, sep=",")

@@ -67,7 +67,7 @@ def test_codes_are_no_numbers_and_years_of_age_become_decades():
     assert codes.names == ("age=group 1", "age=group 18", "age=group 25", "occupation=code 0", "occupation=code 12")
     years = own_features({"age": np.array([str(age) for age in range(18, 40)]), "title": np.array(["x"] * 22)})
     assert years.names == ("age=10s", "age=20s", "age=30s")
-    with pytest.raises(DataError, match="tells none of genres, gender, age, occupation"):
+    with pytest.raises(DataError, match="tells none of genres, gender, age, occupation, tags, friends"):
         own_features({"title": np.array(["x"])})
 
 
@@ -154,6 +154,25 @@ def test_the_command_line_learns_from_a_file_and_finds_users_for_new_items(tmp_p
     rows = json.loads(capsys.readouterr().out)["recommendations"]
     assert [(row["item"], row["rank"]) for row in rows] == [("brand new", 1), ("brand new", 2)]
     assert rows[0]["rating"] >= rows[1]["rating"] and rows[0]["user"].startswith("u")
+    (tmp_path / "more.csv").write_text("user,item,rating\nu1,brand new,1\nu2,brand new,1\n")
+    new_items = [*recommend, "--for-new-items", "--item-features", str(tmp_path / "new.csv"), "-n", "40"]
+    ratings = []
+    for flags in ([], ["--new-ratings", str(tmp_path / "more.csv")]):
+        assert main([*new_items, *flags]) == 0
+        ratings.append({row["user"]: row["rating"] for row in json.loads(capsys.readouterr().out)["recommendations"]})
+    assert all(ratings[1][user] < ratings[0][user] for user in ("u5", "u6"))  # it is known to be a bad one
+    (tmp_path / "more.csv").write_text("user,item,rating\nu1,1,5\nu1,2,5\nu1,3,5\n")
+    assert main([*recommend, "--user", "u1", "-n", "40", "--new-ratings", str(tmp_path / "more.csv")]) == 0
+    shown = {row["item"] for row in json.loads(capsys.readouterr().out)["recommendations"]}
+    assert not shown & {1, 2, 3}  # what is rated is not recommended
+    pair = ["predict", str(tmp_path / "m.npz"), "--user", "u1", "--item", "1", "--json", "-"]
+    predicted = []
+    for flags in ([], ["--new-ratings", str(tmp_path / "more.csv")]):
+        assert main([*pair, *flags]) == 0
+        predicted.append(json.loads(capsys.readouterr().out)["predictions"][0]["rating"])
+    assert predicted[0] != predicted[1]
+    (tmp_path / "more.csv").write_text("user,item,rating\nnobody,1,5\n")
+    assert main([*pair, "--new-ratings", str(tmp_path / "more.csv")]) == 3
     assert main([*recommend, "--for-new-items"]) == 2
     assert main([*train, "--user-features", str(tmp_path / "f.csv")]) == 2
     assert main([*train[:3], "--item-features", "own", "--quiet"]) == 2

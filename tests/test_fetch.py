@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tinyrec.data import fetch, load_dataset
+from tinyrec.data import DATASETS, fetch, load_dataset
 from tinyrec.errors import FileError
 
 CONTENT = b"not really a zip file, but that is not looked at here" * 1000
@@ -135,6 +135,26 @@ def test_many_at_once(cache, server):
     assert (cache / "ml-1m.zip").read_bytes() == CONTENT and files(cache) == ["ml-1m.zip"]
 
 
+@pytest.mark.parametrize("offline", ["0", "1"])
+@pytest.mark.parametrize("name", ["lastfm", "delicious"])
+def test_without_a_checksum_nothing_is_downloaded_nor_taken_from_the_cache(
+    cache, server, tmp_path, monkeypatch, name, offline
+):
+    monkeypatch.setenv("TINYREC_OFFLINE", offline)
+    file = f"hetrec2011-{name}-2k.zip"
+    cache.mkdir()
+    (cache / file).write_bytes(CONTENT)
+    with pytest.raises(FileError, match=f"{file} is not here, and no checksum .* download http.*/{file} yourself"):
+        fetch.locate(name)
+    assert server.requests == []
+    monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
+    (tmp_path / file).write_bytes(b"mine")
+    assert fetch.locate(name) == tmp_path / file
+
+
 def test_the_real_addresses_are_https_and_pinned():
     assert fetch.URL.startswith("https://files.grouplens.org/")
-    assert set(map(len, fetch.MD5.values())) == {32}
+    assert fetch.url("ml-1m") == "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
+    assert fetch.url("lastfm") == "https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip"
+    assert all(len(md5) == 32 for name, md5 in fetch.MD5.items() if name.startswith("ml"))
+    assert set(fetch.MD5) == set(DATASETS) - {"synthetic"}

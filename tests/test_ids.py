@@ -96,6 +96,9 @@ def test_parse_what_a_user_typed():
     assert text.parse("196") == "196"
     with pytest.raises(DataError, match="'0196' is none"):
         integers.parse("0196")
+    assert integers.parse_all(["7", "196"]).tolist() == [7, 196] and text.parse_all(["7", "x"]).tolist() == ["7", "x"]
+    with pytest.raises(DataError, match="'0196' is none"):
+        integers.parse_all(["7", "0196", "196"])
 
 
 def test_equality_is_of_kind_and_ids():

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,18 @@ def test_a_centred_model_with_titles_comes_back(tmp_path):
     back = tr.load(tmp_path / "model.npz", backend="reference")
     assert back.recommend(data.users.ids[3]) == recommender.recommend(data.users.ids[3])
     assert back.data.item_info["title"].tolist() == data.item_info["title"].tolist()
+
+
+def test_implicit_feedback_comes_back_and_old_files_hold_ratings(tmp_path):
+    data = tr.make_synthetic(30, 20, 300)
+    recommender = tr.AutoRec(hidden_units=3, l2=1.0).fit(data, epochs=2, backend="reference")
+    for its, implicit in ((data.binarized(), True), (data, False)):
+        replace(recommender, data=its).save(tmp_path / "model.npz")
+        assert tr.load(tmp_path / "model.npz", backend="reference").data.implicit is implicit
+    header, arrays = storage.read(tmp_path / "model.npz", "model")
+    del header["data"]["implicit"]
+    storage.write(tmp_path / "model.npz", "model", header, arrays)
+    assert tr.load(tmp_path / "model.npz", backend="reference").data.implicit is False
 
 
 def test_numbers_of_numpy_are_numbers(tmp_path):

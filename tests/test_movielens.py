@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import as_dict
-from tinyrec.data import archive, load_dataset, load_split, movielens
+from tinyrec.data import archive, load_dataset, load_split, members
 from tinyrec.errors import DataError, FileError, UsageError
 
 GENRES = [f"Genre{k}" for k in range(19)]
@@ -37,6 +37,7 @@ ML_1M = {
 ML_10M = {
     "ratings.dat": "1::10::3.5::970000001\n2::11::0.5::970000002\n",
     "movies.dat": "10::Café (1990)::Drama|War\n11::B::(no genres listed)\n",
+    "tags.dat": "5::11::q|r::1215184630\n5::10::drôle::1188263867\n6::10::war::1\n7::10::drôle::2\n5::99::x::3\n",
 }
 
 
@@ -59,6 +60,7 @@ def test_ml_100k(make):
     data = load_dataset("ml-100k")
     assert as_dict(data) == {(1, 10): 3, (1, 12): 5, (2, 11): 4}
     assert data.name == "ml-100k" and data.scale == (1, 5)
+    assert data.times.tolist() == [880000001, 880000003, 880000002] and data.places.tolist() == [1, 2, 0]
     assert data.items.ids.tolist() == [10, 11, 12]
     assert data.item_info["title"].tolist() == ["Café (1990)", "B", ""]
     assert data.item_info["genres"].tolist() == ["Genre2|Genre18", "Genre0", ""]
@@ -74,6 +76,7 @@ def test_own_split_of_ml_100k(make):
     assert as_dict(train) == {(1, 10): 3, (1, 12): 5} and as_dict(test) == {(2, 11): 4}
     assert train.users == test.users and train.items == test.items and len(train.items) == 3
     assert test.item_info["title"].tolist() == ["Café (1990)", "B", ""]
+    assert train.times.tolist() == [880000001, 880000003] and test.times.tolist() == [880000002]
     assert train.user_info["age"].tolist() == ["30", "41"]
     with pytest.raises(UsageError, match="no split 'u9'; choose one of u1"):
         load_split("ml-100k", "u9")
@@ -86,6 +89,7 @@ def test_ml_1m(make):
     assert data.item_info["title"].tolist() == ["Café (1990)", "B: C"]
     assert data.item_info["genres"].tolist() == ["Drama|War", "Comedy"]
     assert data.user_info["occupation"].tolist() == ["10", "0"]
+    assert data.times.tolist() == [970000001, 970000002]
 
 
 def test_ml_10m(make):
@@ -93,6 +97,8 @@ def test_ml_10m(make):
     data = load_dataset("ml-10m")
     assert as_dict(data) == {(1, 10): 3.5, (2, 11): 0.5} and data.scale == (0.5, 5)
     assert data.item_info["title"].tolist() == ["Café (1990)", "B"] and data.user_info == {}
+    assert data.item_info["tags"].tolist() == ["drôle|war|drôle", "q/r"]
+    assert data.times.tolist() == [970000001, 970000002]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +106,7 @@ def test_ml_10m(make):
     [
         ("ratings.dat", "1::10::3::9\n1::11::6::9\n", "ml-1m.zip/ml-1m/ratings.dat, line 2: the rating 6 is off"),
         ("ratings.dat", "1::10::3::9\n1::11::6\n", "line 2: 3 fields"),
+        ("ratings.dat", "1::10::3::9\n1::11::3::?\n", "line 2: the time is no whole number"),
         ("ratings.dat", "1::10::3::9\n1::10::4::9\n", "line 2: user 1 rates item 10 again"),
         ("ratings.dat", "", "ratings.dat holds no ratings"),
         ("movies.dat", "10::A::Drama\n11::B\n", "ml-1m.zip/ml-1m/movies.dat, line 2: 2 fields, not 3"),
@@ -146,7 +153,7 @@ def test_an_unusual_packing_is_refused(make):
 
 def test_a_member_above_the_limit_is_refused(make, monkeypatch):
     make("ml-1m", ML_1M)
-    monkeypatch.setattr(movielens, "MOST_RATINGS", 10)
+    monkeypatch.setattr(members, "MOST_RATINGS", 10)
     with pytest.raises(FileError, match="ratings.dat .* above the limit of 10"):
         load_dataset("ml-1m")
 
@@ -212,3 +219,4 @@ def test_the_real_ml_1m():
     assert list(data.describe()["histogram"].values()) == [56174, 107557, 261197, 348971, 226310]
     assert np.diff(data.ratings.pattern.indptr).min() >= 20
     assert (data.item_info["title"] != "").all() and (data.user_info["zip"] != "").all()
+    assert (data.times.min(), data.times.max()) == (956703932, 1046454590)

@@ -52,6 +52,11 @@ def test_dialects_are_found(write, text):
     assert as_dict(read_ratings(write(gzip.compress(text.encode()), "packed.csv"))) == EXPECTED
 
 
+def test_lines_are_split_one_by_one_whatever_they_end_in(write):
+    data = read_ratings(write("a::7::3::x:\n:b::8::4::\nc::9::5:::d\n"), sep="::", columns=(0, 1, 2), header=False)
+    assert as_dict(data) == {("a", 7): 3, (":b", 8): 4, ("c", 9): 5}
+
+
 def test_what_the_caller_names_is_used(write):
     path = write("who~what~x~how\n1~7~z~3\n2~8~z~4.5\n")
     assert as_dict(read_ratings(path, sep="~", columns=("who", "what", "how"))) == EXPECTED
@@ -59,6 +64,29 @@ def test_what_the_caller_names_is_used(write):
     assert as_dict(read_ratings(write("7,1,3\n8,2,4.5\n"), header=False, columns=(1, 0, 2))) == EXPECTED
     assert as_dict(read_ratings(write("5,5,5\n1,7,3\n2,8,4.5\n"), header=True)) == EXPECTED
     assert as_dict(read_ratings(write("1\t7\t3\n2\t8\t4.5\n"), sep="\\t")) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "text, options, times",
+    [
+        ("userId,movieId,rating,timestamp\n1,7,3, 20\n2,8,4,10\n", {}, [20, 10]),
+        ("Date;Stars;IID;UID\n-5;3;7;1\n+6;4;8;2\n", {}, [-5, 6]),
+        ("a,b,c,time\n1,7,3,20\n2,8,4,10\n", {}, [20, 10]),
+        ("a,time,c\n1,7,3\n2,8,4\n", {}, None),
+        ("user,item,rating,time\n1,7,3,20\n2,8,4,10\n", {"columns": ("user", "item", "rating")}, None),
+        ("user,item,rating,when\n1,7,3,20\n2,8,4,10\n", {}, None),
+        ("user,item,rating,when\n1,7,3,20\n2,8,4,10\n", {"columns": (0, 1, 2, "when")}, [20, 10]),
+        ("1\t7\t3\t20\n2\t8\t4\t10\n", {}, None),
+        ("1\t7\t3\t20\n2\t8\t4\t10\n", {"columns": (0, 1, 2, 3)}, [20, 10]),
+        ("user,item,rating,time\n1,7,3,2001-01-01\n2,8,4,10\n", {}, None),
+        ("user,item,rating,time\n1,7,3,1e9\n2,8,4,10\n", {}, None),
+        ("user,item,rating,time\n1,7,3,9999999999999999999\n2,8,4,10\n", {}, None),
+    ],
+)
+def test_times_are_kept_where_they_are_whole_numbers(write, text, options, times):
+    data = read_ratings(write(text), **options)
+    assert (None if data.times is None else data.times.tolist()) == times
+    assert data.ratings.values.tolist() == [3, 4]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +134,8 @@ def test_ids_survive_exactly(write):
         ("1,7,3\n2,8\0,4\n", {}, "line 2: a NUL byte"),
         (b"1,7,3\n2,Zo\xeb,4\n", {}, "line 2: bytes that are not UTF-8; save"),
         ("user,item,rating\n1,7,3\n".encode("utf-16"), {}, "line "),
+        ("1,7,3,5\n2,8,4,\n", {"columns": (0, 1, 2, 3)}, "line 2: the time is no whole number; write"),
+        ("1,7,3,5\n2,8,4,2001-01-01\n3,8,4,x\n", {"columns": (0, 1, 2, 3)}, r"line 2: the time .* in all: 2, 3"),
         ("1\n2\n", {}, "line 1: no delimiter gives the three fields.*--sep"),
         ("1;7;3\n", {"sep": ","}, "line 1: 1 field.*--sep"),
         ("", {}, "is empty"),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tinyrec as tr
-from tinyrec import recommender as module
+from tinyrec import ranking as module
 from tinyrec.errors import DataError, UsageError
-from tinyrec.recommender import blocks
+from tinyrec.ranking import blocks
 
 
 @pytest.fixture(scope="module", params=["item", "user"])

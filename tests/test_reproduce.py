@@ -11,7 +11,8 @@ import tinyrec as tr
 from tinyrec.cli import main
 from tinyrec.errors import FileError, UsageError
 from tinyrec.optim import RProp
-from tinyrec.reproduce import cell, pages, run, tables
+from tinyrec.reproduce import pages, run, tables
+from tinyrec.reproduce.cell import data_of
 from tinyrec.specs import Spec
 
 TABLE = """
@@ -150,7 +151,7 @@ def test_without_the_data_of_the_table_nothing_is_made_up(monkeypatch, tmp_path,
     monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
     monkeypatch.setenv("TINYREC_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cell.data_of.cache_clear()
+    data_of.cache_clear()
     assert main(["reproduce", "ml-100k", "--out", str(tmp_path / "out")]) == 5
     assert "ml-100k.zip is not here" in capsys.readouterr().err
 

@@ -6,14 +6,15 @@ from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synth
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
 from tinyrec.fitting import train
 from tinyrec.model_file import load
-from tinyrec.models import CFN, AutoRec, DeepAutoRec
+from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec, ImplicitNCAE
 from tinyrec.recommender import Recommender
-from tinyrec.splits import split_folds, split_random, split_repeats
+from tinyrec.splits import split_folds, split_leave_one_out, split_random, split_repeats, split_users
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CFN",
+    "NCAE",
     "AutoRec",
     "Average",
     "Bias",
@@ -23,6 +24,7 @@ __all__ = [
     "Diverged",
     "Features",
     "FileError",
+    "ImplicitNCAE",
     "Recommender",
     "TinyrecError",
     "UsageError",
@@ -31,7 +33,9 @@ __all__ = [
     "load_split",
     "make_synthetic",
     "split_folds",
+    "split_leave_one_out",
     "split_random",
     "split_repeats",
+    "split_users",
     "train",
 ]

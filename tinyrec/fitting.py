@@ -14,13 +14,14 @@ from tinyrec.checks import check_type
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.metrics import score
-from tinyrec.models import DeepAutoRec
+from tinyrec.models import NCAE, DeepAutoRec
 from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.pretraining import pretrain
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
 from tinyrec.splits import split_random
+from tinyrec.stages import pretrain_stages
 from tinyrec.trained import TrainedAutoencoder
 from tinyrec.training import EarlyStopping, Epoch, begin, fit, moved
 
@@ -83,6 +84,7 @@ def train(
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), progress or Progress()
     check_options(model, optimizer, epochs, valid, batch_rows)
+    check_feedback(model, data, epochs, valid)
     batch_rows = rows_in_a_step(optimizer, batch_rows)
     job = Job(data, optimizer, batch_rows, backend, seed, observe, progress)
     valid_rmse = None
@@ -113,6 +115,7 @@ def try_out(
     """
     optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), Progress()
     check_options(model, optimizer, epochs, valid, batch_rows)
+    check_feedback(model, data, epochs, valid)
     if model.l2 is None:
         raise UsageError("l2 is what is to be tried out; give it")
     job = Job(data, optimizer, rows_in_a_step(optimizer, batch_rows), backend, seed, lambda progress: None, progress)
@@ -146,6 +149,16 @@ def check_options(
         raise UsageError(f"valid={valid} is no part of the ratings; give a fraction between 0 and 1, such as 0.1")
     if batch_rows is not None and batch_rows < 0:
         raise UsageError(f"{batch_rows} rows in a step are none; give a number, or 0 for all")
+
+
+def check_feedback(model: Autoencoder, data: Dataset, epochs: int | None, valid: float | None) -> None:
+    """UsageError: ratings for a model of clicks, or the other way round; or a search by RMSE, which clicks have not"""
+    if model.implicit and not data.implicit:
+        raise UsageError("this model is for clicks, and these are ratings; make clicks of them with data.binarized()")
+    if data.implicit and not model.implicit:
+        raise UsageError(f"a {type(model).__name__} is for ratings, and these are clicks; take an ImplicitNCAE")
+    if model.implicit and (epochs is None or valid is not None):
+        raise UsageError("for clicks nothing is chosen on a validation part; give the epochs, such as 30, and no valid")
 
 
 @dataclass(frozen=True)
@@ -212,7 +225,7 @@ class Job:
 
     def start(self, model: Autoencoder, R: Ratings, epochs: int, is_trial: bool) -> Epoch:
         """Epoch 0, with parameters as drawn, or pretrained if there is anything to follow."""
-        if not (isinstance(model, DeepAutoRec) and model.pretrain and epochs):
+        if not (model.is_pretrained and epochs):
             return begin(model, R, self.optimizer, self.seed)
 
         history = self.progress.history
@@ -223,14 +236,19 @@ class Job:
             self.record(epoch, None, is_trial, layer)
             self.observe(self.progress)
 
-        params = pretrain(model, R, self.optimizer, batch_rows=self.batch_rows, seed=self.seed, observe=record)
+        options: dict[str, Any] = {"batch_rows": self.batch_rows, "seed": self.seed, "observe": record}
+        if isinstance(model, NCAE):
+            params = pretrain_stages(model, R, self.optimizer, **options)
+        else:
+            assert isinstance(model, DeepAutoRec)
+            params = pretrain(model, R, self.optimizer, **options)
         return begin(model, R, self.optimizer, self.seed, params)
 
     def rows(self, model: Autoencoder, data: Dataset, scaling: Scaling) -> Ratings:
         """What the autoencoder is given, (n, d)."""
         R, features = scaling.to_model(data.ratings, self.optimizer.dtype), model.features(data)
         R = R.T if model.by == "item" else R
-        return R.with_side(features.X if features else None).to(self.backend)
+        return model.prepare(R.with_side(features.X if features else None).to(self.backend))
 
     def record(self, epoch: Epoch, stop: EarlyStopping | None, is_trial: bool, layer: int | None = None) -> None:
         trial, rmse = len(self.progress.trials) if is_trial else None, stop.rmse if stop else None

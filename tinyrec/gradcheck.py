@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyrec import nn
 from tinyrec.backend import Array, Params, get_backend
-from tinyrec.models import CFN, AutoRec, DeepAutoRec
+from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec, ImplicitNCAE
 from tinyrec.models.base import Autoencoder
 from tinyrec.pretraining import CodeAutoencoder, Rows
 from tinyrec.sparse import Ratings
@@ -141,6 +141,19 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
 
     yield Case(f"hidden_layers, {name}", nn.hidden_layers, chain, params)
     params = {"X": rng.standard_normal((n, d)), "V": rng.standard_normal((d, k)), "mu": rng.standard_normal(k)}
+    params_of_cells = {"H": rng.standard_normal((n, k)), "W": rng.standard_normal((d, k)), "b": rng.standard_normal(d)}
+    absent = rng.uniform(0, 1, d)
+    for error_of, f in (
+        (nn.all_cells_error, nn.tanh),
+        (nn.all_cells_error, nn.identity),
+        (nn.linear_error, nn.identity),
+    ):
+
+        def error(params, error_of=error_of, f=f):
+            loss, grads = error_of(params["H"], params["W"], params["b"], R, absent, f)
+            return loss, dict(zip(params, grads, strict=True))
+
+        yield Case(f"{error_of.__name__}, {f.__name__}, {name}", error_of, error, params_of_cells)
     yield Case(f"dense, {name}", nn.dense, with_cotangent(lambda p: nn.dense(**p), (n, k)), params)
 
 
@@ -182,6 +195,7 @@ def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     for model, q in models():
         params = {key: rng.standard_normal(shape) for key, shape in model.shapes(R.shape[1], q).items()}
         rows = R.with_side(features) if q else R
+        rows = model.prepare(R.with_values(R.values**0)) if model.implicit else rows  # clicks are 1
 
         def function(params, model=model, rows=rows):
             return model.loss_and_grads(params, rows, 0.5, np.random.default_rng(0))  # the same noise each time
@@ -205,4 +219,9 @@ def models() -> Iterator[tuple[Autoencoder, int]]:
         yield kind(hidden_units=4, l2=0.7, output=output, dropout=0.5), 0
     for units, q in itertools.product(((4,), (4, 3)), (0, 2)):
         yield CFN(hidden_units=units, l2=0.7, noise=0.3), q
+    for units in ((4,), (4, 3)):
+        yield NCAE(hidden_units=units, l2=0.7, alpha=0.6, beta=1.3), 0
+        yield ImplicitNCAE(hidden_units=units, l2=0.7), 0
+        yield ImplicitNCAE(hidden_units=units, l2=0.7, output="identity", epsilon=0.6, p=0.5), 0
+    yield ImplicitNCAE(hidden_units=(4,), l2=0.7, absent=0.05), 0
     yield CFN(hidden_units=(4, 3), l2=0.7, dropout=1 - 1e-9, activation="identity", output="identity"), 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from os import PathLike
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from tinyrec import storage
 from tinyrec.average import Average
-from tinyrec.backend import get_backend, on_host
+from tinyrec.backend import Array, get_backend, on_host
 from tinyrec.baselines import Bias
 from tinyrec.data import Dataset, Features, Index
+from tinyrec.data.embedding import Embedding
 from tinyrec.errors import FileError, TinyrecError
 from tinyrec.models import MODELS
 from tinyrec.scaling import Scaling
@@ -23,9 +24,10 @@ from tinyrec.trained import TrainedAutoencoder
 def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> None:
     """Write a model file; an existing one is replaced in one step."""
     data, members = recommender.data, getattr(recommender, "members", [recommender])
+    own = {key: getattr(data, key) for key in ("name", "scale", "noise_floor", "implicit")}
     header: dict[str, Any] = {
         "members": [_describe(member) for member in members],
-        "data": {"name": data.name, "scale": data.scale, "noise_floor": data.noise_floor, "features": {}},
+        "data": {**own, "features": {}, "embeddings": {}},
         "average": recommender.info if isinstance(recommender, Average) else None,
     }
     arrays = {
@@ -34,18 +36,25 @@ def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> Non
         "data/indptr": data.ratings.pattern.indptr,
         "data/cols": data.ratings.cols,
         "data/values": data.ratings.values,
-        **{f"user_info/{key}": column for key, column in data.user_info.items()},
-        **{f"item_info/{key}": column for key, column in data.item_info.items()},
+        **{f"user_info/{key}": column for key, column in data.user_info.items() if _is_kept(column)},
+        **{f"item_info/{key}": column for key, column in data.item_info.items() if _is_kept(column)},
     }
     for kind, features in (("user", data.user_features), ("item", data.item_features)):
         if features:
             arrays |= {f"features/{kind}/{name}": getattr(features, name) for name in ("X", "mean", "spread")}
+            arrays |= {f"embeddings/{kind}/{column}": its.B for column, its in features.embeddings.items()}
             header["data"]["features"][kind] = features.names
+            header["data"]["embeddings"][kind] = {column: its.values for column, its in features.embeddings.items()}
     for number, member in enumerate(members):
         zero = member.scaling.zero
         arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
         arrays |= {f"scaling/{number}/user": zero.user, f"scaling/{number}/item": zero.item}
     storage.write(path, "model", header, arrays)
+
+
+def _is_kept(column: Array) -> bool:
+    """Tags and friends, texts of any length, are not: what a model has learned from them is in its features."""
+    return not isinstance(column.dtype, np.dtypes.StringDType)
 
 
 def _describe(member: TrainedAutoencoder) -> dict[str, Any]:
@@ -92,19 +101,24 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
         raise ValueError("a rating is of an item that it does not have")
     ratings = Ratings(Pattern((len(users), len(items)), indptr, cols), values, get_backend("reference"))
     scale = (float(header["scale"][0]), float(header["scale"][1]))
-    info = {"user_info": _group(arrays, "user_info"), "item_info": _group(arrays, "item_info")}
-    data = Dataset(ratings, users, items, scale, str(header["name"]), **info, noise_floor=header["noise_floor"])
-    features = {
-        kind: Features(tuple(its), **_group(arrays, f"features/{kind}")) for kind, its in header["features"].items()
+    more = {
+        "user_info": _group(arrays, "user_info"),
+        "item_info": _group(arrays, "item_info"),
+        "noise_floor": header["noise_floor"],
+        "implicit": bool(header.get("implicit", False)),  # there were only ratings once
     }
-    for kind, index in (("user", users), ("item", items)):
-        if kind in features and features[kind].X.shape != (len(index), len(features[kind].names)):
-            raise ValueError(f"the features of each {kind} are not as many as their names")
-        if kind in features and not features[kind].mean.shape == features[kind].spread.shape == (
-            len(features[kind].names),
-        ):
-            raise ValueError(f"the features of each {kind} have other means than names")
-    return replace(data, user_features=features.get("user"), item_features=features.get("item"))
+    data = Dataset(ratings, users, items, scale, str(header["name"]), **more)
+    features = {
+        kind: Features(tuple(its), **_group(arrays, f"features/{kind}"), embeddings=_embeddings(header, kind, arrays))
+        for kind, its in header["features"].items()
+    }
+    return data.with_features(users=features.get("user"), items=features.get("item"))
+
+
+def _embeddings(header: dict[str, Any], kind: str, arrays) -> dict[str, Embedding]:
+    B = _group(arrays, f"embeddings/{kind}")
+    values = header.get("embeddings", {}).get(kind, {})  # there were none once
+    return {column: Embedding(tuple(its), B[column]) for column, its in values.items()}
 
 
 def _check_shapes(model, data, params, zero):

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from tinyrec.backend import Array
+
+BLOCK = 1_000_000  # numbers in one block of work, so that memory stays bounded whatever is asked for
+
+
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Slices of 0 to n, each of as many rows of `width` numbers as make a block of work."""
+    height = max(1, BLOCK // max(width, 1))
+    for start in range(0, n, height):
+        yield slice(start, min(start + height, n))
 
 
 def top(scores: Array, n: int) -> tuple[Array, Array]:

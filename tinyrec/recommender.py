@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from os import PathLike
@@ -16,9 +16,8 @@ from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
 from tinyrec.metrics import follow_protocol, mae, rmse, warm
-from tinyrec.ranking import top
-
-BLOCK = 1_000_000  # numbers in one block of work, so that memory stays bounded whatever is asked for
+from tinyrec.ranking import blocks, top
+from tinyrec.ranking_metrics import rank
 
 Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
 
@@ -56,17 +55,22 @@ class Recommender:
         default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); without it, an
         unknown row is an empty one, and an unknown column the mean of all (see TrainedAutoencoder)
         clip: keep predictions on the rating scale
+        Of clicks, where there is no scale, the scores that items are ranked by, as they are.
         """
         u, i = self.data.users.find(users), self.data.items.find(items)
         if len(u) != len(i):
             raise DataError(f"{len(u)} users but {len(i)} items; give as many of each")
-        return follow_protocol(self.of_pairs(u, i), self._cold(u, i), self.data.scale, clip=clip, default=default)
+        options = {"clip": clip and not self.data.implicit, "default": default and not self.data.implicit}
+        return follow_protocol(self.of_pairs(u, i), self._cold(u, i), self.data.scale, **options)
 
     def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
         """RMSE and MAE on ratings that were not trained on, with how many there were and how many of them cold.
 
-        Raises DataError where a test rating is a training rating: it would be scored on what it was told.
+        Of clicks, what `rank` says. DataError: a test rating is a training rating, so it would be scored on what it was
+        told.
         """
+        if self.data.implicit:
+            return self.rank(test)
         users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
         u, i = self.data.users.find(users), self.data.items.find(items)
         known, train, d = (u >= 0) & (i >= 0), self.data.ratings, len(self.data.items)
@@ -75,6 +79,16 @@ class Recommender:
             raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
         return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self._cold(u, i).sum())}
+
+    def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100)) -> dict[str, float]:
+        """How well the items of `test`, which was split off the training data, are ranked among all that a user has not
+        met: hit ratio, NDCG, recall, precision at each k, and MRR; see `tinyrec.ranking_metrics.rank`.
+        """
+        if not (
+            np.array_equal(test.users.ids, self.data.users.ids) and np.array_equal(test.items.ids, self.data.items.ids)
+        ):
+            raise DataError("the test part has other users or items than the training part; split one data set in two")
+        return rank(self.of_users, self.data.ratings, test.ratings, at)
 
     def recommend(self, user: Any = None, n: int = 10, *, ratings: Mapping[Any, float] | None = None) -> Ranking:
         """The n items that `user` would rate highest, of those that they have not rated: [(item, rating), ...].
@@ -149,7 +163,7 @@ class Recommender:
         """The n best of each row of scores (b, items), without the cold ones and those of -inf; scores are changed."""
         scores[:, ~self._warm[1][:-1]] = -np.inf
         rows, cols = top(scores, n)
-        ratings = np.clip(scores[rows, cols], *self.data.scale)
+        ratings = scores[rows, cols] if self.data.implicit else np.clip(scores[rows, cols], *self.data.scale)
         ranked = list(zip(self.data.items.ids[cols].tolist(), ratings.tolist(), strict=True))
         bounds = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
         return [ranked[start:stop] for start, stop in pairwise(bounds)]
@@ -161,10 +175,3 @@ class Recommender:
     @cached_property
     def _warm(self):
         return warm(self.data.ratings)
-
-
-def blocks(n: int, width: int) -> Iterator[slice]:
-    """Slices of 0 to n, each of as many rows of `width` numbers as make a block of work."""
-    height = max(1, BLOCK // max(width, 1))
-    for start in range(0, n, height):
-        yield slice(start, min(start + height, n))

@@ -23,7 +23,9 @@ class Scaling:
     "rows"    zero is the mean rating of the item (by item) or of the user, and the unit half of the width of the scale,
               so that the scale would become -1 to 1 around its middle                                (CFN, section 4.1)
 
-    Where zero is not "rows", the unit is a quarter of the width, so that λ means the same on every scale.
+    "clicks"  zero is 0 and the unit 1: nothing to scale                                       (NCAE for clicks)
+
+    Where zero is "scale" or "biases", the unit is a quarter of the width, so that λ means the same on every scale.
     """
 
     unit: float
@@ -39,6 +41,8 @@ class Scaling:
         if zero == "rows":
             return cls(2 * unit, row_means(data.ratings, by, damping))
         n, d = data.ratings.shape
+        if zero == "clicks":
+            return cls(1.0, Bias(0.0, np.zeros(n), np.zeros(d)))
         return cls(unit, Bias(low - unit, np.zeros(n), np.zeros(d)))
 
     def to_model(self, R: Ratings, dtype) -> Ratings:

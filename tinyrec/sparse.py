@@ -60,10 +60,18 @@ class Ratings:
 
     pattern: a Pattern with p cells; values (p,); backend: whose kernels multiply it
     side: what else is known about each row, dense (n, q), such as the genres of a film; None: nothing
+    absent (d,): what an absent cell of each column weighs, where being absent says something; None: it says nothing
     """
 
-    def __init__(self, pattern: Pattern, values: Array, backend: Backend, side: Array | None = None):
-        self.pattern, self.values, self.backend, self.side = pattern, values, backend, side
+    def __init__(
+        self,
+        pattern: Pattern,
+        values: Array,
+        backend: Backend,
+        side: Array | None = None,
+        absent: Array | None = None,
+    ):
+        self.pattern, self.values, self.backend, self.side, self.absent = pattern, values, backend, side, absent
 
     @classmethod
     def from_cells(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
@@ -129,13 +137,19 @@ class Ratings:
 
     def with_values(self, values: Array) -> Ratings:
         """Other values (p,) at the same cells."""
-        return Ratings(self.pattern, values, self.backend, self.side)
+        return Ratings(self.pattern, values, self.backend, self.side, self.absent)
 
     def with_side(self, side: Array | None) -> Ratings:
         """With side information about the rows, (n, q), in the dtype of the values."""
         if side is None:
             return self
-        return Ratings(self.pattern, self.values, self.backend, self.backend.asarray(side.astype(self.values.dtype)))
+        side = self.backend.asarray(side.astype(self.values.dtype))
+        return Ratings(self.pattern, self.values, self.backend, side, self.absent)
+
+    def with_absent(self, absent: Array) -> Ratings:
+        """With weights of absent cells, (d,), in the dtype of the values."""
+        absent = self.backend.asarray(absent.astype(self.values.dtype))
+        return Ratings(self.pattern, self.values, self.backend, self.side, absent)
 
     def take_rows(self, rows: Array) -> Ratings:
         """The matrix of these rows alone, in the order given, (len(rows), d). DataError: there is no such row."""
@@ -144,7 +158,8 @@ class Ratings:
             raise DataError(f"a row is outside 0 to {self.shape[0] - 1}; -1 stands for an unknown id")
         rows = self.backend.asarray(rows)
         pattern, cells = self.pattern.take_rows(rows)
-        return Ratings(pattern, self.values[cells], self.backend, None if self.side is None else self.side[rows])
+        side = None if self.side is None else self.side[rows]
+        return Ratings(pattern, self.values[cells], self.backend, side, self.absent)
 
     def sum_rows(self) -> Array:
         """The sum of each column over the rows, (d,)."""
@@ -155,13 +170,15 @@ class Ratings:
         """The same ratings on another backend, as `dtype` (by default, unchanged)."""
         target, pattern = get_backend(backend), self.pattern
         dtype = dtype or self.values.dtype
-        values, side = self.values.astype(dtype, copy=False), self.side
-        side = None if side is None else side.astype(dtype, copy=False)
+        parts = [
+            part if part is None else part.astype(dtype, copy=False) for part in (self.values, self.side, self.absent)
+        ]
         if target.xp is not self.xp:
-            indptr, cols, values = (target.asarray(to_host(array)) for array in (pattern.indptr, pattern.cols, values))
-            side = None if side is None else target.asarray(to_host(side))
+            parts = [part if part is None else target.asarray(to_host(part)) for part in parts]
+            indptr, cols = (target.asarray(to_host(array)) for array in (pattern.indptr, pattern.cols))
             pattern = Pattern(self.shape, indptr, cols, target.xp)
-        return Ratings(pattern, values, target, side)
+        values, side, absent = parts
+        return Ratings(pattern, values, target, side, absent)
 
 
 def _within(numbers: Array, end: int) -> bool:

@@ -54,7 +54,9 @@ class Spec:
             if not known[key].type.startswith("tuple"):  # these the model itself checks, and makes of a single number
                 check_type(key, value, str(known[key].type))
         own = ({field.name: settings[field.name] for field in fields(kind) if field.name in settings} for kind in kinds)
-        return cls(kinds[0](**next(own)), kinds[1](**next(own)), epochs, batch_rows)
+        made = kinds[0](**next(own)), kinds[1](**next(own))
+        epochs = kinds[0].usual_epochs if epochs is None else epochs
+        return cls(*made, epochs, kinds[0].usual_batch_rows if batch_rows is None else batch_rows)
 
 
 def find(
@@ -75,7 +77,7 @@ def find(
         if known and not anew:
             return [Spec.of(**recipe) for recipe in known], "recipe"
         return [Spec(AutoRec(by=rows), OPTIMIZERS["rprop"]()) for rows in ("item", "user")], "validation"
-    by = by or "item"
+    by = by or (MODELS[model].by if model in MODELS else "item")
     recipe = None if options or anew else recipes.ALONE.get((dataset, model, by))
     if recipe:
         return [Spec.of(model, by, **recipe)], "recipe"

@@ -1,4 +1,4 @@
-"""Ways to cut a data set into a train and a test part; both keep all rows, columns and ids of the whole."""
+"""Ways to cut a data set into a train and a test part; all parts keep the rows, columns and ids of the whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
 from tinyrec.errors import DataError, UsageError
 
@@ -17,8 +18,7 @@ def split_random(data: Dataset, test: float = 0.1, seed: int = 0) -> Split:
 
     UsageError: `test` is not between 0 and 1; DataError: too few ratings for two parts
     """
-    if not 0 < test < 1:
-        raise UsageError(f"test={test} is no part of the ratings; give a fraction between 0 and 1, such as 0.1")
+    _check_part("test", test)
     p = data.ratings.size
     size = round(test * p)
     if not 0 < size < p:
@@ -46,3 +46,59 @@ def split_folds(data: Dataset, k: int = 5, seed: int = 0) -> Iterator[Split]:
         raise DataError(f"{p} ratings are too few for {k} folds; give more ratings or fewer folds")
     fold = np.random.default_rng(seed).permutation(p) % k  # the fold of each cell, (p,)
     return ((data.select(fold != i), data.select(fold == i)) for i in range(k))
+
+
+def split_leave_one_out(data: Dataset, latest: bool = False, seed: int = 0) -> Split:
+    """Return (train, test), where the test part has one rating of each user who has two or more.
+
+    latest: the one that the user gave last, and of those at the same time the last in the file; else one at random
+    UsageError: the data have no timestamps; DataError: no user has two ratings
+    """
+    if latest and data.times is None:
+        raise UsageError(f"{data.name} has no timestamps; leave latest out, and one at random is held out")
+    counts = np.diff(data.ratings.pattern.indptr)
+    if counts.max(initial=0) < 2:
+        raise DataError(f"no user of {data.name} has two ratings; give more, or split them at random")
+    keys = (data.places, data.times) if latest else (np.random.default_rng(seed).random(data.ratings.size),)
+    order = np.lexsort((*keys, data.ratings.rows))  # by user, and each one's by time
+    last = data.ratings.pattern.indptr[1:] - 1
+    held_out = _mask(data, order[last[counts >= 2]])
+    return data.select(~held_out), data.select(held_out)
+
+
+def split_users(
+    data: Dataset, users: float = 0.1, part: float = 0.2, seed: int = 0
+) -> tuple[Dataset, Dataset, Dataset]:
+    """Return (train, known, test) for users that training has never seen (strong generalisation, Liang et al. 2018).
+
+    users: the part of those with two or more ratings that is drawn at random; all of their ratings are known or test
+    part: of the ratings of each of them, the part at random that is test; at least one, and at least one is known
+    UsageError: `users` or `part` is not between 0 and 1; DataError: too few users
+    """
+    _check_part("users", users)
+    _check_part("part", part)
+    rng, rows, indptr = np.random.default_rng(seed), data.ratings.rows, data.ratings.pattern.indptr
+    counts = np.diff(indptr)
+    several = np.flatnonzero(counts >= 2)
+    size = round(users * len(several))
+    if not 0 < size < np.count_nonzero(counts):
+        raise DataError(f"{len(several)} users with two ratings or more are too few for {users:g} of them; give more")
+    n_test = np.zeros(len(counts), np.int64)
+    drawn = rng.permutation(several)[:size]
+    n_test[drawn] = np.clip(np.rint(part * counts[drawn]), 1, counts[drawn] - 1)
+    order = np.lexsort((rng.random(len(rows)), rows))  # by user, and each one's at random
+    test = _mask(data, order[np.arange(len(rows)) - indptr[rows] < n_test[rows]])
+    seen = n_test[rows] == 0
+    return data.select(seen), data.select(~seen & ~test), data.select(test)
+
+
+def _mask(data: Dataset, cells: Array) -> Array:
+    """Whether each of the p cells is one of these."""
+    mask = np.zeros(data.ratings.size, bool)
+    mask[cells] = True
+    return mask
+
+
+def _check_part(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise UsageError(f"{name}={value} is no part of a whole; give a fraction between 0 and 1, such as 0.1")

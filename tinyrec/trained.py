@@ -15,7 +15,8 @@ from tinyrec.errors import DataError, UsageError
 from tinyrec.fold_in import new_column, new_row
 from tinyrec.metrics import warm
 from tinyrec.models.base import Autoencoder
-from tinyrec.recommender import Recommender, blocks
+from tinyrec.ranking import blocks
+from tinyrec.recommender import Recommender
 from tinyrec.scaling import Scaling
 from tinyrec.sparse import Ratings
 
@@ -114,6 +115,8 @@ class TrainedAutoencoder(Recommender):
     def _columns(self):
         """The output layer, W (d + 1, k) and b (d + 1,). Cold columns, never trained, and the last are the mean one."""
         trained = self._warm[0 if self.model.by == "item" else 1]
+        if self.model.implicit:  # an item that nobody met was trained, too: that nobody met it
+            trained = np.append(np.full(len(trained) - 1, True), False)
         columns = {}
         for name in ("W", "b"):
             array = self.params[name]

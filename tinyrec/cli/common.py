@@ -86,7 +86,8 @@ def load_with_new_ratings(
     args: argparse.Namespace, new_items: Sequence[str] = ()
 ) -> tuple[Recommender, dict[str, dict[Any, float]]]:
     """The model of the command, once it has read the new ratings, if there are any; and those of new items, apart."""
-    recommender, of_new = load(args.path, args.backend), {item: {} for item in new_items}
+    recommender = load(args.path, args.backend)
+    of_new: dict[str, dict[Any, float]] = {item: {} for item in new_items}
     if not args.new_ratings:
         return recommender, of_new
     new = load_dataset(Path(args.new_ratings), scale=recommender.data.scale, duplicates="last")

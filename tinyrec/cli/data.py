@@ -63,5 +63,5 @@ def compact(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {part:g}" for key, part in value.items())
     if isinstance(value, tuple):
-        return " to ".join(f"{part:g}" for part in value)
+        return " to ".join(compact(part) for part in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tinyrec.cli import clicks
+from tinyrec.cli.clicks import ranking_table
 from tinyrec.cli.common import (
     SOURCE,
     add_backend_flag,
@@ -35,6 +37,10 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     recommender = load(args.path, args.backend)
     test = load_dataset(args.dataset, **read_options(args)) if args.dataset else own_test_part(recommender)
+    if recommender.data.implicit:
+        ranked = recommender.rank(test)
+        write_result(args, {"model": args.path, "dataset": test.name, **ranked}, ranking_table({test.name: ranked}))
+        return
     score = recommender.score(test, clip=not args.no_clip, default=not args.no_default)
     result = {"model": args.path, "dataset": test.name, **score}
     row = (test.name, score["n"], score["cold"], score["rmse"], score["mae"])
@@ -49,4 +55,6 @@ def own_test_part(recommender: Recommender) -> Dataset:
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in split["options"].items()}
     if split["split"]:
         return load_split(split["dataset"], split["split"], **options)[1]
+    if "latest" in split:
+        return clicks.own_test_part(load_dataset(split["dataset"], **options), split)
     return split_random(load_dataset(split["dataset"], **options), split["test"], split["seed"])[1]

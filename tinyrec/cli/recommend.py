@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> None:
         write_result(args, {"recommendations": rows}, body)
         return
     recommender, _ = load_with_new_ratings(args)
-    titles = recommender.data.item_info.get("title")
+    info = recommender.data.item_info
+    titles = info.get("title", info.get("name"))
     rows = []
     for user, ranking in rankings(args, recommender):
         for rank, (item, rating) in enumerate(ranking, 1):

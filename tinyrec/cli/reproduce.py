@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> None:
     table, folder = read(args.table), Path(args.out)
 
     def observe(row, cell, left):
-        split, rmse = cell["task"]["split"], cell["scores"]["usual"]["rmse"]
-        say(args, f"{row}, split {split}: RMSE {rmse:.4f}, {cell['seconds']:.0f} s; {left} to come")
+        split, value = cell["task"]["split"], cell["scores"]["usual"][table.measure]
+        say(args, f"{row}, split {split}: {table.measure.upper()} {value:.4f}, {cell['seconds']:.0f} s; {left} to come")
 
     options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
     try:
@@ -59,6 +59,6 @@ def run(args: argparse.Namespace) -> None:
 
 def as_dict(its: pages.Measured) -> dict[str, Any]:
     """What JSON holds of a row."""
-    ours = {"rmse": its.rmse, "rmses": its.rmses, "seconds": its.mean("seconds")} if its.cells else {}
+    ours = {its.row.measure: its.value, "splits": its.values, "seconds": its.mean("seconds")} if its.cells else {}
     spread = {"interval": its.interval} if len(its.cells) > 1 else {}
     return {"name": its.row.name, "published": its.row.published, **ours, **spread}

@@ -14,7 +14,7 @@ from tinyrec.average import Average
 from tinyrec.backend import get_backend
 from tinyrec.checkpoint import NAME as CHECKPOINT
 from tinyrec.checkpoint import Checkpoint
-from tinyrec.cli import report
+from tinyrec.cli import clicks, report
 from tinyrec.cli.common import (
     SOURCE,
     add_backend_flag,
@@ -74,6 +74,7 @@ def add_to(subparsers: Any) -> None:
     group.add_argument("--folds", type=whole(2), metavar="K", help="K-fold cross-validation")
     group.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
     group.add_argument("--no-default", action="store_true", help="no default rating for cold users and items")
+    clicks.add_click_flags(parser)
     group = parser.add_argument_group("what to keep")
     group.add_argument("--save", metavar="FILE.npz", help="write the model")
     group.add_argument("--plot", metavar="FILE.png", help="draw the learning curve")
@@ -82,6 +83,8 @@ def add_to(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.model == "ncae" and args.feedback == "implicit":
+        args.model = "implicit-ncae"
     options = {"epochs": args.epochs, "batch_rows": args.batch_rows, "set": parse_settings(args.set)}
     specs, chosen_by = find(args.dataset, args.model, args.by, bool(args.valid), optimizer=args.optimizer, **options)
     check_flags(args)
@@ -94,6 +97,9 @@ def run(args: argparse.Namespace) -> None:
         if not results:  # those to come are as large, and take the same memory again
             tell_memory(args, specs, part)
         results.append({"settings_from": chosen_by, **run_one(args, seed, specs, part, test)})
+    if args.model == "implicit-ncae":
+        write_result(args, results[0], clicks.text(results[0]))
+        return
     result = results[0] if len(results) == 1 else report.summary(results)
     write_result(args, result, report.text(result))
 
@@ -110,9 +116,11 @@ def run_one(
     recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
     source = str(Path(args.dataset).resolve()) if Path(args.dataset).exists() else args.dataset
     split = {"dataset": source, "options": read_options(args), "split": args.split}
-    recommender.info["split"] = {**split, "test": args.test, "seed": seed}
+    recommender.info["split"] = {**split, "test": args.test, "seed": seed, **clicks.split_info(args)}
     if args.save:
         recommender.save(args.save)
+    if isinstance(recommender, TrainedAutoencoder) and recommender.data.implicit:
+        return clicks.result(recommender, test, seconds)
     result = report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
     if args.plot:
         plot_learning_curve(args.plot, report.name_of(result), result)
@@ -178,6 +186,7 @@ def check_flags(args: argparse.Namespace) -> None:
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
     check_feature_flags(args)
+    clicks.check_click_flags(args)
     if args.plot and args.model == AVERAGE:
         raise UsageError("an average has no learning curve of its own; leave --plot out")
     if args.plot:
@@ -191,6 +200,11 @@ def splits(args: argparse.Namespace) -> Iterator[tuple[int, Dataset, Dataset | N
         yield args.seed, *load_split(args.dataset, args.split, **read_options(args))
         return
     data = load_dataset(args.dataset, **read_options(args))
+    if args.model == "implicit-ncae":
+        yield args.seed, *clicks.hold_out(args, clicks.clicks_of(args, data), args.seed)
+        return
+    if data.implicit:
+        raise UsageError(f"{data.name} holds clicks, no ratings; add --model ncae --feedback implicit")
     if args.folds:
         yield from ((args.seed, *pair) for pair in split_folds(data, args.folds, args.seed))
     elif args.test == 0:

@@ -1,7 +1,7 @@
 """Data sets: reading, checking, describing and making them."""
 
 from tinyrec.data.dataset import Dataset
-from tinyrec.data.features import Features
+from tinyrec.data.encoding import Features
 from tinyrec.data.ids import Index
 from tinyrec.data.load import DATASETS, load_dataset, load_split
 from tinyrec.data.synthetic import make_synthetic

@@ -1,4 +1,4 @@
-"""Find the zip file of a MovieLens data set: in your folder, in the user's cache, or on the server of GroupLens."""
+"""Find the zip file of a known data set: in your folder, in the user's cache, or on the server of GroupLens."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from pathlib import Path
 
 from tinyrec.errors import FileError
 
-URL = "https://files.grouplens.org/datasets/movielens/{name}.zip"
-MD5 = {  # as GroupLens publishes them, in NAME.zip.md5 beside each file
+URL = "https://files.grouplens.org/datasets/{folder}/{name}.zip"
+HETREC = {"lastfm": "hetrec2011-lastfm-2k", "delicious": "hetrec2011-delicious-2k"}  # what the files are called there
+MD5: dict[str, str | None] = {  # as GroupLens publishes them, in NAME.zip.md5 beside each file of MovieLens
     "ml-100k": "0e33842e24a9c977be4e0107933c0723",
     "ml-1m": "c4d9eecfca2ab87c1945afe126590906",
     "ml-10m": "ce571fd55effeba0271552578f2648bd",
+    "lastfm": None,  # not published, and what cannot be checked is not downloaded
+    "delicious": None,
 }
 SECONDS = 30  # without an answer from the server
 
 
 def locate(name: str) -> Path:
-    """Return the path of NAME.zip, downloaded if need be.
+    """Return the path of the zip file, downloaded if need be.
 
     Looked for in the folder TINYREC_DATA (any file of that name), then in the user's cache (its checksum must match).
     With TINYREC_OFFLINE=1 nothing is downloaded. FileError: nowhere to be found, or the download failed.
@@ -26,8 +29,21 @@ def locate(name: str) -> Path:
 
 
 def find(name: str) -> Path | None:
-    """The path of NAME.zip if it is on this machine."""
+    """The path of the zip file if it is on this machine."""
     return _in_own_folder(name) or _in_cache(name)
+
+
+def file_name(name: str) -> str:
+    return f"{HETREC.get(name, name)}.zip"
+
+
+def url(name: str) -> str:
+    return URL.format(folder="hetrec2011" if name in HETREC else "movielens", name=HETREC.get(name, name))
+
+
+def by_hand(name: str) -> str:
+    """What to do where it is not downloaded."""
+    return f"download {url(name)} yourself and set TINYREC_DATA to the folder it is in"
 
 
 def offline() -> bool:
@@ -40,27 +56,28 @@ def _in_own_folder(name: str) -> Path | None:
         return None
     if not Path(setting).is_dir():
         raise FileError(f"TINYREC_DATA is {setting!r}, which is no folder; set it to one, or unset it")
-    path = Path(setting, f"{name}.zip")
+    path = Path(setting, file_name(name))
     return path if path.is_file() else None
 
 
 def _in_cache(name: str) -> Path | None:
     import pooch
 
-    path = Path(pooch.os_cache("tinyrec"), f"{name}.zip")
+    path = Path(pooch.os_cache("tinyrec"), file_name(name))
     return path if path.is_file() and pooch.file_hash(str(path), alg="md5") == MD5[name] else None
 
 
 def _download(name: str) -> Path:
     import pooch
 
-    url, folder = URL.format(name=name), Path(pooch.os_cache("tinyrec"))
-    by_hand = f"download {url} yourself and set TINYREC_DATA to the folder it is in"
+    file, md5, folder = file_name(name), MD5[name], Path(pooch.os_cache("tinyrec"))
+    if md5 is None:
+        raise FileError(f"{file} is not here, and no checksum of it is known; {by_hand(name)}")
     if offline():
-        raise FileError(f"{name}.zip is not here and TINYREC_OFFLINE is set; {by_hand}")
+        raise FileError(f"{file} is not here and TINYREC_OFFLINE is set; {by_hand(name)}")
     try:  # pooch loads to a temporary name, checks, and renames; a redirect, to http perhaps, fails the check
         server = pooch.HTTPDownloader(timeout=SECONDS, allow_redirects=False)
-        return Path(pooch.retrieve(url, f"md5:{MD5[name]}", f"{name}.zip", folder, downloader=server))
+        return Path(pooch.retrieve(url(name), f"md5:{md5}", file, folder, downloader=server))
     except (OSError, ValueError) as problem:
         cause = "its checksum is wrong" if isinstance(problem, ValueError) else type(problem).__name__
-        raise FileError(f"{name}.zip could not be downloaded ({cause}); {by_hand}") from None
+        raise FileError(f"{file} could not be downloaded ({cause}); {by_hand(name)}") from None

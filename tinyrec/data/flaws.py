@@ -14,6 +14,11 @@ LONGEST_ID = 255  # characters; NumPy gives every id of a column the room of the
 
 Flaw = tuple[str, str]  # cause and cure
 
+NO_TIME = np.iinfo(np.int64).min  # stands for a text that is none
+TIME_FLAWS = {
+    NO_TIME: ("the time is no whole number", "write it in seconds since 1970, or name three columns, without time")
+}
+
 
 def text_flaw(text: str) -> Flaw | None:
     """What no line may hold, in one line or many."""

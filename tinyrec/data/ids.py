@@ -51,12 +51,15 @@ class Index:
 
     def parse(self, text: str) -> int | str:
         """The id that a user typed: an integer where the ids are integers (else a DataError), the text where not."""
-        if self.is_text:
-            return text
-        ids = ids_from_text([text])
-        if ids.dtype.kind == "U":
+        return self.parse_all([text])[0].item()
+
+    def parse_all(self, texts: Sequence[str]) -> Array:
+        """The same for many texts, (m,)."""
+        ids = np.array(texts, str) if self.is_text else ids_from_text(texts)
+        if not self.is_text and ids.dtype.kind == "U":
+            text = next(text for text in texts if ids_from_text([text]).dtype.kind == "U")
             raise DataError(f"the ids are integers but {text!r} is none; give a whole number such as {self.ids[0]}")
-        return int(ids[0])
+        return ids
 
     def __len__(self) -> int:
         return len(self.ids)

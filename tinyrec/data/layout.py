@@ -14,16 +14,22 @@ USUAL_NAMES = (
     ("item", {"item", "itemid", "movie", "movieid", "iid"}),
     ("rating", {"rating", "score", "stars"}),
 )
+USUAL_TIMES = {"timestamp", "time", "date"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """sep: the delimiter; width: fields a line; columns: the fields of user, item and rating; header: is line 1 one?"""
+    """How to read a line.
+
+    sep: the delimiter; width: fields a line; columns: the fields of user, item, rating and, maybe, time
+    header: is line 1 one?  guessed: the columns are known by their names, so the time may be none
+    """
 
     sep: str
     width: int
-    columns: tuple[int, int, int] = (0, 1, 2)
+    columns: tuple[int, ...] = (0, 1, 2)
     header: bool = False
+    guessed: bool = False
 
 
 def split(line: str, sep: str) -> list[str] | None:
@@ -46,7 +52,8 @@ def find_layout(line: str, sep: str | None, header: bool | None, columns: Sequen
         found = "a quote that is not closed" if fields is None else f"{len(fields)} field(s) between {sep!r}"
         raise DataError(f"{found}, but user, item and rating need three; name the delimiter with sep (--sep)")
     has_names = _looks_like_header(fields, columns) if header is None else header
-    return Layout(sep, len(fields), find_columns(fields if has_names else [], len(fields), columns), has_names)
+    found_columns = find_columns(fields if has_names else [], len(fields), columns)
+    return Layout(sep, len(fields), found_columns, has_names, guessed=columns is None)
 
 
 def check_delimiter(sep: str) -> str:
@@ -78,20 +85,21 @@ def _like_number(text: str) -> bool:
     return True
 
 
-def find_columns(header: Sequence[str], width: int, columns: Sequence[int | str] | None) -> tuple[int, int, int]:
-    """Return which of the `width` fields are user, item and rating.
+def find_columns(header: Sequence[str], width: int, columns: Sequence[int | str] | None) -> tuple[int, ...]:
+    """Return which of the `width` fields are user, item, rating and, if there is one, time.
 
-    header: the names of the fields, or [] where there are none; columns: three names or numbers counted from 0, or
-    None for the usual names, and where the header has none of them the first three fields
+    header: the names of the fields, or [] where there are none; columns: three or four names or numbers counted from
+    0, or None for the usual names, and where the header has none of them the first three fields
     """
     if columns is None:
         return _usual_columns(header)
-    if isinstance(columns, str) or len(columns) != 3:
-        raise UsageError(f"columns={columns!r} does not name user, item and rating; give three names or numbers")
-    user, item, rating = (_find_column(column, header, width) for column in columns)
-    if len({user, item, rating}) < 3:
-        raise UsageError(f"columns={columns!r} names a field twice; give three different ones")
-    return user, item, rating
+    if isinstance(columns, str) or len(columns) not in (3, 4):
+        cure = "give three names or numbers, and a fourth if there is a time"
+        raise UsageError(f"columns={columns!r} does not name user, item and rating; {cure}")
+    found = tuple(_find_column(column, header, width) for column in columns)
+    if len(set(found)) < len(found):
+        raise UsageError(f"columns={columns!r} names a field twice; give different ones")
+    return found
 
 
 def _is_position(column: int | str) -> bool:
@@ -108,12 +116,13 @@ def _find_column(column: int | str, header: Sequence[str], width: int) -> int:
     raise UsageError(f"there is no column {column!r}; {known}")
 
 
-def _usual_columns(header: Sequence[str]) -> tuple[int, int, int]:
+def _usual_columns(header: Sequence[str]) -> tuple[int, ...]:
     plain = [name.strip().lower().replace("_", "") for name in header]
     found = [next((k for k, name in enumerate(plain) if name in usual), None) for _, usual in USUAL_NAMES]
+    time = next((k for k, name in enumerate(plain) if name in USUAL_TIMES), None)
     if None not in found:
-        return found[0], found[1], found[2]  # type: ignore[return-value]
+        return tuple(at for at in (*found, time) if at is not None)
     if any(at not in (None, default) for default, at in enumerate(found)):  # the first three would be wrong
         missing = " and ".join(what for (what, _), at in zip(USUAL_NAMES, found, strict=True) if at is None)
         raise DataError(f"the header names no column as {missing}; name all three with columns (--columns)")
-    return 0, 1, 2
+    return (0, 1, 2) if time is None or time < 3 else (0, 1, 2, time)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.data import movielens
+from tinyrec.data import hetrec, movielens
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.fetch import locate
 from tinyrec.data.ids import Index
@@ -20,7 +20,8 @@ from tinyrec.data.readers import read_ratings
 from tinyrec.data.synthetic import make_synthetic
 from tinyrec.errors import DataError, UsageError
 
-DATASETS = ("synthetic", *movielens.READERS)
+READERS = {**movielens.READERS, **hetrec.READERS}
+DATASETS = ("synthetic", *READERS)
 
 
 def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
@@ -29,6 +30,7 @@ def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
     source                                    options
     "synthetic"                               n_users, n_items, n_ratings, seed
     "ml-100k", "ml-1m", "ml-10m"              none; tinyrec.data.fetch says where the file is looked for
+    "lastfm", "delicious"                     none; implicit feedback
     the path of a CSV or TSV file             columns, sep, header, scale, duplicates; see read_ratings
     a pandas or polars DataFrame              columns, scale, duplicates, name
     three arrays (users, items, ratings)      scale, duplicates, name; see Dataset.from_triples
@@ -64,8 +66,8 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
     """The function that reads the source, and its positional arguments."""
     if isinstance(source, str) and source == "synthetic":
         return make_synthetic, ()
-    if isinstance(source, str) and source in movielens.READERS:
-        return _read_movielens, (source,)
+    if isinstance(source, str) and source in READERS:
+        return _read_official, (source,)
     if isinstance(source, str | os.PathLike):
         _check_path(source)
         return read_ratings, (source,)
@@ -87,8 +89,8 @@ def _check_path(source: str | os.PathLike[str]) -> None:
     raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {meant}")
 
 
-def _read_movielens(name: str) -> Dataset:
-    return movielens.READERS[name](locate(name))
+def _read_official(name: str) -> Dataset:
+    return READERS[name](locate(name))
 
 
 def _from_frame(
@@ -101,8 +103,13 @@ def _from_frame(
     names = [str(name) for name in frame.columns]
     if len(names) < 3:
         raise DataError(f"the data frame has {len(names)} columns; give it three, for user, item and rating")
-    user, item, rating = (frame[frame.columns[at]] for at in find_columns(names, len(names), columns))
-    return Dataset.from_triples(user, item, rating, scale=scale, duplicates=duplicates, name=name)
+    found = find_columns(names, len(names), columns)
+    user, item, rating, *rest = (frame[frame.columns[at]] for at in found)
+    times = rest[0].to_numpy() if rest else None
+    if times is not None and columns is None and times.dtype.kind not in "iu":
+        times = None  # a column of that name, but of another kind
+    options: dict[str, Any] = {"scale": scale, "duplicates": duplicates, "name": name, "times": times}
+    return Dataset.from_triples(user, item, rating, **options)
 
 
 def _from_sparse(

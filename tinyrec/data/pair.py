@@ -38,7 +38,7 @@ def _union(a: Index, b: Index, what: str) -> Index:
 def _move(part: Dataset, users: Index, items: Index) -> Dataset:
     rows = users.find(part.users.ids)[part.ratings.rows]
     cols = items.find(part.items.ids)[part.ratings.cols]
-    moved = Dataset.from_cells(users, items, rows, cols, part.ratings.values)
+    moved = Dataset.from_cells(users, items, rows, cols, part.ratings.values)  # cells and times stay in their order
     return replace(part, ratings=moved.ratings, users=users, items=items)
 
 

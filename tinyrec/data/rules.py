@@ -48,9 +48,19 @@ def _refuse(values: Array, bad: Array, cause: str, cure: str) -> None:
         raise BadRows(f"the rating {values[rows[0]]:g} {cause}", cure, rows)
 
 
-def one_per_cell(cells: Array, values: Array, duplicates: str) -> tuple[Array, Array]:
-    """Settle the cells that are rated twice: cells (p,), values (p,) -> ascending cells (q,), values (q,), q <= p.
+def check_times(times: Any, size: int) -> Array:
+    """Return the times of `size` ratings as int64, (size,)."""
+    times = np.asarray(times)
+    if times.shape != (size,) or times.dtype.kind not in "iu":
+        what = f"times of type {times.dtype} and shape {times.shape}"
+        raise DataError(f"{what} for {size} ratings; give each a whole number of seconds")
+    return times.astype(np.int64, copy=False)
 
+
+def one_per_cell(cells: Array, values: Array, duplicates: str) -> tuple[Array, Array]:
+    """Settle the cells that are rated twice: cells (p,), values (p,) -> kept (q,), values (q,), q <= p.
+
+    kept: for each cell, in ascending order, the last row that rates it, so that cells[kept] has none twice
     duplicates: "error" (BadRows with the later ones), keep the "last", or take the "mean"
     """
     if duplicates not in DUPLICATES:
@@ -59,13 +69,13 @@ def one_per_cell(cells: Array, values: Array, duplicates: str) -> tuple[Array, A
     cells, values = cells[order], values[order]
     first = np.append(True, cells[1:] != cells[:-1])
     if first.all():
-        return cells, values
+        return order, values
     if duplicates == "error":
         cure = 'keep the last one with duplicates="last" (--duplicates last), or their mean'
         raise BadRows("a pair is rated again", cure, np.sort(order[~first]))
+    last = np.append(first[1:], True)
     if duplicates == "last":
-        last = np.append(first[1:], True)
-        return cells[last], values[last]
+        return order[last], values[last]
     starts = np.flatnonzero(first)
     sums = np.add.reduceat(values, starts, dtype=np.float64)
-    return cells[first], (sums / np.diff(np.append(starts, len(values)))).astype(np.float32)
+    return order[last], (sums / np.diff(np.append(starts, len(values)))).astype(np.float32)

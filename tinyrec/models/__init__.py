@@ -4,7 +4,15 @@ from tinyrec.models.autorec import AutoRec
 from tinyrec.models.base import Autoencoder
 from tinyrec.models.cfn import CFN
 from tinyrec.models.deep_autorec import DeepAutoRec
+from tinyrec.models.implicit_ncae import ImplicitNCAE
+from tinyrec.models.ncae import NCAE
 
-MODELS: dict[str, type[Autoencoder]] = {"autorec": AutoRec, "deep-autorec": DeepAutoRec, "cfn": CFN}
+MODELS: dict[str, type[Autoencoder]] = {
+    "autorec": AutoRec,
+    "deep-autorec": DeepAutoRec,
+    "cfn": CFN,
+    "ncae": NCAE,
+    "implicit-ncae": ImplicitNCAE,
+}
 
-__all__ = ["CFN", "MODELS", "AutoRec", "DeepAutoRec"]
+__all__ = ["CFN", "MODELS", "NCAE", "AutoRec", "DeepAutoRec", "ImplicitNCAE"]

@@ -44,7 +44,10 @@ class Autoencoder:
     activation: str = "sigmoid"
 
     usual_optimizer: ClassVar[str] = "rprop"
+    usual_epochs: ClassVar[int | None] = None
+    usual_batch_rows: ClassVar[int | None] = None
     reads_features: ClassVar[bool] = False
+    implicit: ClassVar[bool] = False
 
     def __post_init__(self):
         for field in fields(self):
@@ -64,6 +67,11 @@ class Autoencoder:
     def zero(self) -> str:
         """Where ratings are counted from, see `tinyrec.scaling`."""
         return "biases" if self.center else "scale"
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether training begins with one layer after the other, see `tinyrec.pretraining` and `tinyrec.stages`."""
+        return False
 
     @property
     def centring(self) -> tuple[str, str, float]:
@@ -94,6 +102,10 @@ class Autoencoder:
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         """The parameters before training, drawn on the host in the dtype of R, so that every backend starts alike."""
         raise NotImplementedError
+
+    def prepare(self, R: Ratings) -> Ratings:
+        """What is trained on, made of all rows R, before any of them is read."""
+        return R
 
     def encode(self, params: Params, R: Ratings) -> Array:
         """The hidden codes H (n, k) of the rows of R (n, d)."""

@@ -46,6 +46,10 @@ class DeepAutoRec(Autoencoder):
                 f"500, 250, 500, and not {sizes}; choose others, or set pretrain to 0"
             )
 
+    @property
+    def is_pretrained(self) -> bool:
+        return self.pretrain > 0
+
     def candidates(self, n_ratings: int) -> list[DeepAutoRec]:
         """λ as for a shallow AutoRec, on raw ratings unless told otherwise."""
         return [self] if self.l2 is not None else [replace(self, l2=0.3 * n_ratings**0.5)]

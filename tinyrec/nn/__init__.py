@@ -4,6 +4,7 @@ Axes: n rows given to the autoencoder, d visible units, k hidden units, p observ
 """
 
 from tinyrec.nn.activations import ACTIVATIONS, OUTPUTS, binary, identity, relu, sigmoid, tanh
+from tinyrec.nn.all_cells import all_cells_error, linear_error
 from tinyrec.nn.chain import hidden_layers
 from tinyrec.nn.dense import dense
 from tinyrec.nn.losses import l2_penalty, squared_error, weighted_squared_error
@@ -14,12 +15,14 @@ from tinyrec.nn.sparse_in import sparse_in
 __all__ = [
     "ACTIVATIONS",
     "OUTPUTS",
+    "all_cells_error",
     "binary",
     "dense",
     "dropout",
     "hidden_layers",
     "identity",
     "l2_penalty",
+    "linear_error",
     "masked",
     "relu",
     "sampled_out",

@@ -10,7 +10,8 @@ import numpy as np
 
 import tinyrec
 from tinyrec.average import Average
-from tinyrec.backend import to_host
+from tinyrec.backend import get_backend, to_host
+from tinyrec.baselines import BASELINES
 from tinyrec.bench.machine import description
 from tinyrec.data import Dataset, load_dataset
 from tinyrec.fitting import Progress, train
@@ -18,15 +19,15 @@ from tinyrec.memory import peak_rss_mb, reset_peak
 from tinyrec.models import MODELS
 from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.reproduce.scores import all_scores
+from tinyrec.reproduce.scores import all_scores, ranking_scores
 from tinyrec.scaling import Scaling
-from tinyrec.splits import split_random
+from tinyrec.splits import split_leave_one_out, split_random
 from tinyrec.trained import TrainedAutoencoder
 
 Task = dict[str, Any]  # what is trained, on what: data set, features, split, validation, trainings with all settings
 # What a task says only where it is otherwise: the part of the ratings that is held out, or else all that so many items
 # have, and whether to score after each epoch.
-USUAL: Task = {"test": 0.1, "cold_items": 0, "curve": False}
+USUAL: Task = {"test": 0.1, "cold_items": 0, "curve": False, "share": 1.0}
 
 
 def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
@@ -34,6 +35,8 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     _, task, backend = argument
     task = USUAL | task
     part, test = split_of(task)
+    if task["trainings"][0]["model"] in BASELINES:
+        return run_baseline(task, part, test)
     curve: list[float] = []
     reset_peak()
     started = time.perf_counter()
@@ -46,7 +49,7 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
         seed = task["split"] + number
         members.append(train(model, part, optimizer=optimizer, backend=backend, seed=seed, **options))
     recommender = members[0] if len(members) == 1 else Average(members)
-    measured = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
+    measured: dict[str, Any] = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
     measured |= {"curve": curve} if curve else {}
     described = [
         {
@@ -54,22 +57,47 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
             "epochs": member.info["epochs"],
             "valid_rmse": member.info["valid_rmse"],
             "parameters": sum(w.size for w in member.params.values()),
-            "rmse": member.score(test)["rmse"],
+            "rmse": None if part.implicit else member.score(test)["rmse"],
         }
         for member in members
     ]
     environment = {"tinyrec": tinyrec.__version__, "backend": members[0].info["backend"], **description()}
-    return {"scores": all_scores(recommender, test), "members": described, **measured, "environment": environment}
+    scores = ranking_scores(recommender.of_users, part, test) if part.implicit else all_scores(recommender, test)
+    return {"scores": scores, "members": described, **measured, "environment": environment}
 
 
 def split_of(task: Task) -> tuple[Dataset, Dataset]:
     """The train and the test part: a random part of the ratings is held out, or all that some items have."""
     data = data_of(task["dataset"]).with_features(**task["features"])
+    if data.implicit:
+        train, test = split_leave_one_out(data, seed=task["split"])
+        return share_of(train, task["share"], task["split"]), test
     if not task["cold_items"]:
         return split_random(data, task["test"], task["split"])
     chosen = np.random.default_rng(task["split"]).choice(len(data.items), task["cold_items"], replace=False)
     held_out = np.isin(data.ratings.cols, chosen)
     return data.select(~held_out), data.select(held_out)
+
+
+def share_of(data: Dataset, share: float, seed: int) -> Dataset:
+    """This part of the clicks of each user, drawn at random, and at least one."""
+    rows, starts = data.ratings.rows, data.ratings.pattern.indptr
+    order = np.lexsort((np.random.default_rng(seed).random(len(rows)), rows))
+    place = np.arange(len(rows)) - starts[rows]
+    return data.select(order[place < np.maximum(share * np.diff(starts), 1)[rows]])
+
+
+def run_baseline(task: Task, part: Dataset, test: Dataset) -> dict[str, Any]:
+    """The same for one of `tinyrec.baselines`."""
+    (its,) = task["trainings"]
+    reset_peak()
+    started = time.perf_counter()
+    fitted = BASELINES[its["model"]](**its["settings"]).fit(part.ratings, seed=task["split"])
+    measured = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
+    described = [{"model": its["model"], "epochs": 0, "parameters": 0}]
+    environment = {"tinyrec": tinyrec.__version__, "backend": get_backend("auto").name, **description()}
+    scores = ranking_scores(fitted.scores, part, test)
+    return {"scores": scores, "members": described, **measured, "environment": environment}
 
 
 def rmse_now(model: Autoencoder, progress: Progress, part: Dataset, test: Dataset) -> float:

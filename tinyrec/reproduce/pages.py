@@ -26,16 +26,16 @@ class Measured:
     cells: list[dict[str, Any]]
 
     @property
-    def rmses(self) -> list[float]:
-        return [cell["scores"][self.row.score]["rmse"] for cell in self.cells]
+    def values(self) -> list[float]:
+        return [cell["scores"][self.row.score][self.row.measure] for cell in self.cells]
 
     @property
-    def rmse(self) -> float:
-        return float(np.mean(self.rmses))
+    def value(self) -> float:
+        return float(np.mean(self.values))
 
     @property
     def interval(self) -> float:
-        return interval(self.rmses)
+        return interval(self.values)
 
     @property
     def curve(self) -> list[float]:
@@ -72,15 +72,15 @@ def markdown(table: Table, rows: list[Measured]) -> str:
             lines.append([its.row.name, published, "", "", *[""] * len(table.columns)])
             continue
         spread = f" ± {its.interval:.4f}" if len(its.cells) > 1 else ""
-        difference = "" if its.row.published is None else f"{its.rmse - its.row.published:+.4f}"
+        difference = "" if its.row.published is None else f"{its.value - its.row.published:+.4f}"
         others = [column(its, name, rows) for name in table.columns]
-        lines.append([its.row.name, published, f"{its.rmse:.4f}{spread}", difference, *others])
+        lines.append([its.row.name, published, f"{its.value:.4f}{spread}", difference, *others])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def printed(rmse: float) -> str:
+def printed(value: float) -> str:
     """With three digits, or four where the paper has four."""
-    return f"{rmse:.4f}".removesuffix("0")
+    return f"{value:.4f}".removesuffix("0")
 
 
 def column(its: Measured, name: str, rows: list[Measured]) -> str:
@@ -94,6 +94,10 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     if name == "lowest":
         best = min(range(len(its.curve)), key=its.curve.__getitem__)
         return f"{its.curve[best]:.4f} after {best + 1}"
+    if "@" in name:  # of a hit ratio, the standard error of one split, as it is a share of so many users
+        scores = [cell["scores"][its.row.score] for cell in its.cells]
+        error = f" (s.e. {np.mean([score[f'{name}_se'] for score in scores]):.4f})" if name.startswith("hr") else ""
+        return f"{np.mean([score[name] for score in scores]):.4f}{error}"
     if name == "MB":
         return f"{max(cell['peak_mb'] for cell in its.cells):.0f}"
     if name == "seconds / first":
@@ -106,11 +110,12 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
 
 
 def better_than(its: Measured, rows: list[Measured]) -> str:
-    """Of the RMSE, split by split."""
+    """Split by split; a lower RMSE is better, and more of all else."""
     if its.row.than is None:
         return ""
-    others = next(other for other in rows if other.row.name == its.row.than).rmses
-    gains = [1 - ours / other for ours, other in zip(its.rmses, others, strict=False)]
+    others = next(other for other in rows if other.row.name == its.row.than).values
+    sign = -1 if its.row.measure == "rmse" else 1
+    gains = [sign * (ours / other - 1) for ours, other in zip(its.values, others, strict=False)]
     return f"{np.mean(gains):+.2%} ({sum(gain > 0 for gain in gains)} of {len(gains)})" if gains else ""
 
 
@@ -121,9 +126,9 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
     trained = [its.row for its in rows if its.cells]
     parts = [
         f"# {table.title}",
-        f"Published: {table.paper}. Ours: `python -m tinyrec reproduce {table.name}`, the mean test RMSE over {splits} "
-        f"random splits of {table.dataset} (90 % to train on, 10 % to test, seeds 0 to {splits - 1}), ± the half-width "
-        "of a 95 % interval (Student's t).",
+        f"Published: {table.paper}. Ours: `python -m tinyrec reproduce {table.name}`, the mean test "
+        f"{table.measure.upper()} over {splits} random splits of {table.dataset} ({held_out(table)}, seeds 0 to "
+        f"{splits - 1}), ± the half-width of a 95 % interval (Student's t).",
         markdown(table, rows),
         *([f"![{table.title}]({table.name}.png)"] if plotted else []),
         table.about.strip(),
@@ -135,8 +140,14 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def held_out(table: Table) -> str:
+    return "90 % to train on, 10 % to test" if table.measure == "rmse" else "one of each user's held out at random"
+
+
 def describe(spec: Spec) -> str:
     """In one line: what is not said is as by default."""
+    if spec.optimizer is None:
+        return _unusual(spec.model)
     rows = "" if spec.batch_rows is None else f", {spec.batch_rows} rows in a step"
     return f"{_unusual(spec.model)}, {_unusual(spec.optimizer)}, {spec.epochs or 'best number of'} epochs{rows}"
 

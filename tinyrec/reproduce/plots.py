@@ -31,12 +31,14 @@ def bars(table: Table, rows: list[Measured], axes) -> None:
     for y, its in enumerate(reversed(shown)):
         if its.cells:
             error = its.interval if len(its.cells) > 1 else None
-            axes.errorbar(its.rmse, y, xerr=error, fmt="o", color=OURS, capsize=4, label="ours, 95 % interval")
-            axes.annotate(f"{its.rmse:.4f}", (its.rmse, y), (0, 7), textcoords="offset points", ha="center", color=OURS)
+            axes.errorbar(its.value, y, xerr=error, fmt="o", color=OURS, capsize=4, label="ours, 95 % interval")
+            axes.annotate(
+                f"{its.value:.4f}", (its.value, y), (0, 7), textcoords="offset points", ha="center", color=OURS
+            )
         if its.row.published is not None:
             axes.plot(its.row.published, y, "D", color=THEIRS, label="published", alpha=0.8)
     axes.set_yticks(range(len(shown)), [fill(its.row.name, 38) for its in reversed(shown)])
-    axes.set(xlabel="test RMSE", ylim=(-0.6, len(shown) - 0.3))
+    axes.set(xlabel=f"test {table.measure.upper()}", ylim=(-0.6, len(shown) - 0.3))
     axes.grid(axis="x", alpha=0.3)
     _legend(axes)
 
@@ -47,14 +49,14 @@ def line(table: Table, rows: list[Measured], axes) -> None:
     series = list(dict.fromkeys(its.row.series for its in ours))
     for number, name in enumerate(series):
         its = [one for one in ours if one.row.series == name]
-        xs, ys = [one.row.x for one in its], [one.rmse for one in its]
+        xs, ys = [one.row.x for one in its], [one.value for one in its]
         errors = [one.interval if len(one.cells) > 2 else 0 for one in its]  # that of two is absurdly wide
         color, label = (OURS, "ours, 95 % interval") if len(series) == 1 else (f"C{number}", name)
         axes.errorbar(xs, ys, yerr=errors, fmt="o-", color=color, capsize=3, label=label)
     theirs = [its.row for its in rows if its.row.published is not None]
     if theirs:
         axes.plot([row.x for row in theirs], [row.published for row in theirs], "D", color=THEIRS, label="published")
-    axes.set(xlabel=table.axis, ylabel=f"test RMSE on {table.dataset}")
+    axes.set(xlabel=table.axis, ylabel=f"test {table.measure.upper()} on {table.dataset}")
     axes.grid(alpha=0.3)
     _legend(axes)
 
@@ -64,7 +66,9 @@ def curve(table: Table, rows: list[Measured], axes) -> None:
     for its in (its for its in rows if its.cells):
         axes.plot(range(1, len(its.curve) + 1), its.curve, label=its.row.name)
     lowest = min((min(its.curve) for its in rows if its.cells), default=0.8)
-    axes.set(xlabel="epoch", ylabel=f"test RMSE on {table.dataset}", ylim=(lowest - 0.005, lowest + 0.1))
+    axes.set(
+        xlabel="epoch", ylabel=f"test {table.measure.upper()} on {table.dataset}", ylim=(lowest - 0.005, lowest + 0.1)
+    )
     axes.grid(alpha=0.3)
     _legend(axes)
 

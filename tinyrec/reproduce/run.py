@@ -9,12 +9,13 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from tinyrec.baselines import BASELINES
 from tinyrec.data.fetch import MD5
 from tinyrec.data.fetch import find as find_zip
 from tinyrec.errors import FileError
 from tinyrec.fitting import rows_in_a_step
 from tinyrec.jobs import each
-from tinyrec.models import MODELS, DeepAutoRec
+from tinyrec.models import MODELS, NCAE, DeepAutoRec
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.reproduce.cell import USUAL, Task, run_cell
 from tinyrec.reproduce.tables import Row, Table
@@ -84,13 +85,21 @@ def task_of(row: Row, split: int, quick: bool = False) -> Task:
 def shortened(spec: Spec) -> Spec:
     """The same with no more than `QUICK_EPOCHS`."""
     model = spec.model
+    if spec.optimizer is None:
+        return spec
     if isinstance(model, DeepAutoRec):
         model = replace(model, pretrain=min(model.pretrain, QUICK_EPOCHS))
+    if isinstance(model, NCAE):
+        model = replace(model, pretrain_epochs=min(model.pretrain_epochs, QUICK_EPOCHS))
     return replace(spec, model=model, epochs=min(spec.epochs or QUICK_EPOCHS, QUICK_EPOCHS))
 
 
 def settings_of(spec: Spec) -> dict[str, Any]:
     """All that a training depends on, besides the data and the seed, as JSON has it."""
+    if spec.optimizer is None:
+        name = next(name for name, kind in BASELINES.items() if type(spec.model) is kind)
+        none: dict[str, Any] = {"optimizer": None, "constants": {}, "epochs": None, "batch_rows": 0}
+        return {"model": name, "settings": asdict(spec.model), **none}
     settings = {
         "model": next(name for name, kind in MODELS.items() if type(spec.model) is kind),
         "settings": asdict(spec.model),
@@ -117,7 +126,10 @@ def serves(cell: Cell, task: Task, scores: set[str]) -> bool:
 def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
     if any(old[key] != new[key] for key in ("model", "optimizer", "epochs", "batch_rows")):
         return False
-    for key, kind in (("settings", MODELS[new["model"]]), ("constants", OPTIMIZERS[new["optimizer"]])):
+    kinds = {"settings": {**MODELS, **BASELINES}[new["model"]], "constants": OPTIMIZERS.get(new["optimizer"])}
+    for key, kind in kinds.items():
+        if kind is None:
+            continue
         usual = json.loads(json.dumps({field.name: field.default for field in fields(kind)}))
         if not old[key].keys() <= new[key].keys() or {**usual, **old[key]} != {**usual, **new[key]}:
             return False
@@ -140,7 +152,7 @@ def read(path: Path) -> list[Cell]:
 def check(cell: Cell) -> None:
     """KeyError, TypeError or ValueError: something is missing that pages are made of."""
     is_same(cell["task"], cell["task"])
-    for value in (cell["seconds"], cell["scores"]["usual"]["rmse"], *(its["rmse"] for its in cell["scores"].values())):
+    for value in (cell["seconds"], *(value for scores in cell["scores"].values() for value in scores.values())):
         float(value)
     for member in cell["members"]:
         int(member["parameters"]), int(member["epochs"])

@@ -7,11 +7,14 @@ import numpy as np
 from tinyrec.baselines import Bias
 from tinyrec.data import Dataset
 from tinyrec.metrics import default_rating, score
+from tinyrec.ranking_metrics import ScoresOf, rank
 from tinyrec.recommender import Recommender
 from tinyrec.scaling import row_means
 
 Scores = dict[str, dict[str, float]]
 FIFTHS = 5
+AT = (10, 50, 100, 150, 200, 250)  # as in figures 9 and 10 of the NCAE paper
+CLUSTERS = ((0, 1), (1, 5), (5, 10), (10, 20), (20, 30), (30, 1_000_000))  # of users, as in its table 4
 
 
 def all_scores(recommender: Recommender, test: Dataset) -> Scores:
@@ -31,6 +34,17 @@ def all_scores(recommender: Recommender, test: Dataset) -> Scores:
     for name, simple in (("default rating", constant), ("user mean", row_means(train, "user"))):
         y = simple.predict(test.ratings.rows, test.ratings.cols)
         scores[name] = score(y, train, test.ratings, scale, default=False)
+    return scores
+
+
+def ranking_scores(scores_of: ScoresOf, part: Dataset, test: Dataset) -> Scores:
+    """The figures of `tinyrec.ranking_metrics`: usual, of all users;  users 1-5, ...: of those with 2 to 5 items"""
+    scores = {"usual": rank(scores_of, part.ratings, test.ratings, AT)}
+    counts = np.diff(part.ratings.pattern.indptr)[test.ratings.rows]
+    for low, high in CLUSTERS:
+        inside = (counts > low) & (counts <= high)
+        if inside.any():
+            scores[f"users {low}-{high}"] = rank(scores_of, part.ratings, test.select(inside).ratings, AT)
     return scores
 
 

@@ -1,0 +1,24 @@
+"""Loops in which each step needs the one before it, compiled by numba: they run on one thread, in the order given.
+
+Each has a slow twin in plain NumPy with the same signature, where its method is explained.
+"""
+
+import numpy as np
+
+from tinyrec.backend.cpu import jit
+
+
+@jit
+def bpr(users, items, others, P, Q, rate, l2):
+    """The slow twin is `tinyrec.baselines.bpr.descend`."""
+    for t in range(len(users)):
+        p, q, r = P[users[t]], Q[items[t]], Q[others[t]]
+        x = 0.0
+        for f in range(len(p)):
+            x += p[f] * (q[f] - r[f])
+        e = 1 / (1 + np.exp(x))
+        for f in range(len(p)):
+            pf, qf, rf = p[f], q[f], r[f]
+            p[f] += rate * (e * (qf - rf) - l2 * pf)
+            q[f] += rate * (e * pf - l2 * qf)
+            r[f] += rate * (-e * pf - l2 * rf)

@@ -1,0 +1,79 @@
+"""Matrix factorisation: a vector for each user and each item, and how to find all users' given the items'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.ranking import blocks
+from tinyrec.sparse import Pattern, Ratings
+
+
+@dataclass(frozen=True)
+class Factors:
+    """ŷ_ui = p_u · q_i
+
+    P (n, k), Q (d, k)
+    """
+
+    P: Array
+    Q: Array
+
+    def scores(self, users: Array) -> Array:
+        """users (b,) -> (b, d)"""
+        return self.P[users] @ self.Q.T
+
+
+@dataclass(frozen=True)
+class WeightedFactors(Factors):
+    """Factors that regress on all cells, so that a new user's follow from their items by `solve`.
+
+    missing (d,): the weight of the cells of each item that were not observed;  l2: λ
+    """
+
+    missing: Array
+    l2: float
+
+    def scores_of_new(self, R: Ratings) -> Array:
+        """R (m, d) -> (m, d)"""
+        return solve(R, self.Q, self.missing, self.l2) @ self.Q.T
+
+
+def solve(R: Ratings, Q: Array, missing: Array, l2: float) -> Array:
+    """p_u = (Qᵀ C_u Q + λ I)⁻¹ Qᵀ C_u y_u for each row u of R             (Hu, Koren, Volinsky 2008, eq. 4)
+
+    R (n, d), Q (d, k), missing (d,), l2: λ  ->  P (n, k), the minimiser of Σ_i c_ui (y_ui - p_u · q_i)² + λ |p_u|² with
+    y_ui = c_ui = 1 where u has item i, else y_ui = 0 and c_ui = missing_i
+
+    All users share A = Qᵀ diag(missing) Q + λ I = L Lᵀ. In W = Q L⁻ᵀ the rest is (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1, W_u being
+    the rows of the f items that u has and D = diag(1 - missing) for these. That is also W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1, so
+    the smaller of a (k, k) and an (f, f) system is solved: most items have few users. Users of equal f go together.
+    """
+    L = np.linalg.cholesky((Q.T * missing) @ Q + l2 * np.eye(Q.shape[1]))
+    W = np.linalg.solve(L, Q.T).T
+    P = np.zeros((R.shape[0], Q.shape[1]))
+    for rows, cols in _of_equal_length(R.pattern, Q.shape[1]):
+        P[rows] = _solve_block(W[cols], 1 - missing[cols])
+    return np.linalg.solve(L.T, P.T).T
+
+
+def _solve_block(W, D):  # (b, f, k), (b, f)
+    _, f, k = W.shape
+    Wt, DW = W.transpose(0, 2, 1), D[:, :, np.newaxis] * W
+    if f < k:
+        y = np.linalg.solve(np.eye(f) + DW @ Wt, np.ones((f, 1)))  # (b, f, 1)
+        return (Wt @ y)[:, :, 0]
+    return np.linalg.solve(np.eye(k) + Wt @ DW, W.sum(axis=1)[:, :, np.newaxis])[:, :, 0]
+
+
+def _of_equal_length(pattern: Pattern, k: int) -> Iterator[tuple[Array, Array]]:
+    """All rows (b,) with cells, some with f cells each at a time, and the columns (b, f) of these."""
+    lengths = np.diff(pattern.indptr)
+    for f in np.unique(lengths[lengths > 0]):
+        all_rows = np.flatnonzero(lengths == f)
+        for block in blocks(len(all_rows), int(f * max(f, k))):
+            rows = all_rows[block]
+            yield rows, pattern.cols[pattern.indptr[rows, np.newaxis] + np.arange(f)]

@@ -1,0 +1,121 @@
+"""NCAE for clicks: what a user has met, and nothing about how they liked it (Li et al., sections 4.1 and 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyrec.backend import Array, Params, to_host
+from tinyrec.checks import check_at_least, check_choice
+from tinyrec.errors import UsageError
+from tinyrec.models.base import Autoencoder
+from tinyrec.models.ncae import layer_shapes, xavier
+from tinyrec.nn import ACTIVATIONS, all_cells_error, dropout, hidden_layers, l2_penalty, linear_error
+from tinyrec.sparse import Ratings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImplicitNCAE(Autoencoder):
+    """nn(ũ) = f(W g(V_1 ũ + mu_1) + b), of which the highest entries are recommended                        (eq. 1)
+
+    Minimises  1/M Σ_i [ Σ_{j in K_i} (nn(ũ_i)_j - 1)² + Σ_{other j} c_j nn(ũ_i)_j² ]  +  λ/2 ||θ||²        (eq. 11, 6)
+
+    u_i: 1 for each item in K_i that user i of M has met;  ũ_i: as in NCAE;  θ and hidden_units: as in NCAE
+    c_j = c0 f_j^omega / Σ_k f_k^omega, f_j: how often item j was met (eq. 10); or `absent`, the same for all: NCAE-
+    output: f, tanh or identity, of which the paper does not say which it is; identity is far faster
+    epsilon, p: users who have met less than this part of the items are trained on once more, without the p |K_i| most
+        popular of theirs: NCAE+, in the paper 0.001 and 0.8 (section 4.2);  epsilon 0: nobody is
+    """
+
+    by: str = "user"
+    output: str = "tanh"
+    l2: float | None = 0.01
+    center: bool | None = False
+    dropout: float = 0.5
+    activation: str = "tanh"
+    hidden_units: tuple[int, ...] = (128,)
+    c0: float = 512.0
+    omega: float = 0.5
+    absent: float | None = None
+    epsilon: float = 0.0
+    p: float = 0.8
+
+    usual_optimizer = "adam"
+    usual_epochs = 30
+    usual_batch_rows = 128
+    implicit = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("c0", "omega", "epsilon"):
+            check_at_least(name, getattr(self, name), 0)
+        check_at_least("absent", self.absent or 0, 0)
+        check_choice("output", self.output, ("tanh", "identity"))
+        if not 0 <= self.p <= 1:
+            raise UsageError(f"p is {self.p}, but must be a part, from 0 to 1")
+        if self.by != "user" or self.l2 is None:
+            raise UsageError("NCAE for clicks reads users and has a λ; leave --by out, and l2 or set it to a number")
+
+    @property
+    def zero(self) -> str:
+        return "clicks"
+
+    def f(self, a: Array) -> Array:
+        y, _ = ACTIVATIONS[self.output](a)
+        return y
+
+    def candidates(self, n_ratings: int) -> list[ImplicitNCAE]:
+        return [self]
+
+    def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
+        return layer_shapes(d, self.hidden_units)
+
+    def init(self, R: Ratings, rng: np.random.Generator) -> Params:
+        return xavier(self.shapes(R.shape[1]), R.values.dtype, rng)
+
+    def prepare(self, R: Ratings) -> Ratings:
+        """With the weights of absent cells, by how often each item was met, and with the augmented users."""
+        met = np.bincount(to_host(R.cols), minlength=R.shape[1])
+        if self.absent is not None:
+            c = np.full(R.shape[1], self.absent)
+        else:
+            powers = (met / max(met.sum(), 1)) ** self.omega
+            c = self.c0 * powers / (powers.sum() or 1.0)
+        return augmented(R, met, self.epsilon, self.p).with_absent(c)
+
+    def encode(self, params: Params, R: Ratings) -> Array:
+        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
+        return H
+
+    def loss_and_grads(self, params, R, share=1.0, rng=None):
+        seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
+        H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation])  # (n, k_L)
+        error_of = linear_error if self.output == "identity" else all_cells_error
+        error, (dH, dW, db) = error_of(H, params["W"], params["b"], R, R.absent, ACTIVATIONS[self.output])
+
+        of_row = R.values.dtype.type(share / R.shape[0])  # 1 / M
+        grads = {**back_to_params(of_row * dH), "W": of_row * dW, "b": of_row * db}
+        penalty = l2_penalty(share * self.l2, params, grads, R.backend)
+        return of_row * error + penalty, grads
+
+
+def augmented(R: Ratings, met: Array, epsilon: float, p: float) -> Ratings:
+    """R (n, d) and below it a copy of each row of fewer than epsilon d cells, without its ⌊p |K_i|⌋ most popular ones.
+
+    met (d,): how popular each column is; ties: the first column counts as more popular            (section 4.2, fig. 3)
+    """
+    (n, d), counts = R.shape, np.diff(to_host(R.pattern.indptr))
+    sparse = np.flatnonzero((counts / d < epsilon) & (counts > 0))
+    if not len(sparse):
+        return R
+    rows, cols, values = to_host(R.rows), to_host(R.cols), to_host(R.values)
+    order = np.lexsort((cols, -met[cols], rows))  # row by row, the most popular first
+    place = np.arange(len(rows)) - to_host(R.pattern.indptr)[rows[order]]
+    kept = order[place >= np.floor(p * counts)[rows[order]]]
+    number = np.full(n, -1)
+    number[sparse] = n + np.arange(len(sparse))
+    kept = kept[number[rows[kept]] >= 0]
+    both = (np.concatenate([rows, number[rows[kept]]]), np.concatenate([cols, cols[kept]]))
+    values = np.concatenate([values, values[kept]])
+    return Ratings.from_cells(*both, values, (n + len(sparse), d)).to(R.backend.name)

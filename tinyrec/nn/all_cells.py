@@ -1,0 +1,64 @@
+"""The error over all cells, observed or not, of feedback that is 1 where it is observed: nobody ever makes them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinyrec.backend import Array, to_host
+from tinyrec.nn.activations import Backward, identity
+from tinyrec.nn.sampled_out import sampled_out
+from tinyrec.sparse import Ratings
+
+CELLS = 4_000_000  # at once: what does not fit the cache costs time, and what does not fit the memory costs more
+
+Activation = Callable[[Array], tuple[Array, Backward]]
+
+
+def all_cells_error(
+    H: Array, W: Array, b: Array, at: Ratings, absent: Array, f: Activation
+) -> tuple[Array, tuple[Array, Array, Array]]:
+    """loss = Σ_observed (y - 1)² + Σ_others c_j y²,  y = f(H Wᵀ + b)                                (NCAE, eq. 11)
+
+    H (n, k), W (d, k), b (d,), at (n, d), absent (d,): c_j  ->  loss () and its gradients dH (n, k), dW (d, k), db (d,)
+
+    Each cell is computed, n d k operations, a few rows at a time. Without an f, `linear_error` is far faster.
+    """
+    xp, bounds = at.xp, to_host(at.pattern.indptr)
+    loss, dH, dW, db = 0.0, [], xp.zeros_like(W), xp.zeros_like(b)
+    height = max(1, CELLS // max(1, len(b)))
+    for first in range(0, len(H), height):
+        rows, cells = slice(first, first + height), slice(bounds[first], bounds[min(first + height, len(H))])
+        here = at.rows[cells] - first, at.cols[cells]
+        Y, back = f(H[rows] @ W.T + b)  # (rows, d)
+        dY = absent * Y
+        loss = loss + (dY * Y).sum()
+        y, c = Y[here], absent[here[1]]
+        loss = loss + ((y - 1) ** 2 - c * y * y).sum()
+        dY[here] = y - 1
+        dY *= 2
+        dA = back(dY)
+        dH.append(dA @ W)
+        dW = dW + dA.T @ H[rows]
+        db = db + dA.sum(axis=0)
+    return loss, (xp.concatenate(dH), dW, db)
+
+
+def linear_error(
+    H: Array, W: Array, b: Array, at: Ratings, absent: Array, f: Activation = identity
+) -> tuple[Array, tuple[Array, Array, Array]]:
+    """The same for y = H Wᵀ + b, in O(k² + k p / n) operations a row and O(d k²) once       (as section 4.1 hints)
+
+    All cells at first: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. Then the observed ones,
+    which should have been (y - 1)², are put right.
+    """
+    CW, cb, n = absent[:, None] * W, absent * b, len(H)  # (d, k), (d,)
+    G, g, sums = W.T @ CW, W.T @ cb, H.sum(axis=0)  # (k, k), (k,), (k,)
+    HG = H @ G  # (n, k)
+    loss = (HG * H).sum() + 2 * (sums @ g) + n * (cb @ b)
+    dH, dW, db = HG + g, CW @ (H.T @ H) + cb[:, None] * sums, CW @ sums + n * cb  # halves: the 2 comes below
+
+    y, back = sampled_out(H, W, b, at)  # (p,)
+    c = absent[at.cols]
+    loss = loss + ((y - 1) ** 2 - c * y * y).sum()
+    dH_too, dW_too, db_too = back((y - 1) - c * y)
+    return loss, (2 * (dH + dH_too), 2 * (dW + dW_too), 2 * (db + db_too))
