@@ -19,7 +19,8 @@ import tinyrec as tr
 from tests import fake_cupy
 from tests.strategies import CARD, fetch, from_dense, leaves
 from tinyrec.backend import get_backend
-from tinyrec.models import AutoRec
+from tinyrec.data import Features
+from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec, ImplicitNCAE
 from tinyrec.nn import ACTIVATIONS
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
 from tinyrec.training import begin, fit
@@ -125,6 +126,28 @@ def test_what_was_trained_on_the_card_predicts_saves_and_loads_on_the_host(backe
     np.testing.assert_allclose(y, twin.predict(users, items), atol=1e-4)
     recommender.save(tmp_path / "model.npz")
     np.testing.assert_array_equal(tr.load(tmp_path / "model.npz").predict(users, items), y)
+
+
+@on_gpu
+@pytest.mark.parametrize(
+    "model",
+    [
+        DeepAutoRec(hidden_units=(4, 3, 4), l2=1.0, pretrain=2, dropout=0.3),
+        CFN(hidden_units=(4, 3), l2=1.0, noise=0.1),
+        NCAE(hidden_units=(4, 3), l2=0.01, pretrain_epochs=2),
+        ImplicitNCAE(hidden_units=4, epsilon=0.4),
+        ImplicitNCAE(hidden_units=4, output="identity"),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_every_model_is_trained_to_the_same_numbers(backend, model):
+    features = Features.of({"kind": ["ab"[i % 2] for i in range(len(DATA.items))]})
+    data = DATA.binarized() if model.implicit else DATA.with_features(items=features if model.reads_features else None)
+    options = {"epochs": 3, "optimizer": Adam(0.01), "batch_rows": 16, "seed": 1}
+    trained, twin = (model.fit(data, backend=name, **options) for name in (backend, "reference"))
+    users, items = np.indices(data.ratings.shape).reshape(2, -1)
+    ours, theirs = (its.of_pairs(users, items) for its in (trained, twin))
+    np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
 @on_gpu

@@ -115,6 +115,27 @@ BUGS = {
         ),
         ("other noise for the loss than for the gradient", "return H + asarray(", "return H * asarray("),
     ],
+    "nn.all_cells": [
+        ("the factor 2 of the square lost", "dY *= 2", "dY *= 1"),
+        ("absent cells not weighed", "dY = absent * Y", "dY = 1 * Y"),
+        ("y where y - 1 belongs", "dY[here] = y - 1", "dY[here] = y"),
+        ("the activation skipped on the way back", "dA = back(dY)", "dA = dY"),
+        ("only the first rows count", "dW + dA.T @ H[rows]", "dW + dA[:1].T @ H[:1]"),
+        ("the sum over all cells without its weights", "W.T @ CW, W.T @ cb", "W.T @ W, W.T @ b"),
+        ("dW without the bias", "CW @ (H.T @ H) + cb[:, None] * sums", "CW @ (H.T @ H)"),
+        ("db of one row", "CW @ sums + n * cb", "CW @ sums + cb"),
+        ("dH without the bias", "dH, dW, db = HG + g,", "dH, dW, db = HG,"),
+        ("observed cells not taken off", "back((y - 1) - c * y)", "back(y - 1)"),
+    ],
+    "models.ncae": [
+        ("the output activation skipped on the way back", "back_to_a(back_to_y())", "back_to_y()"),
+        ("the penalty missing in the loss", "return error + penalty", "return error"),
+    ],
+    "models.implicit_ncae": [
+        ("a mean in the loss and a sum in the gradient", '"W": of_row * dW', '"W": dW'),
+        ("the hidden layers' gradient of a sum", "back_to_params(of_row * dH)", "back_to_params(dH)"),
+        ("the penalty missing in the loss", "of_row * error + penalty", "of_row * error"),
+    ],
     "models.deep_autorec": [
         (
             "the output activation skipped on the way back",

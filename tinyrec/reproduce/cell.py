@@ -45,7 +45,12 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
         model, optimizer = MODELS[its["model"]](**its["settings"]), OPTIMIZERS[its["optimizer"]](**its["constants"])
         options = {"epochs": its["epochs"], "valid": task["valid"], "batch_rows": its["batch_rows"] or None}
         if task["curve"]:
-            options["observe"] = lambda progress, model=model: curve.append(rmse_now(model, progress, part, test))
+
+            def observe(progress, model=model):
+                if progress.history[-1]["layer"] is None:  # and not in the middle of pretraining
+                    curve.append(rmse_now(model, progress, part, test))
+
+            options["observe"] = observe
         seed = task["split"] + number
         members.append(train(model, part, optimizer=optimizer, backend=backend, seed=seed, **options))
     recommender = members[0] if len(members) == 1 else Average(members)

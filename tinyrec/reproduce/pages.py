@@ -102,6 +102,8 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
         return f"{max(cell['peak_mb'] for cell in its.cells):.0f}"
     if name == "seconds / first":
         return f"{its.mean('seconds') / rows[0].mean('seconds'):.1f}"
+    if name == "seconds / epoch":
+        return f"{its.mean('seconds') / its.mean('epochs'):.2f}"
     if name == "seconds":
         return f"{its.mean(name):.0f}"
     if name == "λ":
