@@ -141,7 +141,8 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
 
     yield Case(f"hidden_layers, {name}", nn.hidden_layers, chain, params)
     params = {"X": rng.standard_normal((n, d)), "V": rng.standard_normal((d, k)), "mu": rng.standard_normal(k)}
-    params_of_cells = {"H": rng.standard_normal((n, k)), "W": rng.standard_normal((d, k)), "b": rng.standard_normal(d)}
+    shapes = {"H": (n, k), "W": (d, k), "b": (d,)}
+    params_of_cells = {key: 0.4 * rng.standard_normal(shape) for key, shape in shapes.items()}  # where tanh is not flat
     absent = rng.uniform(0, 1, d)
     for error_of, f in (
         (nn.all_cells_error, nn.tanh),

@@ -196,7 +196,7 @@ print("Every assertion held: what we computed by hand and what tinyrec computes 
 # %% [markdown]
 # ## Where to go next
 #
-# 1. In part 4, mask three quarters (`dropout=0.75`): expect a best validation RMSE of about 0.938 on MovieLens 100K. With
+# 1. In part 4, mask three quarters (`dropout=0.75`): expect a best validation RMSE of about 0.938 on ML-100K. With
 #    `beta=0.0` only masked ratings count: expect about 0.909. The paper found, on more ratings, that the kept ones are
 #    needed, too.
 # 2. In part 6, let the CFN mask nothing (`dropout=0.0`): expect an RMSE of about 0.87. Why do the colours help less?
