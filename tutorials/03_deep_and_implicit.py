@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Deep, and for clicks
 #
-# NCAE (Li et al., https://arxiv.org/abs/1712.09043) is an autoencoder for both kinds of feedback: for ratings a deep one,
-# which is trained layer by layer before it is trained as a whole; and for clicks, where there are no low ratings, only
-# what somebody has met and what not. We write the parts down in dense NumPy and `assert` that tinyrec computes the same.
-# Read `01_autorec_by_hand.py` first. Needs matplotlib, an extra (`pip install matplotlib`).
+# NCAE ("Neural Collaborative Autoencoder", Li et al.) is an autoencoder for both kinds of feedback: for ratings a deep
+# one, which is trained layer by layer before it is trained as a whole; and for clicks, where there are no low ratings,
+# only what somebody has met and what not. We write the parts down in dense NumPy and `assert` that tinyrec computes the
+# same. Read `01_autorec_by_hand.py` first. Needs matplotlib, an extra (`pip install matplotlib`).
 #
 # ## 1. One layer after the other
 #
@@ -53,9 +53,9 @@ print(f"{data.name}, test RMSE after 15 epochs: from random weights {scores[0]:.
 # %% [markdown]
 # ## 2. Clicks
 #
-# Four users and five artists; 1 is "has listened to". An absent cell is not a 0 here either, but it is not nothing: most
-# of what somebody has not met they would not like. So absent cells count, too, by a small weight $c_j$; the more popular
-# artist $j$ is, the larger, as who has not listened to what everybody knows probably does not want to (eq. 10):
+# Four users and five artists; 1 is "has listened to". An absent cell is not a 0 here either, but it is not nothing:
+# most of what somebody has not met they would not like. So absent cells count, too, by a small weight $c_j$; the more
+# popular artist $j$ is, the larger, as who has not listened to what everybody knows probably does not want to (eq. 10):
 #
 # $$c_j = c_0 \frac{f_j^\omega}{\sum_k f_k^\omega}, \qquad
 #   L(u, \tilde u) = \sum_{j \text{ met}} (nn(\tilde u)_j - 1)^2 + \sum_{j \text{ not met}} c_j\, nn(\tilde u)_j^2
