@@ -296,3 +296,14 @@ def test_a_run_ends_at_the_target_or_with_its_epochs():
     assert [row["rmse"] for row in there["curve"]] == [0.9, 0.85, 0.83]
     assert there["seconds"] == there["curve"][-1]["seconds"] > 0
     assert race.run(iter([0.9, 0.85]), float, get_backend("reference"))["seconds"] == math.inf
+
+
+def test_the_loss_for_clicks_is_timed_against_all_cells(in_this_process, capsys):
+    flags = ["--clicks", "--shape", TINY, "--rounds", "2", "--hidden-units", "4", "--backend", "reference"]
+    assert run(*flags, "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    (its,) = result["clicks"]
+    assert result["shapes"] == [] and its["largest_difference"] < 1e-4
+    assert all(len(rounds) == 2 for rounds in its["rounds"].values()) and its["ratio"] > 0
+    with pytest.raises(UsageError, match="--clicks is against NumPy"):
+        run("--clicks", "--against", "torch")

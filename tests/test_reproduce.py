@@ -8,11 +8,15 @@ import pytest
 from scipy import stats
 
 import tinyrec as tr
+from tinyrec.baselines import WMF
 from tinyrec.cli import main
 from tinyrec.errors import FileError, UsageError
+from tinyrec.metrics import rmse
 from tinyrec.optim import RProp
+from tinyrec.ranking_metrics import rank
 from tinyrec.reproduce import pages, run, tables
-from tinyrec.reproduce.cell import data_of
+from tinyrec.reproduce.cell import USUAL, data_of, run_cell, share_of, split_of
+from tinyrec.reproduce.scores import fifths
 from tinyrec.specs import Spec
 
 TABLE = """
@@ -239,3 +243,87 @@ def test_the_tables_in_the_readme_are_made_of_the_kept_results():
     readme = (Path(tr.__file__).parents[1] / "README.md").read_text("utf-8")
     assert pages.fill(readme) == readme
     assert [name for _, name, _ in pages.MARK.findall(readme)]
+
+
+def one_cell(**more):
+    """The cell of a small training."""
+    settings = {"hidden_units": 3, "l2": 9.0, "center": True}
+    row = tables.Row(name="x", dataset="synthetic", train={"epochs": 2, "set": settings}, **more)
+    return run_cell(("x", run.task_of(row, 0), "reference"))
+
+
+def test_items_are_cut_into_fifths_by_the_number_of_their_ratings():
+    data = tr.load_dataset("synthetic")
+    part, test = tr.split_random(data, 0.1, 0)
+    of_item, counts = fifths(part), np.bincount(part.ratings.cols, minlength=len(part.items))
+    assert np.bincount(of_item).tolist() == [0] + [300] * 5
+    assert all(counts[of_item == low].max() <= counts[of_item == low + 1].min() for low in range(1, 5))
+    scores = one_cell()["scores"]
+    assert sum(scores[f"fifth {number}"]["n"] for number in range(1, 6)) == test.ratings.size
+    squares = sum(scores[f"fifth {number}"]["rmse"] ** 2 * scores[f"fifth {number}"]["n"] for number in range(1, 6))
+    assert squares / test.ratings.size == pytest.approx(scores["no default"]["rmse"] ** 2)
+
+
+def test_all_ratings_of_some_items_can_be_held_out():
+    task = USUAL | run.task_of(tables.Row(name="x", dataset="synthetic", train={}, cold_items=7), 3)
+    part, test = split_of(task)
+    chosen = np.unique(test.ratings.cols)
+    assert 0 < len(chosen) <= 7 and not np.isin(part.ratings.cols, chosen).any()
+    assert part.ratings.size + test.ratings.size == tr.load_dataset("synthetic").ratings.size
+    scores = one_cell(cold_items=7)["scores"]
+    y = np.bincount(part.ratings.rows, part.ratings.values) / np.bincount(part.ratings.rows)
+    part, test = split_of(task | {"split": 0})
+    y = np.bincount(part.ratings.rows, part.ratings.values) / np.bincount(part.ratings.rows)
+    assert scores["user mean"]["rmse"] == pytest.approx(rmse(y[test.ratings.rows], test.ratings.values), rel=1e-6)
+    assert scores["default rating"]["rmse"] == pytest.approx(rmse(3.0, test.ratings.values), rel=1e-6)
+
+
+def test_a_curve_has_the_test_rmse_after_each_epoch():
+    cell = one_cell(curve=True)
+    assert len(cell["curve"]) == 2 and cell["curve"][-1] == pytest.approx(cell["scores"]["usual"]["rmse"])
+    assert "curve" not in one_cell()
+
+
+@pytest.fixture
+def clicks(monkeypatch):
+    """Two tribes, each with its own half of the items, in the place of Last.fm."""
+    rng = np.random.default_rng(0)
+    users, items = np.nonzero((rng.random((60, 50)) < 0.3) & (np.arange(60)[:, None] % 2 == np.arange(50) % 2))
+    data = tr.Dataset.from_triples(users, items, np.ones(len(users))).binarized()
+    monkeypatch.setattr("tinyrec.reproduce.cell.data_of", lambda name: data)
+    return data
+
+
+def test_clicks_are_ranked_and_baselines_fitted(clicks):
+    model = {"model": "implicit-ncae", "epochs": 2, "set": {"hidden_units": 3}}
+    trainings = {"ncae": model, "pop": {"baseline": "pop"}, "wmf": {"baseline": "wmf", "set": {"l2": 2.0}}}
+    part, test = tr.split_leave_one_out(clicks, seed=1)
+    for name, train in trainings.items():
+        row = tables.Row(name=name, dataset="lastfm", measure="ndcg@100", train=train)
+        task = run.task_of(row, 1)
+        cell = json.loads(json.dumps({"task": task, **run_cell((name, task, "reference"))}))
+        run.check(cell)
+        assert cell["scores"]["usual"]["users"] == test.ratings.size == 60
+        assert sum(cell["scores"][key]["users"] for key in cell["scores"] if key != "usual") == 60
+        assert run.serves(cell, task, {"usual"}) and "NDCG" not in pages.describe(row.specs()[0])
+    fitted = WMF(l2=2.0).fit(part.ratings, seed=1)
+    expected = rank(fitted.scores, part.ratings, test.ratings)["ndcg@100"]
+    assert cell["scores"]["usual"]["ndcg@100"] == pytest.approx(expected)
+    changed = run.task_of(tables.Row(name="wmf", dataset="lastfm", train={"baseline": "wmf"}), 1)
+    assert not run.serves(cell, changed, {"usual"})
+
+
+def test_a_share_of_each_users_clicks_is_trained_on(clicks):
+    half = share_of(clicks, 0.5, 0)
+    counts, kept = (np.diff(its.ratings.pattern.indptr) for its in (clicks, half))
+    assert (kept == np.maximum(np.ceil(counts / 2), 1)).all()
+    assert share_of(clicks, 1.0, 0).fingerprint() == clicks.fingerprint()
+
+
+def test_better_than_is_counted_split_by_split():
+    rows = []
+    for name, than, values in (("a", None, [1.0, 0.5]), ("b", "a", [0.9, 0.52])):
+        cells = [{"scores": {"usual": {"rmse": value}}} for value in values]
+        rows.append(pages.Measured(tables.Row(name=name, dataset="x", than=than), cells))
+    assert pages.column(rows[1], "better than", rows) == "+3.00% (1 of 2)"  # (10 % - 4 %) / 2
+    assert pages.column(rows[0], "better than", rows) == ""

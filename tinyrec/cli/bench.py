@@ -10,6 +10,7 @@ from typing import Any
 
 import tinyrec
 from tinyrec.backend import get_backend
+from tinyrec.bench.clicks import clicks
 from tinyrec.bench.contest import OURS, SAME
 from tinyrec.bench.machine import ceilings, description, in_own_process
 from tinyrec.bench.measure import Case, measure
@@ -34,6 +35,9 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument(
         "--race", action="store_true", help=f"to RMSE {TARGET} on the real ml-1m, against PyTorch's Adam"
     )
+    parser.add_argument(
+        "--clicks", action="store_true", help="of each shape, the loss for clicks over all cells, against NumPy"
+    )
     parser.add_argument("--seed", type=whole(0), default=0, help="of the made-up ratings; default: 0")
     parser.add_argument("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
     add_backend_flag(parser)
@@ -42,15 +46,19 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     cases = check_flags(args)
     backend = get_backend(args.backend).name
-    if backend == "cupy" and (args.against or args.race):
-        raise UsageError("PyTorch would train on the CPU, and we on the card; choose --backend numpy")
+    if backend == "cupy" and (args.against or args.race or args.clicks):
+        raise UsageError("the others would train on the CPU, and we on the card; choose --backend numpy")
+    if args.clicks and args.against:
+        raise UsageError("--clicks is against NumPy; leave --against out")
     settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
     result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
     say(args, "measuring what this machine can do at best")
     result |= {"ceilings": in_own_process(ceilings, backend), "shapes": []}
-    for case in cases:
+    for case in () if args.clicks else cases:
         say(args, f"measuring {case.shape}")
         result["shapes"].append(in_own_process(measure, case))
+    of_clicks = [(case.shape, args.hidden_units, args.rounds, backend, args.seed) for case in cases if args.clicks]
+    result["clicks"] = [in_own_process(clicks, *arguments) for arguments in of_clicks]
     if args.race:
         say(args, f"racing to RMSE {TARGET} on ml-1m, {args.rounds} times each")
     result["race"] = in_own_process(race, args.rounds, backend) if args.race else None
@@ -83,6 +91,15 @@ def text(result: dict[str, Any]) -> str:
         heads = ["shape", "trained by", "s/epoch", "x tinyrec", "ns/rating", "peak MB", "top 10, s"]
         lines += ["", table([row for shape in shapes for row in epoch_rows(shape)], heads)]
         lines += [remark(shape) for shape in shapes if shape["contest"]]
+    if result["clicks"]:
+        heads = ["loss for clicks", "by", "seconds", "x tinyrec"]
+        rows = [
+            [its["shape"], name, f"{its['seconds'][name]:7.3f}", f"{its['ratio'] if name != OURS else 1:9.1f}"]
+            for its in result["clicks"]
+            for name in its["seconds"]
+        ]
+        lines += ["", table(rows, heads)]
+        lines += [f"{its['shape']}: they differ by at most {its['largest_difference']:.0e}" for its in result["clicks"]]
     if result["race"]:
         heads = [f"RMSE {TARGET} on ml-1m", "seconds", "epochs", "all rounds' seconds"]
         lines += ["", table(list(race_rows(result["race"])), heads)]
