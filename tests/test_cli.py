@@ -423,3 +423,39 @@ def test_a_reader_that_leaves_is_no_error(model):
     command = f"{sys.executable} -m tinyrec recommend {model} --all -n 10 | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ}, timeout=60)
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_a_deep_network_for_ratings_says_how_it_was_pretrained(capsys, ratings):
+    flags = ["--model", "ncae", "--set", "hidden_units=4x3", "--set", "pretrain_epochs=2", "--epochs", "2"]
+    assert main(["train", "--dataset", ratings, *flags, "--backend", "reference"]) == 0
+    out = capsys.readouterr().out
+    assert "I-NCAE on ratings.csv, 4-3 tanh units, l2 0.0002, 2 epochs of pretraining a stage (given)" in out
+
+
+def test_clicks_are_trained_on_ranked_saved_and_found_again(capsys, ratings, tmp_path):
+    path = str(tmp_path / "clicks.npz")
+    train = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit", "--backend", "reference"]
+    train += ["--threshold", "3", "--set", "hidden_units=4", "--epochs", "2"]
+    result = run_json(capsys, *train, "--save", path)
+    assert result["model"] == "implicit-ncae" and result["by"] == "user" and result["epochs"] == 2
+    assert set(result["baselines"]) == {"popularity", "EASE"}
+    assert 0 <= result["ranking"]["hr@10"] <= 1 and result["ranking"]["users"] == result["n_test"] <= 40
+    assert main([*train, "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "HR@10" in out and "popularity" in out and "ranked among all" in out
+    again = run_json(capsys, "evaluate", path)
+    assert again["ndcg@100"] == pytest.approx(result["ranking"]["ndcg@100"])
+    shown = run_json(capsys, "recommend", path, "--user", "u3", "-n", "3")["recommendations"]
+    assert len(shown) == 3 and shown[0]["rating"] >= shown[1]["rating"]
+    assert run_json(capsys, *train, "--test", "0")["ranking"] is None
+
+
+def test_flags_of_clicks_and_of_ratings_are_not_mixed(capsys, ratings, tmp_path):
+    clicks = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit"]
+    assert "--valid is for ratings" in fails(capsys, 2, *clicks, "--valid", "0.1")
+    assert "--folds is for ratings" in fails(capsys, 2, *clicks, "--folds", "3")
+    assert "has no timestamps; leave latest out" in fails(capsys, 2, *clicks, "--latest")
+    assert "lower the threshold" in fails(capsys, 3, *clicks, "--threshold", "9")
+    assert "add --feedback implicit" in fails(capsys, 2, "train", "--dataset", ratings, "--threshold", "4")
+    autorec = ["train", "--dataset", ratings, "--feedback", "implicit"]
+    assert "for clicks there is --model ncae" in fails(capsys, 2, *autorec)

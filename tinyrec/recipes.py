@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 ADAM = {"optimizer": "adam", "batch_rows": 128}
-FALLING = {"learning_rate": 0.004, "beta1": 0.7, "beta2": 0.9, "linear_decay": True, "center": False}
+QUICK = {"beta1": 0.7, "beta2": 0.9, "linear_decay": True}
+FALLING = {**QUICK, "learning_rate": 0.004, "center": False}
 
 # (data set, model, by) -> the rest of what `tinyrec.specs.Spec.of` takes
 ALONE: dict[tuple[str, str, str], dict[str, Any]] = {
@@ -27,6 +28,13 @@ ALONE: dict[tuple[str, str, str], dict[str, Any]] = {
         **ADAM,
         "epochs": 40,
         "set": {**FALLING, "l2": 150.0, "dropout": 0.5, "pretrain": 20},
+    },
+    ("ml-1m", "cfn", "item"): {**ADAM, "epochs": 40, "set": {**QUICK, "l2": 90.0, "learning_rate": 0.0005}},
+    ("ml-1m", "cfn", "user"): {**ADAM, "epochs": 20, "set": {**QUICK, "l2": 60.0, "learning_rate": 0.003}},
+    ("ml-1m", "ncae", "item"): {
+        **ADAM,
+        "epochs": 40,
+        "set": {**QUICK, "l2": 0.4, "learning_rate": 0.002, "balance": 0.0},
     },
 }
 

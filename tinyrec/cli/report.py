@@ -18,7 +18,7 @@ from tinyrec.models import MODELS
 from tinyrec.specs import AVERAGE
 from tinyrec.trained import TrainedAutoencoder
 
-TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN"}
+TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}
 
 
 def result(
@@ -152,7 +152,8 @@ def _settings(result: dict[str, Any]) -> str:
         return f"{result['dataset']}: {why} user and item biases alone"
     units = "-".join(map(str, np.atleast_1d(settings["hidden_units"])))
     shown = f"{units} {settings['activation']} units, l2 {settings['l2']:.4g}"
-    shown += f", {settings['pretrain']} epochs of pretraining a stage" if settings.get("pretrain") else ""
+    if settings.get("pretrain") and settings.get("pretrain") != "none":
+        shown += f", {settings.get('pretrain_epochs', settings['pretrain'])} epochs of pretraining a stage"
     return f"{name_of(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
 
 
