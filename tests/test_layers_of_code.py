@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "recommender": "errors checks backend data metrics ranking ranking_metrics",
     "trained": "errors backend sparse data metrics scaling models fold_in ranking recommender",
     "average": "errors backend data recommender trained",
-    "memory": "errors models",
+    "memory": "errors models nn",
     "fitting": (
         "errors checks backend sparse data splits metrics optim scaling models training pretraining stages trained"
     ),

@@ -23,6 +23,8 @@ from tinyrec.optim import LBFGS, SGD, Adam, RProp
         "--optimizer lbfgs --set iterations=3",
         "--model deep-autorec --set hidden_units=2000x100x2000 --set pretrain=2",
         "--model cfn --set hidden_units=2000",
+        "--model ncae --set hidden_units=1000x1000 --set pretrain_epochs=1",
+        "--model ncae --feedback implicit --set hidden_units=1000",
     ],
 )
 def test_the_memory_that_train_tells_is_within_a_quarter_of_what_it_takes(flags):

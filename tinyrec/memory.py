@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyrec.errors import OutOfMemory
 from tinyrec.models.base import Autoencoder
+from tinyrec.nn.all_cells import CELLS
 
 KERNELS = 40 * 2**20  # bytes that numba's machine code takes
 
@@ -29,7 +30,8 @@ def training_bytes(
     parameters = model.count(d, q) * (3 + optimizer.numbers_a_weight)
     units = [its[0] for name, its in model.shapes(d).items() if name.startswith("mu")]  # a hidden unit has one mu
     codes = min(batch_rows or n, n) * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # all when predicting
-    return KERNELS + width * (parameters + codes + 14 * p)
+    cells = 5 * min(CELLS, min(batch_rows or n, n) * d) if model.implicit else 0  # of clicks, absent ones are made, too
+    return KERNELS + width * (parameters + codes + cells + 14 * p)
 
 
 def present_bytes() -> int:
