@@ -7,8 +7,8 @@ import tinyrec as tr
 from tinyrec import checkpoint as module
 from tinyrec.checkpoint import Checkpoint
 from tinyrec.errors import FileError, UsageError
-from tinyrec.fitting import Progress
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
+from tinyrec.progress import Progress
 
 TASK = {"data": "abc", "seed": 0}
 DATA = tr.make_synthetic(60, 40, 900, seed=3)

@@ -6,8 +6,8 @@ import pytest
 import tinyrec as tr
 from tinyrec.baselines import Bias
 from tinyrec.errors import DataError, UsageError
-from tinyrec.fitting import Progress
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
+from tinyrec.progress import Progress
 
 
 @pytest.fixture(scope="module")

@@ -34,11 +34,10 @@ MAY_IMPORT = {
     "trained": "errors backend sparse data metrics scaling models fold_in ranking recommender",
     "average": "errors backend data recommender trained",
     "memory": "errors models nn",
-    "fitting": (
-        "errors checks backend sparse data splits metrics optim scaling models training pretraining stages trained"
-    ),
+    "progress": "errors backend sparse data splits metrics scaling models training pretraining stages",
+    "fitting": "errors checks backend data splits optim models progress trained",
     "model_file": "errors backend storage sparse data baselines scaling models trained average",
-    "checkpoint": "errors backend storage training fitting",
+    "checkpoint": "errors backend storage training progress",
     "specs": "errors recipes checks models optim",
     "jobs": "backend",
     "__init__": "errors data splits baselines models recommender average fitting model_file",

@@ -13,11 +13,11 @@ from tinyrec import checkpoint as checkpoints
 from tinyrec.backend import get_backend
 from tinyrec.checkpoint import Checkpoint
 from tinyrec.cli.watch import Watch
-from tinyrec.fitting import Progress
 from tinyrec.models import AutoRec, DeepAutoRec
 from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.optim import Adam, RProp
 from tinyrec.pretraining import CODES_L2, CodeAutoencoder, Rows, pretrain
+from tinyrec.progress import Progress
 from tinyrec.training import begin, fit
 
 every_depth = pytest.mark.parametrize("units", [(4,), (4, 2, 4), (5, 3, 2, 3, 5)], ids=str)

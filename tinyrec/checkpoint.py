@@ -13,7 +13,7 @@ import numpy as np
 from tinyrec import storage
 from tinyrec.backend import to_host
 from tinyrec.errors import FileError, UsageError
-from tinyrec.fitting import Progress
+from tinyrec.progress import Progress
 from tinyrec.training import Epoch
 
 NAME = "checkpoint.npz"

@@ -98,7 +98,7 @@ assert np.isclose(rise / 1e-6, grads["V1"][2, 1], rtol=1e-3)
 
 # %%
 from tinyrec.data.fetch import find
-from tinyrec.fitting import validator
+from tinyrec.progress import validator
 from tinyrec.training import fit
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")

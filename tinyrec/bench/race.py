@@ -11,7 +11,7 @@ from tinyrec.backend import Backend
 from tinyrec.bench.contest import OURS
 from tinyrec.bench.machine import seconds
 from tinyrec.data import load_dataset
-from tinyrec.fitting import validator
+from tinyrec.progress import validator
 from tinyrec.scaling import Scaling
 from tinyrec.specs import find
 from tinyrec.splits import split_random

@@ -33,10 +33,11 @@ from tinyrec.cli.settings import parse_settings
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset, load_dataset, load_split
 from tinyrec.errors import FileError, UsageError
-from tinyrec.fitting import Progress, rows_in_a_step, train
+from tinyrec.fitting import rows_in_a_step, train
 from tinyrec.memory import check_memory, present_bytes, training_bytes
 from tinyrec.models import MODELS
 from tinyrec.optim import OPTIMIZERS
+from tinyrec.progress import Progress
 from tinyrec.specs import AVERAGE, Spec, find
 from tinyrec.splits import split_folds, split_random
 from tinyrec.trained import TrainedAutoencoder

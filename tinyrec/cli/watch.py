@@ -8,7 +8,7 @@ from types import FrameType
 
 from tinyrec.checkpoint import Checkpoint
 from tinyrec.errors import Interrupted
-from tinyrec.fitting import Progress
+from tinyrec.progress import Progress
 
 
 class Watch:

@@ -14,11 +14,12 @@ from tinyrec.backend import get_backend, to_host
 from tinyrec.baselines import BASELINES
 from tinyrec.bench.machine import description
 from tinyrec.data import Dataset, load_dataset
-from tinyrec.fitting import Progress, train
+from tinyrec.fitting import train
 from tinyrec.memory import peak_rss_mb, reset_peak
 from tinyrec.models import MODELS
 from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
+from tinyrec.progress import Progress
 from tinyrec.reproduce.scores import all_scores, ranking_scores
 from tinyrec.scaling import Scaling
 from tinyrec.splits import split_leave_one_out, split_random
