@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 import tinyrec as tr
 from tests.strategies import GENERATORS, as_dense, from_dense, matrices
 from tinyrec.baselines import Pop
-from tinyrec.errors import UsageError
+from tinyrec.errors import DataError, UsageError
+from tinyrec.fitting import rows_in_a_step
 from tinyrec.models import NCAE, ImplicitNCAE
 from tinyrec.models.implicit_ncae import augmented
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, all_cells, all_cells_error, linear_error, masked
 from tinyrec.nn import dropout as drop
-from tinyrec.optim import Adam
+from tinyrec.optim import Adam, RProp
 from tinyrec.ranking_metrics import rank
+from tinyrec.specs import Spec
 from tinyrec.splits import split_leave_one_out
 from tinyrec.stages import Frozen, pretrain_stages
 from tinyrec.training import fit
@@ -118,8 +120,7 @@ def test_the_users_of_figure_3_are_augmented_as_it_shows():
     of_users_2_to_4 = [[0, 1, 0, 0, 0], [0, 1, 0, 1, 0], [1, 0, 0, 0, 1]]  # without item 3, the most popular
     assert mask[4:].astype(int).tolist() == of_users_2_to_4
     assert ImplicitNCAE(epsilon=0.0).prepare(R).shape == (4, 5)
-    everything = augmented(R, np.ones(5), 0.8, 1.0)
-    assert everything.shape == (7, 5) and everything.size == 12  # of some users nothing may be left
+    assert augmented(R, np.ones(5), 0.8, 1.0).shape == (4, 5)  # "p = 1.0 means [...] no data augmentation"
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +215,7 @@ def test_what_is_frozen_stays_as_it_is():
 
 def test_fine_tuning_begins_where_pretraining_ends():
     train = tr.make_synthetic(200, 150, 6000, seed=3)
-    options = {"epochs": 2, "backend": "reference", "optimizer": Adam(0.002), "seed": 4}
+    options = {"epochs": 2, "backend": "reference", "optimizer": Adam(0.002), "batch_rows": 32, "seed": 4}
     model = NCAE(hidden_units=(8, 8), pretrain_epochs=9)
     trained = model.fit(train, **options)
     history = trained.info["history"]
@@ -222,3 +223,18 @@ def test_fine_tuning_begins_where_pretraining_ends():
     plain = NCAE(hidden_units=(8, 8), pretrain="none").fit(train, **options)
     fine = [row for row in history if row["layer"] is None]
     assert fine[0]["loss"] < 0.9 * plain.info["history"][0]["loss"]
+
+
+def test_only_ones_are_clicks(tribes):
+    trained = ImplicitNCAE(hidden_units=3).fit(tribes, epochs=1, backend="reference")
+    with pytest.raises(DataError, match="give no other values"):
+        trained.with_ratings([0], [1], [0.5])
+    with pytest.raises(DataError, match="give 1 for what the new user has met"):
+        trained.recommend(ratings={0: 0.0})
+    told = trained.predict_new_user({0: 1.0, 2: 1.0})
+    assert len(np.unique(told)) == len(told)  # scores, that nothing clips
+
+
+def test_pretraining_can_be_switched_off_on_the_command_line():
+    assert Spec.of("ncae", set={"pretrain": None}).model.pretrain == "none"
+    assert rows_in_a_step(NCAE(), Adam(), None) == 128 and rows_in_a_step(NCAE(), RProp(), None) is None

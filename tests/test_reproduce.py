@@ -323,7 +323,7 @@ def test_a_share_of_each_users_clicks_is_trained_on(clicks):
 def test_better_than_is_counted_split_by_split():
     rows = []
     for name, than, values in (("a", None, [1.0, 0.5]), ("b", "a", [0.9, 0.52])):
-        cells = [{"scores": {"usual": {"rmse": value}}} for value in values]
+        cells = [{"task": {"split": i}, "scores": {"usual": {"rmse": value}}} for i, value in enumerate(values)]
         rows.append(pages.Measured(tables.Row(name=name, dataset="x", than=than), cells))
     assert pages.column(rows[1], "better than", rows) == "+3.00% (1 of 2)"  # (10 % - 4 %) / 2
     assert pages.column(rows[0], "better than", rows) == ""

@@ -18,7 +18,6 @@ from tinyrec.splits import split_random
 from tinyrec.trained import TrainedAutoencoder
 
 MOST_EPOCHS = 500  # where nobody says how many; early stopping ends a trial long before
-BATCH_ROWS = 64  # for optimisers that do not need all rows in a step
 
 
 def train(
@@ -43,7 +42,7 @@ def train(
     were asked for: a centred AutoRec after 0 epochs; so, too, with fewer than 20 ratings.
 
     optimizer: the model's usual one unless given
-    batch_rows: rows in a step (SGD, RMSprop and Adam), 64 unless given, 0 for all
+    batch_rows: rows in a step (SGD, RMSprop and Adam), by default 64, or 128 for NCAE, 0 for all
     observe: called with the Progress after each epoch;  progress: one to go on from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
@@ -52,7 +51,7 @@ def train(
     optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), progress or Progress()
     check_options(model, optimizer, epochs, valid, batch_rows)
     check_feedback(model, data, epochs, valid)
-    batch_rows = rows_in_a_step(optimizer, batch_rows)
+    batch_rows = rows_in_a_step(model, optimizer, batch_rows)
     job = Job(data, optimizer, batch_rows, backend, seed, observe, progress)
     valid_rmse = None
     if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
@@ -85,16 +84,18 @@ def try_out(
     check_feedback(model, data, epochs, valid)
     if model.l2 is None:
         raise UsageError("l2 is what is to be tried out; give it")
-    job = Job(data, optimizer, rows_in_a_step(optimizer, batch_rows), backend, seed, lambda progress: None, progress)
+    job = Job(
+        data, optimizer, rows_in_a_step(model, optimizer, batch_rows), backend, seed, lambda progress: None, progress
+    )
     part, held_out = split_random(data, valid, seed)
     job.run(model, part, epochs or MOST_EPOCHS, held_out)
     return progress.trials[0]
 
 
-def rows_in_a_step(optimizer: Any, batch_rows: int | None) -> int | None:
-    """What `batch_rows` comes to with this optimizer; None: all rows."""
+def rows_in_a_step(model: Autoencoder, optimizer: Any, batch_rows: int | None) -> int | None:
+    """What `batch_rows` comes to with this model and optimizer; None: all rows."""
     if batch_rows is None and not optimizer.full_batch:
-        return BATCH_ROWS
+        return model.usual_batch_rows
     return batch_rows or None
 
 

@@ -15,7 +15,7 @@ def new_row(model: Autoencoder, params: Params, columns: Params, R: Ratings) -> 
     """h(r) at all columns, for one new row of ratings: R (1, d) -> (d,)                            (AutoRec, eq. 3)
 
     columns: W (d or more, k) and b, which decode. In training, the rows of a centred model came without their own
-    biases; so the new one's is taken off, and put back.
+    biases, and those of a CFN without their means; so the new one's is taken off, always damped, and put back.
     """
     bias = R.values.sum() / (R.size + DAMPING) if model.center else 0.0
     H = model.encode(params, R.with_values(R.values - bias))

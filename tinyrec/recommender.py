@@ -125,14 +125,14 @@ class Recommender:
 
         features: what is known of them, {"gender": "F", "age": "20s"}, by the columns that the model was trained with
         """
-        return np.clip(self._predict_new("user", ratings, features), *self.data.scale)
+        return self._on_scale(self._predict_new("user", ratings, features))
 
     def predict_new_item(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
         """Ratings by all users, aligned with data.users.ids, of an item that is rated thus: {user: rating}.
 
         features: what is known of it, {"genres": "Comedy|Drama"}, by the columns that the model was trained with
         """
-        return np.clip(self._predict_new("item", ratings, features), *self.data.scale)
+        return self._on_scale(self._predict_new("item", ratings, features))
 
     def with_ratings(self, users: Any, items: Any, ratings: Any) -> Recommender:
         """The same model, with more ratings by users and of items that it knows: (p,) each. Nothing is trained.
@@ -154,16 +154,22 @@ class Recommender:
         if (known < 0).any():
             raise DataError(f"{list(ratings)[np.argmin(known)]!r} is not in the training data; leave its rating out")
         r = np.array(list(ratings.values()), float)
+        if self.data.implicit and (r != 1).any():
+            raise DataError(f"this model is of clicks: give 1 for what the new {what} has met, and nothing else")
         low, high = self.data.scale
         if not ((r >= low) & (r <= high)).all():
             raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
         return self.of_new(what, known, r, features or {})
 
+    def _on_scale(self, y):
+        """Clipped; but of clicks there is no scale to leave."""
+        return y if self.data.implicit else np.clip(y, *self.data.scale)
+
     def _best(self, scores, n):
         """The n best of each row of scores (b, items), without the cold ones and those of -inf; scores are changed."""
         scores[:, ~self._warm[1][:-1]] = -np.inf
         rows, cols = top(scores, n)
-        ratings = scores[rows, cols] if self.data.implicit else np.clip(scores[rows, cols], *self.data.scale)
+        ratings = self._on_scale(scores[rows, cols])
         ranked = list(zip(self.data.items.ids[cols].tolist(), ratings.tolist(), strict=True))
         bounds = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
         return [ranked[start:stop] for start, stop in pairwise(bounds)]

@@ -51,12 +51,13 @@ class Spec:
                 if others:
                     raise UsageError(f"{key} is a setting of {', '.join(others)}; choose one of them with --optimizer")
             check_choice("setting", key, known)
+            if value is None and known[key].type == "str":  # where it means the word
+                settings[key] = value = "none"
             if not known[key].type.startswith("tuple"):  # these the model itself checks, and makes of a single number
                 check_type(key, value, str(known[key].type))
         own = ({field.name: settings[field.name] for field in fields(kind) if field.name in settings} for kind in kinds)
-        made = kinds[0](**next(own)), kinds[1](**next(own))
         epochs = kinds[0].usual_epochs if epochs is None else epochs
-        return cls(*made, epochs, kinds[0].usual_batch_rows if batch_rows is None else batch_rows)
+        return cls(kinds[0](**next(own)), kinds[1](**next(own)), epochs, batch_rows)
 
 
 def find(

@@ -81,10 +81,12 @@ class TrainedAutoencoder(Recommender):
         for (what, (_, raw)), known in zip(ids.items(), (u >= 0, i >= 0), strict=True):
             if not known.all():
                 raise DataError(f"{what} {list(raw)[np.argmin(known)]!r} is not in the training data; leave it out")
+        if old.implicit and (values != 1).any():
+            raise DataError("this model is of clicks, which are 1 each; give no other values")
         rows, cols = np.concatenate([old.ratings.rows, u]), np.concatenate([old.ratings.cols, i])
         values = np.concatenate([old.ratings.values, values])
         more = Dataset.from_cells(old.users, old.items, rows, cols, values, scale=old.scale, duplicates="last")
-        data = replace(old, ratings=more.ratings)
+        data = replace(old, ratings=more.ratings, times=None, places=None)
         of_rows = Scaling.of(data, *self.model.centring) if self.model.zero == "rows" else self.scaling
         return replace(self, data=data, scaling=of_rows)
 

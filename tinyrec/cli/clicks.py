@@ -17,12 +17,12 @@ from tinyrec.splits import split_leave_one_out
 from tinyrec.trained import TrainedAutoencoder
 
 AT = (10, 50, 100)
-MOST_FOR_EASE = 20_000  # users or items, whichever are fewer: it inverts a matrix of so many rows
+MOST_FOR_EASE = 5_000  # users or items, whichever are fewer: it inverts a matrix of so many rows, in 0.7 GB
 
 
 def add_click_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("clicks (ncae)")
-    group.add_argument("--feedback", choices=("explicit", "implicit"), help="ratings or clicks; default: what there is")
+    group.add_argument("--feedback", choices=("explicit", "implicit"), help="ratings or clicks; default: ratings")
     group.add_argument("--threshold", type=float, metavar="R", help="a click is a rating of R or more; default: any")
     group.add_argument("--latest", action="store_true", help="hold out the latest of each user, not one at random")
 
@@ -30,6 +30,10 @@ def add_click_flags(parser: argparse.ArgumentParser) -> None:
 def check_click_flags(args: argparse.Namespace) -> None:
     """UsageError: flags that go with ratings, or with clicks, alone"""
     if args.model == "implicit-ncae":
+        if args.feedback == "explicit":
+            raise UsageError("implicit-ncae is for clicks; leave --feedback explicit out, or take --model ncae")
+        if args.test not in (0, 0.1):
+            raise UsageError("of clicks, one of each user's is held out, or with --test 0 none; leave --test out")
         others = {"--valid": args.valid, "--split": args.split, "--folds": args.folds, "--plot": args.plot}
         others |= {"--repeats": args.repeats > 1, "--no-clip": args.no_clip, "--no-default": args.no_default}
         for flag, value in others.items():
@@ -93,7 +97,9 @@ def text(result: dict[str, Any]) -> str:
     """What a person reads at the end."""
     settings = result["settings"]
     units = "-".join(map(str, settings["hidden_units"]))
-    what = f"NCAE for clicks on {result['dataset']}, {units} tanh units, output {settings['output']}"
+    what = (
+        f"NCAE for clicks on {result['dataset']}, {units} {settings['activation']} units, output {settings['output']}"
+    )
     pace = f"{result['parameters']:,} parameters, {result['epochs']} epochs"
     pace += f" ({result['seconds_per_epoch'] * 1000:.0f} ms each)"
     lines = [f"{what}, l2 {settings['l2']:g}: {pace}, {result['seconds']:.1f} s in all"]

@@ -36,6 +36,8 @@ def add_to(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     recommender = load(args.path, args.backend)
+    if recommender.data.implicit and args.dataset:
+        raise UsageError("of clicks, the test part of the model's own split is ranked; leave --dataset out")
     test = load_dataset(args.dataset, **read_options(args)) if args.dataset else own_test_part(recommender)
     if recommender.data.implicit:
         ranked = recommender.rank(test)

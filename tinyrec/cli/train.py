@@ -172,7 +172,7 @@ def columns(part: Dataset, spec: Spec) -> int:
 
 def bytes_of(part: Dataset, spec: Spec) -> int:
     shape = part.ratings.shape if spec.model.by == "user" else part.ratings.shape[::-1]
-    rows = rows_in_a_step(spec.optimizer, spec.batch_rows)
+    rows = rows_in_a_step(spec.model, spec.optimizer, spec.batch_rows)
     features = spec.model.features(part)
     q = len(features.names) if features else 0
     return training_bytes(spec.model, shape, part.ratings.size, spec.optimizer, rows, q)

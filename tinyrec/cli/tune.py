@@ -49,7 +49,9 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--dataset", default="synthetic", **SOURCE)
     add_reading_flags(parser)
     add_backend_flag(parser)
-    parser.add_argument("--model", choices=MODELS, default="autorec")
+    parser.add_argument(
+        "--model", choices=[name for name, kind in MODELS.items() if not kind.implicit], default="autorec"
+    )
     parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
     add_feature_flags(parser)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: the model's usual one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -152,9 +153,12 @@ def is_numeric(values: Sequence[str]) -> bool:
 
 def _number(text: str, column: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise DataError(f"{text!r} in the column {column} is no number, as they were in training; mend it") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{text!r} in the column {column} is no number, as they were in training; mend it")
+    return number
 
 
 def _scale(values: Sequence[str]) -> tuple[float, float]:

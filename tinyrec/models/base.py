@@ -45,7 +45,7 @@ class Autoencoder:
 
     usual_optimizer: ClassVar[str] = "rprop"
     usual_epochs: ClassVar[int | None] = None
-    usual_batch_rows: ClassVar[int | None] = None
+    usual_batch_rows: ClassVar[int] = 64
     reads_features: ClassVar[bool] = False
     implicit: ClassVar[bool] = False
 

@@ -23,7 +23,7 @@ class ImplicitNCAE(Autoencoder):
 
     u_i: 1 for each item in K_i that user i of M has met;  ũ_i: as in NCAE;  θ and hidden_units: as in NCAE
     c_j = c0 f_j^omega / Σ_k f_k^omega, f_j: how often item j was met (eq. 10); or `absent`, the same for all: NCAE-
-    output: f, tanh or identity, of which the paper does not say which it is; identity is far faster
+    output: f; tanh, as in all layers of the paper, or identity, whose loss need not make all cells
     epsilon, p: users who have met less than this part of the items are trained on once more, without the p |K_i| most
         popular of theirs: NCAE+, in the paper 0.001 and 0.8 (section 4.2);  epsilon 0: nobody is
     """
@@ -106,7 +106,7 @@ def augmented(R: Ratings, met: Array, epsilon: float, p: float) -> Ratings:
     met (d,): how popular each column is; ties: the first column counts as more popular            (section 4.2, fig. 3)
     """
     (n, d), counts = R.shape, np.diff(to_host(R.pattern.indptr))
-    sparse = np.flatnonzero((counts / d < epsilon) & (counts > 0))
+    sparse = np.flatnonzero((counts / d < epsilon) & (np.floor(p * counts) < counts))  # where something is left
     if not len(sparse):
         return R
     rows, cols, values = to_host(R.rows), to_host(R.cols), to_host(R.values)

@@ -115,9 +115,11 @@ def better_than(its: Measured, rows: list[Measured]) -> str:
     """Split by split; a lower RMSE is better, and more of all else."""
     if its.row.than is None:
         return ""
-    others = next(other for other in rows if other.row.name == its.row.than).values
+    than = next(other for other in rows if other.row.name == its.row.than)
+    others = {cell["task"]["split"]: value for cell, value in zip(than.cells, than.values, strict=True)}
     sign = -1 if its.row.measure == "rmse" else 1
-    gains = [sign * (ours / other - 1) for ours, other in zip(its.values, others, strict=False)]
+    pairs = zip(its.cells, its.values, strict=True)
+    gains = [sign * (value / others[split] - 1) for cell, value in pairs if (split := cell["task"]["split"]) in others]
     return f"{np.mean(gains):+.2%} ({sum(gain > 0 for gain in gains)} of {len(gains)})" if gains else ""
 
 
@@ -143,7 +145,10 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
 
 
 def held_out(table: Table) -> str:
-    return "90 % to train on, 10 % to test" if table.measure == "rmse" else "one of each user's held out at random"
+    if table.measure != "rmse":
+        return "one of each user's held out at random"
+    usual = all(row.test == 0.1 and not row.cold_items for row in table.rows)
+    return "90 % to train on, 10 % to test" if usual else "what is held out: see below"
 
 
 def describe(spec: Spec) -> str:

@@ -40,7 +40,7 @@ def run(
     """Run what no file of results in `folder` has yet, and return all cells that the table is made of.
 
     splits: how many, with the seeds 0, 1, ..., if not as many as the table says
-    quick: at most ten epochs, for a look; such cells are kept apart, in NAME.quick.json
+    quick: at most ten epochs, for a look (baselines are trained in full); such cells are kept apart, in NAME.quick.json
     observe: called with the name of the row, each new cell, and how many are still to come
     """
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
@@ -106,7 +106,7 @@ def settings_of(spec: Spec) -> dict[str, Any]:
         "optimizer": next(name for name, kind in OPTIMIZERS.items() if type(spec.optimizer) is kind),
         "constants": asdict(spec.optimizer),
         "epochs": spec.epochs,
-        "batch_rows": rows_in_a_step(spec.optimizer, spec.batch_rows) or 0,
+        "batch_rows": rows_in_a_step(spec.model, spec.optimizer, spec.batch_rows) or 0,
     }
     return json.loads(json.dumps(settings))
 
