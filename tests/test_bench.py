@@ -305,5 +305,5 @@ def test_the_loss_for_clicks_is_timed_against_all_cells(in_this_process, capsys)
     (its,) = result["clicks"]
     assert result["shapes"] == [] and its["largest_difference"] < 1e-4
     assert all(len(rounds) == 2 for rounds in its["rounds"].values()) and its["ratio"] > 0
-    with pytest.raises(UsageError, match="--clicks is against NumPy"):
+    with pytest.raises(UsageError, match="--clicks is against NumPy; leave --against and --race out"):
         run("--clicks", "--against", "torch")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import tinyrec as tr
 from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_dense, matrices, put
+from tinyrec.data import Dataset
 from tinyrec.errors import DataError, UsageError
 from tinyrec.metrics import rmse
 from tinyrec.models import CFN
@@ -155,7 +156,7 @@ def test_new_ratings_are_read_without_training(by):
     few, more = data.select(np.arange(900) % 5 > 0), data.select(np.arange(900) % 5 == 0)
     fitted = CFN(by=by, hidden_units=5, l2=1.0).fit(few, epochs=3, optimizer=Adam(0.01), backend="reference")
     users, items = more.users.ids[more.ratings.rows], more.items.ids[more.ratings.cols]
-    told = fitted.with_ratings(users, items, more.ratings.values)
+    told = fitted.with_ratings(more)
     assert told.params is fitted.params and told.data.ratings.size == 900
     assert told.data.fingerprint() == data.fingerprint()
     # what a model would predict that had these parameters, and the mean of each row of all ratings, from the start
@@ -164,12 +165,13 @@ def test_new_ratings_are_read_without_training(by):
     everything = whole.predict(data.users.ids[rows], data.items.ids[cols])
     np.testing.assert_array_equal(told.predict(data.users.ids[rows], data.items.ids[cols]), everything)
     assert fitted.data.ratings.size == 720  # as it was
-    again = told.with_ratings(users[:1], items[:1], [1.0])  # the pair had a rating, and gets another
+    one = Dataset.from_triples(users[:1], items[:1], [1.0], scale=(1, 5))
+    again = told.with_ratings(one)  # the pair had a rating, and gets another
     assert again.data.ratings.size == 900 and again.data.ratings.values.min() == 1
     with pytest.raises(DataError, match="user 999 is not in the training data"):
-        fitted.with_ratings([999], items[:1], [3.0])
+        fitted.with_ratings(Dataset.from_triples([999], items[:1], [3.0]))
     with pytest.raises(DataError, match="scale"):
-        fitted.with_ratings(users[:1], items[:1], [9.0])
+        fitted.with_ratings(Dataset.from_triples(users[:1], items[:1], [9.0]))
 
 
 def test_damping_counts_rows_of_few_ratings_from_near_the_mean_of_all():

@@ -429,7 +429,7 @@ def test_a_deep_network_for_ratings_says_how_it_was_pretrained(capsys, ratings):
     flags = ["--model", "ncae", "--set", "hidden_units=4x3", "--set", "pretrain_epochs=2", "--epochs", "2"]
     assert main(["train", "--dataset", ratings, *flags, "--backend", "reference"]) == 0
     out = capsys.readouterr().out
-    assert "I-NCAE on ratings.csv, 4-3 tanh units, l2 0.0002, 2 epochs of pretraining a stage (given)" in out
+    assert "I-NCAE on ratings.csv, 4-3 tanh units, l2 0.0002, 2 epochs of pretraining a stage (the paper's)" in out
 
 
 def test_clicks_are_trained_on_ranked_saved_and_found_again(capsys, ratings, tmp_path):
@@ -444,6 +444,11 @@ def test_clicks_are_trained_on_ranked_saved_and_found_again(capsys, ratings, tmp
     out = capsys.readouterr().out
     assert "HR@10" in out and "popularity" in out and "ranked among all" in out
     again = run_json(capsys, "evaluate", path)
+    assert main(["evaluate", path, "--dataset", ratings]) == 2
+    text = Path(ratings).read_text()
+    Path(ratings).write_text(text.replace("u3,", "u399,"))
+    assert "no longer what this model was trained on" in fails(capsys, 3, "evaluate", path)
+    Path(ratings).write_text(text)
     assert again["ndcg@100"] == pytest.approx(result["ranking"]["ndcg@100"])
     shown = run_json(capsys, "recommend", path, "--user", "u3", "-n", "3")["recommendations"]
     assert len(shown) == 3 and shown[0]["rating"] >= shown[1]["rating"]
@@ -454,7 +459,7 @@ def test_flags_of_clicks_and_of_ratings_are_not_mixed(capsys, ratings, tmp_path)
     clicks = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit"]
     assert "--valid is for ratings" in fails(capsys, 2, *clicks, "--valid", "0.1")
     assert "--folds is for ratings" in fails(capsys, 2, *clicks, "--folds", "3")
-    assert "has no timestamps; leave latest out" in fails(capsys, 2, *clicks, "--latest")
+    assert "has no times in whole seconds; leave latest out" in fails(capsys, 2, *clicks, "--latest")
     assert "lower the threshold" in fails(capsys, 3, *clicks, "--threshold", "9")
     assert "add --feedback implicit" in fails(capsys, 2, "train", "--dataset", ratings, "--threshold", "4")
     autorec = ["train", "--dataset", ratings, "--feedback", "implicit"]

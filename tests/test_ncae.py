@@ -228,7 +228,7 @@ def test_fine_tuning_begins_where_pretraining_ends():
 def test_only_ones_are_clicks(tribes):
     trained = ImplicitNCAE(hidden_units=3).fit(tribes, epochs=1, backend="reference")
     with pytest.raises(DataError, match="give no other values"):
-        trained.with_ratings([0], [1], [0.5])
+        trained.with_ratings(tr.Dataset.from_triples([0], [2], [0.5], scale=(0, 1)))
     with pytest.raises(DataError, match="give 1 for what the new user has met"):
         trained.recommend(ratings={0: 0.0})
     told = trained.predict_new_user({0: 1.0, 2: 1.0})

@@ -45,8 +45,8 @@ class Average(Recommender):
     def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
         return np.mean([member.of_new(what, known, r, columns) for member in self.members], axis=0)
 
-    def with_ratings(self, users: Any, items: Any, ratings: Any) -> Average:
-        return Average([member.with_ratings(users, items, ratings) for member in self.members], self.info)
+    def with_ratings(self, more: Dataset) -> Average:
+        return Average([member.with_ratings(more) for member in self.members], self.info)
 
     @cached_property
     def _warm(self):

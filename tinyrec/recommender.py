@@ -95,6 +95,8 @@ class Recommender:
 
         ratings: for a user who was not in training, {item: rating}. Cold items are left out. Ties: by item id.
         """
+        if ratings is not None and not isinstance(ratings, Mapping):
+            raise UsageError(f"ratings is a {type(ratings).__name__}; give {{item: rating}}")
         if (user is None) == (ratings is None):
             raise UsageError("recommend for a user who was trained on or for ratings of a new one; give one of the two")
         check_type("n", n, "int")
@@ -134,8 +136,8 @@ class Recommender:
         """
         return self._on_scale(self._predict_new("item", ratings, features))
 
-    def with_ratings(self, users: Any, items: Any, ratings: Any) -> Recommender:
-        """The same model, with more ratings by users and of items that it knows: (p,) each. Nothing is trained.
+    def with_ratings(self, more: Dataset) -> Recommender:
+        """The same model, with more ratings by users and of items that it knows. Nothing is trained.
 
         One forward pass over the rows refines what is predicted of them (CFN, section 4.4): of these items, if a row is
         an item. A pair that was rated before is rated anew. DataError: an unknown id, or a rating off the scale

@@ -63,7 +63,7 @@ class Spec:
 def find(
     dataset: str, model: str = "autorec", by: str | None = None, anew: bool = False, **options: Any
 ) -> tuple[list[Spec], str]:
-    """The trainings that these names and options ask for, and who chose the settings: recipe, validation or given.
+    """The trainings that these names and options ask for, and who chose l2: recipe, validation, given or default.
 
     There are several for an average. With no options, what `tinyrec.recipes` knows of the data set is taken, unless all
     is to be chosen anew.
@@ -83,4 +83,6 @@ def find(
     if recipe:
         return [Spec.of(model, by, **recipe)], "recipe"
     spec = Spec.of(model, by, **options)
-    return [spec], "validation" if spec.model.l2 is None else "given"
+    if spec.model.l2 is None:
+        return [spec], "validation"
+    return [spec], "given" if "l2" in options.get("set", {}) else "default"

@@ -55,7 +55,7 @@ def split_leave_one_out(data: Dataset, latest: bool = False, seed: int = 0) -> S
     UsageError: the data have no timestamps; DataError: no user has two ratings
     """
     if latest and data.times is None:
-        raise UsageError(f"{data.name} has no timestamps; leave latest out, and one at random is held out")
+        raise UsageError(f"{data.name} has no times in whole seconds; leave latest out, and one at random is held out")
     counts = np.diff(data.ratings.pattern.indptr)
     if counts.max(initial=0) < 2:
         raise DataError(f"no user of {data.name} has two ratings; give more, or split them at random")

@@ -67,7 +67,7 @@ class TrainedAutoencoder(Recommender):
         if self.model.by == what:
             R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(self.backend)
             if features:
-                known_of_it = {name: [text] for name, text in columns.items()}
+                known_of_it = {name: [as_text(value)] for name, value in columns.items()}
                 R = R.with_side(features.encode(known_of_it) if columns else np.zeros_like(features.X[:1]))
             scores = new_row(self.model, self.params, self._columns, R)
         else:
@@ -75,18 +75,18 @@ class TrainedAutoencoder(Recommender):
             scores = new_column(self._codes[:-1], mean, self.model.l2 or 0.0, known, x)
         return self.scaling.to_rating(scores, *pairs(np.arange(n)))
 
-    def with_ratings(self, users: Any, items: Any, ratings: Any) -> TrainedAutoencoder:
-        old, ids = self.data, {"user": (self.data.users, users), "item": (self.data.items, items)}
-        (u, i), values = (index.find(raw) for index, raw in ids.values()), np.asarray(ratings, float)
-        for (what, (_, raw)), known in zip(ids.items(), (u >= 0, i >= 0), strict=True):
-            if not known.all():
-                raise DataError(f"{what} {list(raw)[np.argmin(known)]!r} is not in the training data; leave it out")
-        if old.implicit and (values != 1).any():
+    def with_ratings(self, more: Dataset) -> TrainedAutoencoder:
+        old, new = self.data, more.ratings
+        u, i = old.users.find(more.users.ids)[new.rows], old.items.find(more.items.ids)[new.cols]
+        for what, known, raw in (("user", u, more.users.ids[new.rows]), ("item", i, more.items.ids[new.cols])):
+            if (known < 0).any():
+                raise DataError(f"{what} {raw[np.argmin(known)].item()!r} is not in the training data; leave it out")
+        if old.implicit and (new.values != 1).any():
             raise DataError("this model is of clicks, which are 1 each; give no other values")
         rows, cols = np.concatenate([old.ratings.rows, u]), np.concatenate([old.ratings.cols, i])
-        values = np.concatenate([old.ratings.values, values])
-        more = Dataset.from_cells(old.users, old.items, rows, cols, values, scale=old.scale, duplicates="last")
-        data = replace(old, ratings=more.ratings, times=None, places=None)
+        values = np.concatenate([old.ratings.values, new.values])
+        both = Dataset.from_cells(old.users, old.items, rows, cols, values, scale=old.scale, duplicates="last")
+        data = replace(old, ratings=both.ratings, times=None, places=None)
         of_rows = Scaling.of(data, *self.model.centring) if self.model.zero == "rows" else self.scaling
         return replace(self, data=data, scaling=of_rows)
 
@@ -126,3 +126,8 @@ class TrainedAutoencoder(Recommender):
             columns[name] = np.concatenate([array, mean])
             columns[name][~trained] = mean
         return columns
+
+
+def as_text(value: Any) -> str:
+    """What a column holds of one user or item: "Comedy|Drama" for ["Comedy", "Drama"], "1999" for 1999."""
+    return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

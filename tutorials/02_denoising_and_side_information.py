@@ -188,7 +188,8 @@ print(
 )
 assert mistaken[::2].mean() > film[::2].mean() and mistaken[1::2].mean() < film[1::2].mean()
 
-more = with_colours.with_ratings([0, 1], [55, 55], [5.0, 5.0])  # the same for users and films that the model knows
+first = tr.Dataset.from_triples([0, 1], [55, 55], [5.0, 5.0], scale=(1, 5))
+more = with_colours.with_ratings(first)  # the same for users and films that the model knows
 assert more.data.ratings.size == train.ratings.size + 2
 assert not np.allclose(more.predict([4, 5], [55, 55]), with_colours.predict([4, 5], [55, 55]))
 print("Every assertion held: what we computed by hand and what tinyrec computes are the same.")

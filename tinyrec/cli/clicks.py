@@ -35,10 +35,15 @@ def check_click_flags(args: argparse.Namespace) -> None:
         if args.test not in (0, 0.1):
             raise UsageError("of clicks, one of each user's is held out, or with --test 0 none; leave --test out")
         others = {"--valid": args.valid, "--split": args.split, "--folds": args.folds, "--plot": args.plot}
-        others |= {"--repeats": args.repeats > 1, "--no-clip": args.no_clip, "--no-default": args.no_default}
+        others |= {
+            "--by item": args.by == "item",
+            "--repeats": args.repeats > 1,
+            "--no-clip": args.no_clip,
+            "--no-default": args.no_default,
+        }
         for flag, value in others.items():
             if value:
-                raise UsageError(f"{flag} is for ratings; for clicks, one of each user's is held out: leave it out")
+                raise UsageError(f"{flag} is for ratings, and does not go with clicks; leave it out")
     elif args.feedback == "implicit":
         raise UsageError(f"{args.model} is for ratings; for clicks there is --model ncae")
     elif args.threshold is not None or args.latest:

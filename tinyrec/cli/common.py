@@ -91,11 +91,12 @@ def load_with_new_ratings(
     if not args.new_ratings:
         return recommender, of_new
     new = load_dataset(Path(args.new_ratings), scale=recommender.data.scale, duplicates="last")
-    users, items, values = new.users.ids[new.ratings.rows], new.items.ids[new.ratings.cols], new.ratings.values
-    is_new = np.isin(items.astype(str), list(new_items))
-    for user, item, rating in zip(users[is_new].tolist(), items[is_new].tolist(), values[is_new].tolist(), strict=True):
-        of_new[str(item)][user] = rating
-    return recommender.with_ratings(users[~is_new], items[~is_new], values[~is_new]), of_new
+    ids = new.items.ids[new.ratings.cols]
+    is_new = np.isin(ids.astype(str), list(new_items))
+    users, values = new.users.ids[new.ratings.rows].tolist(), new.ratings.values.tolist()
+    for at in np.flatnonzero(is_new):
+        of_new[str(ids[at])][users[at]] = values[at]
+    return recommender if is_new.all() else recommender.with_ratings(new.select(~is_new)), of_new
 
 
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:

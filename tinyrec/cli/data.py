@@ -40,7 +40,8 @@ def place(name: str) -> str:
         found = fetch.find(name)
     except FileError as problem:
         return str(problem)
-    return str(found) if found else f"not here; python -m tinyrec data fetch {name}"
+    how = f"python -m tinyrec data fetch {name}" if fetch.MD5[name] else "it has to be put into TINYREC_DATA"
+    return str(found) if found else f"not here; {how}"
 
 
 def fetch_(args: argparse.Namespace) -> None:

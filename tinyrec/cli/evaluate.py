@@ -17,7 +17,7 @@ from tinyrec.cli.common import (
     write_result,
 )
 from tinyrec.data import Dataset, load_dataset, load_split
-from tinyrec.errors import UsageError
+from tinyrec.errors import DataError, UsageError
 from tinyrec.model_file import load
 from tinyrec.recommender import Recommender
 from tinyrec.splits import split_random
@@ -50,13 +50,21 @@ def run(args: argparse.Namespace) -> None:
 
 
 def own_test_part(recommender: Recommender) -> Dataset:
-    """The ratings that `train` held out when it made this model."""
+    """The ratings that `train` held out when it made this model. DataError: the data are no longer the same"""
     split = recommender.info.get("split")
     if not split or not (split["split"] or split["test"]):
         raise UsageError("this model has no test part of its own; name ratings with --dataset")
+    test = held_out(split)
+    if test.fingerprint() != split.get("test_part", test.fingerprint()):
+        raise DataError(f"{split['dataset']} is no longer what this model was trained on; name ratings with --dataset")
+    return test
+
+
+def held_out(split: dict[str, Any]) -> Dataset:
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in split["options"].items()}
     if split["split"]:
         return load_split(split["dataset"], split["split"], **options)[1]
-    if "latest" in split:
-        return clicks.own_test_part(load_dataset(split["dataset"], **options), split)
-    return split_random(load_dataset(split["dataset"], **options), split["test"], split["seed"])[1]
+    data = load_dataset(split["dataset"], **options)
+    return (
+        clicks.own_test_part(data, split) if "latest" in split else split_random(data, split["test"], split["seed"])[1]
+    )

@@ -146,7 +146,8 @@ def name_of(training: dict[str, Any]) -> str:
 def _settings(result: dict[str, Any]) -> str:
     if result["model"] == AVERAGE:
         return f"the average of {' and '.join(map(name_of, result['members']))} on {result['dataset']}"
-    settings, by = result["settings"], {"given": "given", "recipe": "known to be good", "validation": "by validation"}
+    settings = result["settings"]
+    by = {"given": "given", "recipe": "known to be good", "validation": "by validation", "default": "the paper's"}
     if result["epochs"] == 0:
         why = "no autoencoder was clearly better than" if result["trials"] else "too few ratings for more than"
         return f"{result['dataset']}: {why} user and item biases alone"

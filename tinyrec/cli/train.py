@@ -117,7 +117,8 @@ def run_one(
     recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
     source = str(Path(args.dataset).resolve()) if Path(args.dataset).exists() else args.dataset
     split = {"dataset": source, "options": read_options(args), "split": args.split}
-    recommender.info["split"] = {**split, "test": args.test, "seed": seed, **clicks.split_info(args)}
+    mark = {"test_part": test.fingerprint()} if test else {}
+    recommender.info["split"] = {**split, "test": args.test, "seed": seed, **mark, **clicks.split_info(args)}
     if args.save:
         recommender.save(args.save)
     if isinstance(recommender, TrainedAutoencoder) and recommender.data.implicit:

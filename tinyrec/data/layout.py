@@ -67,7 +67,9 @@ def _find_delimiter(line: str) -> str:
     for sep in DELIMITERS:
         if len(split(line, sep) or []) >= 3:
             return sep
-    raise DataError("no delimiter gives the three fields user, item and rating; name the delimiter with sep (--sep)")
+    raise DataError(
+        "no delimiter gives the three fields user, item and rating (1 for clicks); name the delimiter with sep (--sep)"
+    )
 
 
 def _looks_like_header(fields: list[str], columns: Sequence[int | str] | None) -> bool:

@@ -55,7 +55,7 @@ class ImplicitNCAE(Autoencoder):
         if not 0 <= self.p <= 1:
             raise UsageError(f"p is {self.p}, but must be a part, from 0 to 1")
         if self.by != "user" or self.l2 is None:
-            raise UsageError("NCAE for clicks reads users and has a λ; leave --by out, and l2 or set it to a number")
+            raise UsageError("NCAE for clicks reads users, and has an l2; leave both out, or give it a number")
 
     @property
     def zero(self) -> str:
