@@ -125,7 +125,7 @@ def test_leave_latest_out_holds_the_last_in_time_and_then_in_the_file(data, draw
 
 
 def test_latest_needs_times(data):
-    with pytest.raises(UsageError, match="synthetic has no times in whole seconds; leave latest out, and one at random"):
+    with pytest.raises(UsageError, match="synthetic has no times in whole seconds; leave latest out"):
         split_leave_one_out(data, latest=True)
 
 

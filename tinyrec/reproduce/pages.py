@@ -119,7 +119,7 @@ def better_than(its: Measured, rows: list[Measured]) -> str:
     others = {cell["task"]["split"]: value for cell, value in zip(than.cells, than.values, strict=True)}
     sign = -1 if its.row.measure == "rmse" else 1
     pairs = zip(its.cells, its.values, strict=True)
-    gains = [sign * (value / others[split] - 1) for cell, value in pairs if (split := cell["task"]["split"]) in others]
+    gains = [sign * (value / others[split] - 1) for cell, value in pairs if others.get(split := cell["task"]["split"])]
     return f"{np.mean(gains):+.2%} ({sum(gain > 0 for gain in gains)} of {len(gains)})" if gains else ""
 
 
