@@ -63,18 +63,19 @@ def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> 
 
 
 def markdown(table: Table, rows: list[Measured]) -> str:
-    """The table: published, ours with a 95 % interval, the difference."""
-    heads = [table.axis or "what", "published", "ours", "difference", *table.columns]
+    """The table: published and the difference, where anything was published; ours with a 95 % interval."""
+    compared = any(its.row.published is not None for its in rows)
+    ours = "ours" if table.measure == "rmse" else f"ours, {table.measure.upper()}"
+    heads = [table.axis or "what", *(["published", ours, "difference"] if compared else [ours]), *table.columns]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for its in rows:
         published = "" if its.row.published is None else printed(its.row.published)
-        if not its.cells:
-            lines.append([its.row.name, published, "", "", *[""] * len(table.columns)])
-            continue
-        spread = f" ± {its.interval:.4f}" if len(its.cells) > 1 else ""
-        difference = "" if its.row.published is None else f"{its.value - its.row.published:+.4f}"
-        others = [column(its, name, rows) for name in table.columns]
-        lines.append([its.row.name, published, f"{its.value:.4f}{spread}", difference, *others])
+        value = difference = ""
+        if its.cells:
+            value = f"{its.value:.4f}" + (f" ± {its.interval:.4f}" if len(its.cells) > 1 else "")
+            difference = "" if its.row.published is None else f"{its.value - its.row.published:+.4f}"
+        others = [column(its, name, rows) if its.cells else "" for name in table.columns]
+        lines.append([its.row.name, *([published, value, difference] if compared else [value]), *others])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
