@@ -95,7 +95,9 @@ class ImplicitNCAE(Autoencoder):
         error, (dH, dW, db) = error_of(H, params["W"], params["b"], R, R.absent, ACTIVATIONS[self.output])
 
         of_row = R.values.dtype.type(share / R.shape[0])  # 1 / M
-        grads = {**back_to_params(of_row * dH), "W": of_row * dW, "b": of_row * db}
+        for gradient in (dH, dW, db):
+            gradient *= of_row
+        grads = {**back_to_params(dH), "W": dW, "b": db}
         penalty = l2_penalty(share * self.l2, params, grads, R.backend)
         return of_row * error + penalty, grads
 

@@ -48,17 +48,21 @@ def linear_error(
 ) -> tuple[Array, tuple[Array, Array, Array]]:
     """The same for y = H Wᵀ + b, in O(k² + k p / n) operations a row and O(d k²) once       (as section 4.1 hints)
 
-    All cells at first: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. Then the observed ones,
-    which should have been (y - 1)², are put right.
+    All cells as if absent: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. The observed ones, which
+    should have been (y - 1)², are put right.
     """
-    CW, cb, n = absent[:, None] * W, absent * b, len(H)  # (d, k), (d,)
-    G, g, sums = W.T @ CW, W.T @ cb, H.sum(axis=0)  # (k, k), (k,), (k,)
-    HG = H @ G  # (n, k)
-    loss = (HG * H).sum() + 2 * (sums @ g) + n * (cb @ b)
-    dH, dW, db = HG + g, CW @ (H.T @ H) + cb[:, None] * sums, CW @ sums + n * cb  # halves: the 2 comes below
-
     y, back = sampled_out(H, W, b, at)  # (p,)
     c = absent[at.cols]
-    loss = loss + ((y - 1) ** 2 - c * y * y).sum()
-    dH_too, dW_too, db_too = back((y - 1) - c * y)
-    return loss, (2 * (dH + dH_too), 2 * (dW + dW_too), 2 * (db + db_too))
+    loss = ((y - 1) ** 2 - c * y * y).sum()
+    dH, dW, db = back(2 * ((y - 1) - c * y))
+
+    root = at.xp.sqrt(2 * absent)  # the 2 is that of the square's derivative
+    A, a, n = root[:, None] * W, root * b, len(H)  # (d, k), (d,)
+    G, g, sums = A.T @ A, A.T @ a, H.sum(axis=0)  # (k, k), (k,), (k,)
+    HG = H @ G  # (n, k)
+    loss = loss + ((HG * H).sum() + 2 * (sums @ g) + n * (a @ a)) / 2
+    dH += HG
+    dH += g
+    dW += root[:, None] * (A @ (H.T @ H) + a[:, None] * sums)
+    db += root * (A @ sums + n * a)
+    return loss, (dH, dW, db)
