@@ -100,7 +100,8 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
         error = f" (s.e. {np.mean([score[f'{name}_se'] for score in scores]):.4f})" if name.startswith("hr") else ""
         return f"{np.mean([score[name] for score in scores]):.4f}{error}"
     if name == "MB":
-        return f"{max(cell['peak_mb'] for cell in its.cells):.0f}"
+        peaks = [cell["peak_mb"] for cell in its.cells if cell.get("peak_mb")]
+        return f"{max(peaks):.0f}" if peaks else ""
     if name == "seconds / first":
         return f"{its.mean('seconds') / rows[0].mean('seconds'):.1f}"
     if name == "seconds / epoch":
