@@ -48,8 +48,6 @@ def run(args: argparse.Namespace) -> int:
     backend = get_backend(args.backend).name
     if backend == "cupy" and (args.against or args.race or args.clicks):
         raise UsageError("the others would train on the CPU, and we on the card; choose --backend numpy")
-    if args.clicks and (args.against or args.race):
-        raise UsageError("--clicks is against NumPy; leave --against and --race out")
     settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
     result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
     say(args, "measuring what this machine can do at best")
@@ -73,6 +71,8 @@ def check_flags(args: argparse.Namespace) -> list[Case]:
     shapes = args.shape or ([] if args.race else DEFAULT_SHAPES)
     for name in shapes:
         find_shape(name)
+    if args.clicks and (args.against or args.race):
+        raise UsageError("--clicks is against NumPy; leave --against and --race out")
     if (args.against or args.race) and importlib.util.find_spec("torch") is None:
         raise UsageError('PyTorch is not installed; install it with: pip install "tinyrec[bench]"')
     if args.plot:
