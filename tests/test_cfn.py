@@ -168,6 +168,8 @@ def test_new_ratings_are_read_without_training(by):
     one = Dataset.from_triples(users[:1], items[:1], [1.0], scale=(1, 5))
     again = told.with_ratings(one)  # the pair had a rating, and gets another
     assert again.data.ratings.size == 900 and again.data.ratings.values.min() == 1
+    with pytest.raises(UsageError, match="a list cannot be read; make a Dataset of it"):
+        fitted.with_ratings([1, 2, 3.0])
     with pytest.raises(DataError, match="user 999 is not in the training data"):
         fitted.with_ratings(Dataset.from_triples([999], items[:1], [3.0]))
     with pytest.raises(DataError, match="scale"):

@@ -271,7 +271,6 @@ def test_all_ratings_of_some_items_can_be_held_out():
     assert 0 < len(chosen) <= 7 and not np.isin(part.ratings.cols, chosen).any()
     assert part.ratings.size + test.ratings.size == tr.load_dataset("synthetic").ratings.size
     scores = one_cell(cold_items=7)["scores"]
-    y = np.bincount(part.ratings.rows, part.ratings.values) / np.bincount(part.ratings.rows)
     part, test = split_of(task | {"split": 0})
     y = np.bincount(part.ratings.rows, part.ratings.values) / np.bincount(part.ratings.rows)
     assert scores["user mean"]["rmse"] == pytest.approx(rmse(y[test.ratings.rows], test.ratings.values), rel=1e-6)
@@ -305,7 +304,7 @@ def test_clicks_are_ranked_and_baselines_fitted(clicks):
         run.check(cell)
         assert cell["scores"]["usual"]["users"] == test.ratings.size == 60
         assert sum(cell["scores"][key]["users"] for key in cell["scores"] if key != "usual") == 60
-        assert run.serves(cell, task, {"usual"}) and "NDCG" not in pages.describe(row.specs()[0])
+        assert run.serves(cell, task, {"usual"})
     fitted = WMF(l2=2.0).fit(part.ratings, seed=1)
     expected = rank(fitted.scores, part.ratings, test.ratings)["ndcg@100"]
     assert cell["scores"]["usual"]["ndcg@100"] == pytest.approx(expected)

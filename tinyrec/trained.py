@@ -76,6 +76,8 @@ class TrainedAutoencoder(Recommender):
         return self.scaling.to_rating(scores, *pairs(np.arange(n)))
 
     def with_ratings(self, more: Dataset) -> TrainedAutoencoder:
+        if not isinstance(more, Dataset):
+            raise UsageError(f"a {type(more).__name__} cannot be read; make a Dataset of it with load_dataset")
         old, new = self.data, more.ratings
         u, i = old.users.find(more.users.ids)[new.rows], old.items.find(more.items.ids)[new.cols]
         for what, known, raw in (("user", u, more.users.ids[new.rows]), ("item", i, more.items.ids[new.cols])):

@@ -108,8 +108,8 @@ assert np.allclose(grads["W"], dY.T @ H + 0.1 * W)
 assert np.allclose(grads["V1"], X.T @ ((dY @ W) * (1 - H**2)) + 0.1 * V)
 
 # %% [markdown]
-# With tanh at the output, which we found better on Last.fm, there is no such way round: each cell is computed, a few
-# users at a time (`tinyrec/nn/all_cells.py`).
+# With tanh at the output, as in the paper and better on Last.fm, there is no such way round: each cell is computed, a
+# few users at a time (`tinyrec/nn/all_cells.py`).
 #
 # ## 4. Who is ranked where
 #

@@ -33,7 +33,7 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
 
     train, test = split_random(load_dataset("ml-1m"), 0.1, seed=0)
     spec = Spec.of(**RECIPE)
-    epochs, model, optimizer = spec.epochs or 0, spec.model, spec.optimizer
+    epochs, model, optimizer = RECIPE["epochs"], spec.model, spec.optimizer
     scaling = Scaling.of(train, "scale")
     R = scaling.to_model(train.ratings, optimizer.dtype).T.to(backend)
     rmse = validator(model, R, scaling, train, test)

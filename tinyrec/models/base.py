@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +14,7 @@ import numpy as np
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least, check_choice, check_type
 from tinyrec.errors import UsageError
-from tinyrec.nn import ACTIVATIONS, OUTPUTS, sampled_out
+from tinyrec.nn import ACTIVATIONS, OUTPUTS, hidden_layers, sampled_out
 from tinyrec.sparse import Ratings
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Autoencoder:
     """Base of the models, which are frozen dataclasses of hyper-parameters and hold no parameters themselves.
 
-    A model defines shapes, init, encode, loss_and_grads and candidates; its output layer is W (d, k) and b (d,).
+    A model defines shapes, init, loss_and_grads and candidates; its hidden layers are V1, mu1, V2, mu2, ..., or it
+    defines encode, too; its output layer is W (d, k) and b (d,).
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
     output: f, one of identity, sigmoid, tanh; the two with bounds are stretched to the rating scale
@@ -108,8 +110,9 @@ class Autoencoder:
         return R
 
     def encode(self, params: Params, R: Ratings) -> Array:
-        """The hidden codes H (n, k) of the rows of R (n, d)."""
-        raise NotImplementedError
+        """The hidden codes H (n, k) of the rows of R (n, d); beside them the features, if the model reads some."""
+        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
+        return H
 
     def loss_and_grads(
         self, params: Params, R: Ratings, share: float = 1.0, rng: np.random.Generator | None = None
@@ -148,3 +151,11 @@ class Autoencoder:
         from tinyrec.fitting import train  # upwards, so that model.fit(data) reads well; nothing else here does so
 
         return train(self, data, **options)
+
+
+def layer_shapes(d: int, hidden_units: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """Those of a network from d units through hidden ones to d units: V1, mu1, V2, mu2, ..., W, b."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (j, k) in enumerate(pairwise((d, *hidden_units)), start=1):
+        shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
+    return shapes | {"W": (d, hidden_units[-1]), "b": (d,)}

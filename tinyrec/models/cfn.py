@@ -86,11 +86,6 @@ class CFN(Autoencoder):
             params[name] = drawn.astype(R.values.dtype)
         return params
 
-    def encode(self, params: Params, R: Ratings) -> Array:
-        """The codes, and beside them the features, which the last layer reads, too: (n, k + q)."""
-        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
-        return H
-
     def loss_and_grads(self, params, R, share=1.0, rng=None):
         seen, weight, disturb = self.disturbed(R, rng)
         H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation], disturb)  # (n, k + q)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Params
 from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
-from tinyrec.models.base import Autoencoder
+from tinyrec.models.base import Autoencoder, layer_shapes
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, hidden_layers, l2_penalty, sampled_out, squared_error
 from tinyrec.sparse import Ratings
 
@@ -55,10 +54,7 @@ class DeepAutoRec(Autoencoder):
         return [self] if self.l2 is not None else [replace(self, l2=0.3 * n_ratings**0.5)]
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
-        shapes: dict[str, tuple[int, ...]] = {}
-        for layer, (j, k) in enumerate(pairwise((d, *self.hidden_units)), start=1):
-            shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
-        return shapes | {"W": (d, self.hidden_units[-1]), "b": (d,)}
+        return layer_shapes(d, self.hidden_units)
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         params = {}
@@ -67,10 +63,6 @@ class DeepAutoRec(Autoencoder):
             is_zero = len(shape) == 1 or (name == "W" and self.center)
             params[name] = (np.zeros(shape) if is_zero else rng.normal(0, scale, shape)).astype(R.values.dtype)
         return params
-
-    def encode(self, params: Params, R: Ratings) -> Array:
-        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
-        return H
 
     def loss_and_grads(self, params, R, share=1.0, rng=None):
         seen = dropout(R, self.dropout, rng) if self.dropout and rng else R

@@ -9,8 +9,8 @@ import numpy as np
 from tinyrec.backend import Array, Params, to_host
 from tinyrec.checks import check_at_least, check_choice
 from tinyrec.errors import UsageError
-from tinyrec.models.base import Autoencoder
-from tinyrec.models.ncae import layer_shapes, xavier
+from tinyrec.models.base import Autoencoder, layer_shapes
+from tinyrec.models.ncae import xavier
 from tinyrec.nn import ACTIVATIONS, all_cells_error, dropout, hidden_layers, l2_penalty, linear_error
 from tinyrec.sparse import Ratings
 
@@ -83,10 +83,6 @@ class ImplicitNCAE(Autoencoder):
             powers = (met / max(met.sum(), 1)) ** self.omega
             c = self.c0 * powers / (powers.sum() or 1.0)
         return augmented(R, met, self.epsilon, self.p).with_absent(c)
-
-    def encode(self, params: Params, R: Ratings) -> Array:
-        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
-        return H
 
     def loss_and_grads(self, params, R, share=1.0, rng=None):
         seen = dropout(R, self.dropout, rng) if self.dropout and rng else R

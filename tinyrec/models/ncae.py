@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least, check_choice
-from tinyrec.models.base import Autoencoder
+from tinyrec.models.base import Autoencoder, layer_shapes
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, hidden_layers, l2_penalty, masked, sampled_out, weighted_squared_error
 from tinyrec.sparse import Ratings
 
 # How the first hidden layer, deeper ones and the last layer are pretrained: supervised or unsupervised (section 4.3)
 PRETRAINING = ("S+U+S", "S+S+S", "S+U", "S+S", "U+S", "U+U", "none")
-
-
-def layer_shapes(d: int, hidden_units: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """Those of a network from d units through hidden ones to d units: V1, mu1, V2, mu2, ..., W, b."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer, (j, k) in enumerate(pairwise((d, *hidden_units)), start=1):
-        shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
-    return shapes | {"W": (d, hidden_units[-1]), "b": (d,)}
 
 
 def xavier(shapes: dict[str, tuple[int, ...]], dtype: np.dtype, rng: np.random.Generator) -> Params:
@@ -83,10 +74,6 @@ class NCAE(Autoencoder):
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         return xavier(self.shapes(R.shape[1]), R.values.dtype, rng)
-
-    def encode(self, params: Params, R: Ratings) -> Array:
-        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
-        return H
 
     def loss_and_grads(self, params, R, share=1.0, rng=None):
         seen, weight = self.dropped(R, share, rng)
