@@ -95,6 +95,17 @@ def test_sddmm_agrees_with_its_twin(backend, dtype, R, k, part, rng):
     assert_agree(fast, reference.sddmm(indptr, cols, H, W), size, dtype)
 
 
+@fast_backends
+@both_precisions
+@given(size=st.integers(1, 90), p=st.integers(0, 200), rng=GENERATORS)
+def test_take_agrees_with_its_twin(backend, dtype, size, p, rng):
+    values, numbers = rng.standard_normal(size).astype(dtype), rng.integers(0, size, p)
+    for integers in (np.int32, np.int64):
+        fast = product(backend, "take", values, numbers.astype(integers))
+        assert fast.dtype == dtype
+        assert (fast == reference.take(values, numbers)).all()
+
+
 def signed(shape, rng):
     return rng.integers(-1, 2, shape) * rng.random(shape)  # a third are 0
 

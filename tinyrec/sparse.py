@@ -33,7 +33,8 @@ class Pattern:
     @cached_property
     def order(self) -> Array:
         """Cell j of the transpose is cell order[j] of this pattern, (p,)."""
-        return self.xp.argsort(self.cols, kind="stable")
+        short = self.shape[1] <= 2**16  # then NumPy sorts by radix, five times as fast
+        return self.xp.argsort(self.cols.astype(np.uint16) if short else self.cols, kind="stable")
 
     @cached_property
     def T(self) -> Pattern:
@@ -125,7 +126,7 @@ class Ratings:
 
     @cached_property
     def T(self) -> Ratings:
-        return Ratings(self.pattern.T, self.values[self.pattern.order], self.backend)
+        return Ratings(self.pattern.T, self.backend.take(self.values, self.pattern.order), self.backend)
 
     def __matmul__(self, X: Array) -> Array:
         """R X, (n, d) by (d, k) -> (n, k)."""

@@ -32,6 +32,7 @@ class Backend:
     asarray: Callable[[Array], Array]  # from the host's memory to where the backend's arrays live
     spmm: Callable[..., Array]
     sddmm: Callable[..., Array]
+    take: Callable[..., Array]
     rprop: Callable[..., None]
     sgd: Callable[..., None]
     rmsprop: Callable[..., None]

@@ -20,7 +20,7 @@ asarray = np.asarray
 FASTMATH = {"reassoc", "contract", "nsz"}
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 CHUNKS_A_THREAD = 2  # more than one, so that one slow chunk does not hold the others up
-L2_CHUNKS = 32  # whose sums are added in order: the same bits for any number of threads
+L2_CHUNKS = 8  # whose sums are added in order: the same bits for any number of threads
 # Of the matrix whose rows are gathered, the kernels take a block at a time, which stays in the cache meanwhile: so many
 # rows that a row of the sparse matrix has some 20 cells there, but no fewer and no more bytes than these.
 CELLS_A_BLOCK, LEAST_BYTES, MOST_BYTES = 20, 2**19, 3 * 2**20
@@ -101,6 +101,18 @@ def _first_cell_from(col, j, end, cols):
     while j < end and cols[j] < col:
         j += 1
     return j
+
+
+def take(values, numbers):
+    out = np.empty(len(numbers), values.dtype)
+    run_in_threads(_equal_parts(len(numbers)), _take_cells, values, numbers, out)
+    return out
+
+
+@jit
+def _take_cells(start, stop, values, numbers, out):
+    for j in range(start, stop):
+        out[j] = values[numbers[j]]
 
 
 def _block_rows(indptr, X):
@@ -202,8 +214,7 @@ def _update(kernel, w, g, state, numbers, *flags):
     assert all(array.flags.c_contiguous for array in (w, *state)), "copies would be updated"
     arrays = [array.reshape(-1) for array in (w, g, *state)]
     numbers = [w.dtype.type(number) for number in numbers]  # so that float32 stays float32
-    bounds = np.linspace(0, w.size, THREADS + 1).astype(np.int64)
-    run_in_threads(bounds, kernel, *arrays, *numbers, *flags)
+    run_in_threads(_equal_parts(w.size), kernel, *arrays, *numbers, *flags)
 
 
 def run_in_threads(bounds, kernel, *args):
@@ -212,6 +223,10 @@ def run_in_threads(bounds, kernel, *args):
         kernel(bounds[0], bounds[-1], *args)
         return
     list(_pool().map(lambda start, stop: kernel(start, stop, *args), bounds[:-1], bounds[1:]))
+
+
+def _equal_parts(size):
+    return np.linspace(0, size, THREADS + 1).astype(np.int64)
 
 
 def _equal_cells(indptr):

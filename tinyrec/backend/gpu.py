@@ -49,6 +49,10 @@ def sddmm(indptr, cols, H, W):
     return out
 
 
+def take(values, numbers):
+    return values[numbers]
+
+
 def _cut(steps, threads):
     """The length and the number of pieces of so many threads each; from the shapes alone, so that the bits repeat."""
     length = max(SHORTEST, _ceil(steps * threads, THREADS))

@@ -35,6 +35,14 @@ def sddmm(indptr, cols, H, W):
     return out
 
 
+def take(values, numbers):
+    """out[j] = values[numbers[j]].
+
+    values (m,), numbers (p,), each from 0 to m - 1  ->  (p,)
+    """
+    return values[numbers]
+
+
 def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
     """One RProp update of `w` in place; `tinyrec.optim.rprop` explains the rule and names the sources.
 

@@ -13,7 +13,7 @@ def sampled_out(H: Array, W: Array, b: Array, at: Ratings) -> tuple[Array, Calla
 
     H (n, k), W (d, k), b (d,), at (n, d) with p cells  ->  y (p,)
     """
-    y = at.sampled(H, W) + b[at.cols]
+    y = at.sampled(H, W) + at.backend.take(b, at.cols)
 
     def backward(dy):  # (p,)
         E = at.with_values(dy)
