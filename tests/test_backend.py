@@ -82,6 +82,13 @@ def test_spmm_agrees_with_its_twin(backend, dtype, R, k, part, rng):
 
 
 @fast_backends
+def test_spmm_of_a_matrix_without_columns_is_zero(backend):
+    ruin = np.full((3, 4), np.nan)  # what an empty array may hold: memory that was just freed
+    del ruin
+    assert (product(backend, "spmm", np.zeros(4, np.int64), *np.zeros((2, 0), np.int32), np.zeros((0, 4))) == 0).all()
+
+
+@fast_backends
 @both_precisions
 @given(R=wide_matrices(), k=WIDTHS, part=PARTS, rng=GENERATORS)
 @example(R=ONE_CELL, k=1, part=1, rng=np.random.default_rng(0))

@@ -48,8 +48,11 @@ class Pattern:
         indptr = xp.zeros(len(rows) + 1, np.int64)
         indptr[1:] = xp.cumsum(counts)
         p = int(to_host(indptr[-1]))  # a card is waited for here, as the arrays to come need a size
-        cells = (self.indptr[rows] - indptr[:-1])[self._spread(indptr, p)] + xp.arange(p)
-        return Pattern((len(rows), self.shape[1]), indptr, self.cols[cells], xp), cells
+        owner = self._spread(indptr, p)
+        cells = (self.indptr[rows] - indptr[:-1])[owner] + xp.arange(p)
+        taken = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells], xp)
+        taken.rows = owner.astype(np.int32)
+        return taken, cells
 
     def _spread(self, indptr: Array, p: int) -> Array:
         """The number of the row that owns each of p cells."""

@@ -43,10 +43,11 @@ def spmm(indptr, cols, values, X):
 
 @jit
 def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
-    out[start:stop] = 0
     done = indptr[start:stop].copy()  # the cells of each row before this one are in the sum
-    for block_end in range(block_rows, len(X) + block_rows, block_rows):  # a part of X that stays in the cache
+    for block_end in range(block_rows, max(1, len(X)) + block_rows, block_rows):  # a part of X that stays in the cache
         for i in range(start, stop):
+            if block_end == block_rows:
+                out[i] = 0
             j = done[i - start]
             end = done[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
             while j + 6 <= end:  # six cells a pass: `out` is read and written a sixth as often
@@ -57,10 +58,16 @@ def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
                 for c in range(X.shape[1]):
                     out[i, c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c] + v4 * x4[c] + v5 * x5[c]
                 j += 6
-            for last in range(j, end):
-                v, x = values[last], X[cols[last]]
+            while j + 2 <= end:  # the rows of a mini-batch, turned, have few cells
+                v0, v1 = values[j], values[j + 1]
+                x0, x1 = X[cols[j]], X[cols[j + 1]]
                 for c in range(X.shape[1]):
-                    out[i, c] += v * x[c]
+                    out[i, c] += v0 * x0[c] + v1 * x1[c]
+                j += 2
+            if j < end:
+                v0, x0 = values[j], X[cols[j]]
+                for c in range(X.shape[1]):
+                    out[i, c] += v0 * x0[c]
 
 
 def sddmm(indptr, cols, H, W):

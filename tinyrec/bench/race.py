@@ -18,12 +18,21 @@ from tinyrec.splits import split_random
 from tinyrec.training import fit
 
 TARGET = 0.834  # on random split 0
-# That of I-AutoRec by Adam (tables/autorec-deep.toml) for half as many epochs: less would not get there.
+# Our search, on the validation part of split 0, for the cheapest steps that may get there, and as few of them as do: k,
+# batch, rate, betas, λ and epochs were varied. PyTorch races with the same.
 RECIPE: dict[str, Any] = {
     "optimizer": "adam",
-    "epochs": 10,
+    "epochs": 9,
     "batch_rows": 128,
-    "set": {"l2": 200.0, "center": False, "learning_rate": 0.004, "beta1": 0.7, "beta2": 0.9, "linear_decay": True},
+    "set": {
+        "hidden_units": 400,
+        "l2": 120.0,
+        "center": False,
+        "learning_rate": 0.005,
+        "beta1": 0.5,
+        "beta2": 0.9,
+        "linear_decay": True,
+    },
 }
 
 
@@ -42,7 +51,7 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
     for seed in range(rounds):
         ours = fit(model, R, optimizer, epochs=epochs, batch_rows=spec.batch_rows, seed=seed)
         runs[OURS].append(run(ours, lambda epoch: rmse(epoch.params), R.backend))
-        theirs = rivals.adam(R, seed)
+        theirs = rivals.adam(R, RECIPE, seed)
         runs["torch"].append(run(theirs, lambda net: rmse(rivals.params_of(net)), R.backend))
     results = {name: {"seconds": median(its["seconds"] for its in runs[name]), "runs": runs[name]} for name in runs}
     return {"target": TARGET, "contestants": results}
