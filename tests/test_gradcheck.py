@@ -151,7 +151,11 @@ BUGS = {
         ("dW as it was before the penalty", '"W": dW, "b": db}\n', '"W": dW - self.l2 * params["W"], "b": db}\n'),
     ],
     "sparse": [
-        ("the transpose keeps its values in the old order", "self.backend.take(self.values, self.pattern.order)", "self.values"),
+        (
+            "the transpose keeps its values in the old order",
+            "self.backend.take(self.values, self.pattern.order)",
+            "self.values",
+        ),
         ("the transpose keeps its rows in the old order", "self.rows[self.order]", "self.rows"),
         ("a rating of 0 taken for missing", "pattern, values, self", "pattern, values * (self.values != 0), self"),
     ],

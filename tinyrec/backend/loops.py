@@ -22,3 +22,20 @@ def bpr(users, items, others, P, Q, rate, l2):
             p[f] += rate * (e * (qf - rf) - l2 * pf)
             q[f] += rate * (e * pf - l2 * qf)
             r[f] += rate * (-e * pf - l2 * rf)
+
+
+@jit
+def biased_mf(users, items, x, b_user, b_item, P, Q, rate, l2):
+    """The slow twin is `tinyrec.baselines.biased_mf.descend`."""
+    for t in range(len(users)):
+        u, i = users[t], items[t]
+        p, q = P[u], Q[i]
+        e = x[t] - b_user[u] - b_item[i]
+        for f in range(len(p)):
+            e -= p[f] * q[f]
+        b_user[u] += rate * (e - l2 * b_user[u])
+        b_item[i] += rate * (e - l2 * b_item[i])
+        for f in range(len(p)):
+            pf, qf = p[f], q[f]
+            p[f] += rate * (e * qf - l2 * pf)
+            q[f] += rate * (e * pf - l2 * qf)

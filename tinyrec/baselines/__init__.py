@@ -2,16 +2,22 @@
 
 from typing import Any
 
+from tinyrec.baselines.als_wr import ALSWR
 from tinyrec.baselines.bias import Bias
+from tinyrec.baselines.biased_mf import BiasedMF
+from tinyrec.baselines.bpmf import BPMF
 from tinyrec.baselines.bpr import BPR
 from tinyrec.baselines.eals import EALS
 from tinyrec.baselines.ease import EASE
 from tinyrec.baselines.knn import ItemKNN
+from tinyrec.baselines.llorma import LLORMA
 from tinyrec.baselines.neumf import NeuMF
 from tinyrec.baselines.pop import Pop
+from tinyrec.baselines.rbm import RBM
 from tinyrec.baselines.wmf import WMF
 
-# Those for clicks: frozen dataclasses of hyper-parameters, with fit(R, seed) -> what has scores(users)
+# Frozen dataclasses of hyper-parameters, with fit(R, seed) -> what has scores(users) of clicks, and else
+# predict(users, items) in ratings, not clipped
 BASELINES: dict[str, Any] = {
     "pop": Pop,
     "item-knn": ItemKNN,
@@ -20,6 +26,26 @@ BASELINES: dict[str, Any] = {
     "eals": EALS,
     "bpr": BPR,
     "neumf": NeuMF,
+    "biased-mf": BiasedMF,
+    "als-wr": ALSWR,
+    "bpmf": BPMF,
+    "rbm": RBM,
+    "llorma": LLORMA,
 }
 
-__all__ = ["BASELINES", "BPR", "EALS", "EASE", "WMF", "Bias", "ItemKNN", "NeuMF", "Pop"]
+__all__ = [
+    "ALSWR",
+    "BASELINES",
+    "BPMF",
+    "BPR",
+    "EALS",
+    "EASE",
+    "LLORMA",
+    "RBM",
+    "WMF",
+    "Bias",
+    "BiasedMF",
+    "ItemKNN",
+    "NeuMF",
+    "Pop",
+]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.baselines.bias import Bias
 from tinyrec.ranking import blocks
 from tinyrec.sparse import Pattern, Ratings
 
@@ -42,6 +43,57 @@ class WeightedFactors(Factors):
         return solve(R, self.Q, self.missing, self.l2) @ self.Q.T
 
 
+@dataclass(frozen=True)
+class RatingFactors:
+    """r̂_ui = μ + b_u + b_i + p_u · q_i                                 (Koren, Bell, Volinsky 2009, eq. 4)
+
+    bias: μ, b_u and b_i, each of which may be 0;  P (n, k), Q (d, k)
+    """
+
+    bias: Bias
+    P: Array
+    Q: Array
+
+    @classmethod
+    def of(cls, R: Ratings, bias: Bias, P: Array, Q: Array) -> RatingFactors:
+        """With the mean p for users without a cell in R (n, d), and the mean q for such items: nothing was learned."""
+        return cls(bias, _mean_if_cold(P, R.rows), _mean_if_cold(Q, R.cols))
+
+    def predict(self, users: Array, items: Array) -> Array:
+        """r̂, not clipped: users (b,), items (b,) -> (b,); -1 is an unknown one, with bias 0 and the mean vector."""
+        r, P, Q = self.bias.predict(users, items), _with_mean(self.P), _with_mean(self.Q)
+        for block in blocks(len(r), P.shape[1]):
+            r[block] += np.einsum("bk,bk->b", P[users[block]], Q[items[block]])
+        return r
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+        return 1 + sum(part.size for part in (self.bias.user, self.bias.item, self.P, self.Q))
+
+
+def _mean_if_cold(P, rows):
+    warm = np.isin(np.arange(len(P)), rows)[:, np.newaxis]
+    return np.where(warm, P, P[warm[:, 0]].mean(axis=0))
+
+
+def _with_mean(P):
+    return np.append(P, P.mean(axis=0, keepdims=True), axis=0)
+
+
+def normal_equations(R: Ratings, Q: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """(rows (b,), S (b, k, k), y (b, k)) for all rows u that have cells, some at a time: the sums over the cells of u
+
+    S_u = Σ_i q_i q_iᵀ and y_u = Σ_i r_ui q_i, so that S_u p = y_u for the p with the least Σ_i (r_ui - p · q_i)².
+
+    R (n, d), Q (d, k). A block has rows of equal length, as one product of a stack of matrices then serves them all.
+    """
+    for rows, cells in _of_equal_length(R.pattern, Q.shape[1]):
+        Q_u = Q[R.cols[cells]]  # (b, f, k)
+        Q_ut = Q_u.transpose(0, 2, 1)
+        yield rows, Q_ut @ Q_u, (Q_ut @ R.values[cells, np.newaxis])[:, :, 0]
+
+
 def solve(R: Ratings, Q: Array, missing: Array, l2: float) -> Array:
     """p_u = (Qᵀ C_u Q + λ I)⁻¹ Qᵀ C_u y_u for each row u of R             (Hu, Koren, Volinsky 2008, eq. 4)
 
@@ -55,7 +107,8 @@ def solve(R: Ratings, Q: Array, missing: Array, l2: float) -> Array:
     L = np.linalg.cholesky((Q.T * missing) @ Q + l2 * np.eye(Q.shape[1]))
     W = np.linalg.solve(L, Q.T).T
     P = np.zeros((R.shape[0], Q.shape[1]))
-    for rows, cols in _of_equal_length(R.pattern, Q.shape[1]):
+    for rows, cells in _of_equal_length(R.pattern, Q.shape[1]):
+        cols = R.cols[cells]
         P[rows] = _solve_block(W[cols], 1 - missing[cols])
     return np.linalg.solve(L.T, P.T).T
 
@@ -70,10 +123,13 @@ def _solve_block(W, D):  # (b, f, k), (b, f)
 
 
 def _of_equal_length(pattern: Pattern, k: int) -> Iterator[tuple[Array, Array]]:
-    """All rows (b,) with cells, some with f cells each at a time, and the columns (b, f) of these."""
+    """All rows (b,) with cells, some with f cells each at a time, and the numbers (b, f) of these cells.
+
+    So few that neither (b, f, k) nor (b, k, k) numbers are much more than a block of work.
+    """
     lengths = np.diff(pattern.indptr)
     for f in np.unique(lengths[lengths > 0]):
         all_rows = np.flatnonzero(lengths == f)
-        for block in blocks(len(all_rows), int(f * max(f, k))):
+        for block in blocks(len(all_rows), int(k * max(f, k))):
             rows = all_rows[block]
-            yield rows, pattern.cols[pattern.indptr[rows, np.newaxis] + np.arange(f)]
+            yield rows, pattern.indptr[rows, np.newaxis] + np.arange(f)

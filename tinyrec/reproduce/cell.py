@@ -10,7 +10,7 @@ import numpy as np
 
 import tinyrec
 from tinyrec.average import Average
-from tinyrec.backend import get_backend, to_host
+from tinyrec.backend import Array, get_backend, to_host
 from tinyrec.baselines import BASELINES
 from tinyrec.bench.machine import description
 from tinyrec.data import Dataset, load_dataset
@@ -20,6 +20,7 @@ from tinyrec.models import MODELS
 from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.progress import Progress
+from tinyrec.recommender import Recommender
 from tinyrec.reproduce.scores import all_scores, ranking_scores
 from tinyrec.scaling import Scaling
 from tinyrec.splits import split_leave_one_out, split_random
@@ -29,6 +30,7 @@ Task = dict[str, Any]  # what is trained, on what: data set, features, split, va
 # What a task says only where it is otherwise: the part of the ratings that is held out, or else all that so many items
 # have, and whether to score after each epoch.
 USUAL: Task = {"test": 0.1, "cold_items": 0, "curve": False, "share": 1.0}
+PASSES = "epochs", "sweeps", "burn_in", "samples"  # settings of baselines: how often they go through all ratings
 
 
 def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
@@ -100,10 +102,21 @@ def run_baseline(task: Task, part: Dataset, test: Dataset) -> dict[str, Any]:
     started = time.perf_counter()
     fitted = BASELINES[its["model"]](**its["settings"]).fit(part.ratings, seed=task["split"])
     measured = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
-    described = [{"model": its["model"], "epochs": 0, "parameters": 0}]
+    epochs = sum(its["settings"].get(name, 0) for name in PASSES)
+    described = [{"model": its["model"], "epochs": epochs, "parameters": getattr(fitted, "parameters", 0)}]
     environment = {"tinyrec": tinyrec.__version__, "backend": get_backend("auto").name, **description()}
-    scores = ranking_scores(fitted.scores, part, test)
+    scores = ranking_scores(fitted.scores, part, test) if part.implicit else all_scores(Fitted(fitted, part), test)
     return {"scores": scores, "members": described, **measured, "environment": environment}
+
+
+class Fitted(Recommender):
+    """One of `tinyrec.baselines` for ratings, to be scored by the same protocol as the models."""
+
+    def __init__(self, baseline: Any, data: Dataset):
+        self.baseline, self.data = baseline, data
+
+    def of_pairs(self, users: Array, items: Array) -> Array:
+        return self.baseline.predict(users, items)
 
 
 def rmse_now(model: Autoencoder, progress: Progress, part: Dataset, test: Dataset) -> float:

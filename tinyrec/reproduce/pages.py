@@ -109,7 +109,8 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     if name == "seconds":
         return f"{its.mean(name):.0f}"
     if name == "λ":
-        return ", ".join(dict.fromkeys(f"{spec.model.l2:g}" for spec in its.row.specs() if spec.model.l2 is not None))
+        l2 = [getattr(spec.model, "l2", None) for spec in its.row.specs()]  # not every baseline has one
+        return ", ".join(dict.fromkeys(f"{value:g}" for value in l2 if value is not None))
     return f"{its.mean(name):,.0f}"
 
 

@@ -1,0 +1,180 @@
+"""RBM-CF: a restricted Boltzmann machine whose visible units are ratings; those that are missing are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from tinyrec.backend import Array, Params, get_backend
+from tinyrec.checks import check_at_least, check_choice, check_type
+from tinyrec.nn import sigmoid
+from tinyrec.ranking import blocks
+from tinyrec.sparse import Pattern, Ratings
+
+LOWEST = {"hidden_units": 1, "batch_rows": 1, "steps": 1}
+
+
+@dataclass(frozen=True)
+class RBM:
+    """p(V, h) ∝ exp(Σ_ikj v_ik W_ikj h_j + Σ_ik b_ik v_ik + Σ_j c_j h_j)         (Salakhutdinov et al. 2007, eq. 3-4)
+
+    for each row of ratings, over its observed cells i alone: v_ik is 1 where rating i has the k-th of the K values that
+    there are, else 0; h_j is 0 or 1. Each row has a machine of its own, but those that rate the same share weights.
+
+    W, b and c by contrastive divergence (section 2.2), in mini-batches, with momentum and a rate that falls to 0 in a
+    straight line.
+
+    by: "user", a row holds the ratings of a user (U-RBM); "item", those of an item (I-RBM)
+    learning_rate: for sums over the rows of a batch, divided by their number;  weight_decay: of W
+    steps: the T of CD-T in the end; it grows from 1 in equal parts of the epochs
+    The momentum is the paper's. All else is from a search on a validation part of MovieLens 1M, by item; for U-RBM, see
+    `tinyrec/reproduce/tables/autorec-table-1a.toml`.
+    """
+
+    by: str = "item"
+    hidden_units: int = 200
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.006
+    batch_rows: int = 20
+    steps: int = 1
+    epochs: int = 30
+
+    def __post_init__(self):
+        check_choice("by", self.by, ("user", "item"))
+        for field in fields(self)[1:]:
+            check_type(field.name, getattr(self, field.name), str(field.type))
+            check_at_least(field.name, getattr(self, field.name), LOWEST.get(field.name, 0))
+
+    def fit(self, R: Ratings, seed: int = 0) -> Machine:
+        """R (n, d)"""
+        rng, backend = np.random.default_rng(seed), get_backend("numpy")
+        V, levels = one_hot(R if self.by == "user" else R.T)
+        params = init(V, len(levels), self.hidden_units, rng)
+        velocity = {name: 0 * w for name, w in params.items()}
+        for epoch in range(self.epochs):
+            T = 1 + epoch * self.steps // self.epochs
+            rate = self.learning_rate * (1 - epoch / self.epochs)
+            for batch in batches(V, self.batch_rows, rng):
+                rows = batch.shape[0]
+                grads = contrastive_divergence(params, batch, len(levels), T, rng)
+                grads["W"] += rows * self.weight_decay * params["W"]
+                for name, w in params.items():
+                    backend.sgd(w, grads[name], velocity[name], rate / rows, self.momentum)
+        usual = np.bincount(V.cols % len(levels)) / V.size
+        return Machine(self.by, levels, usual, params, hidden(params, V))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """r̂ = Σ_k level_k p(v_ik = 1 | ĥ), where ĥ_j = p(h_j = 1 | V) is that of the row      (section 2.3, mean field)
+
+    by: as in RBM;  levels (K,): the values;  usual (K,): how often each occurs
+    params: those of `init`;  H: ĥ of all rows, (n, F)
+    """
+
+    by: str
+    levels: Array
+    usual: Array
+    params: Params
+    H: Array
+
+    def predict(self, users: Array, items: Array) -> Array:
+        """r̂, not clipped: users (b,), items (b,) -> (b,); -1 is an unknown one, and then the usual rating is r̂."""
+        rows, cols = (users, items) if self.by == "user" else (items, users)
+        K, F = len(self.levels), self.H.shape[1]
+        W, b = self.params["W"].reshape(-1, K, F), self.params["b"].reshape(-1, K)
+        r = np.full(len(rows), self.usual @ self.levels)
+        known = np.flatnonzero((rows >= 0) & (cols >= 0))
+        for block in blocks(len(known), K * F):
+            at = known[block]
+            z = (W[cols[at]] @ self.H[rows[at], :, np.newaxis])[:, :, 0] + b[cols[at]]  # (block, K)
+            r[at] = self.levels @ softmax(z.T)
+        return r
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(w.size for w in self.params.values())
+
+
+def one_hot(R: Ratings) -> tuple[Ratings, Array]:
+    """(V, levels): the values levels (K,) that R (n, d) has, and V (n, dK), 1 in column iK + k where r_i = levels[k].
+
+    V has as many cells as R, in the same order.
+    """
+    levels, k = np.unique(R.values, return_inverse=True)
+    K, (n, d) = len(levels), R.shape
+    cols = (R.cols * np.int64(K) + k).astype(np.int32)
+    V = Ratings(Pattern((n, d * K), R.pattern.indptr, cols), np.ones(R.size, np.float32), get_backend("numpy"))
+    return V, levels
+
+
+def init(V: Ratings, K: int, hidden_units: int, rng: np.random.Generator) -> Params:
+    """W (dK, F): small; b (dK,): the logarithm of how often each item gets each value; c (F,): 0
+
+    To the counts of an item is added one rating, which is shared out as all ratings are: so none is 0.
+    """
+    counts = np.bincount(V.cols, minlength=V.shape[1]).reshape(-1, K)
+    usual = (counts.sum(axis=0) + 1) / (V.size + K)
+    b = np.log((counts + usual) / (counts.sum(axis=1, keepdims=True) + 1))
+    params = {"W": rng.normal(0, 0.01, (V.shape[1], hidden_units)), "b": b.ravel(), "c": np.zeros(hidden_units)}
+    return {name: w.astype(np.float32) for name, w in params.items()}
+
+
+def batches(V: Ratings, rows: int, rng: np.random.Generator) -> Iterator[Ratings]:
+    """All rows that have a rating, in random order, so many at a time."""
+    order = rng.permutation(np.flatnonzero(np.diff(V.pattern.indptr)))
+    return (V.take_rows(order[start : start + rows]) for start in range(0, len(order), rows))
+
+
+def contrastive_divergence(params: Params, V: Ratings, K: int, T: int, rng: np.random.Generator) -> Params:
+    """-<v h>_data + <v h>_T, and so on: what is to be descended           (Salakhutdinov et al. 2007, eq. 6 and 7)
+
+    V (m, dK); <>_T after T steps of Gibbs sampling that start with the data. Sums over the rows, not means.
+    """
+    H = H_model = hidden(params, V)
+    V_model = V
+    for _ in range(T):
+        V_model = draw_visible(params, V, rng.random(H.shape, np.float32) < H_model, K, rng)
+        H_model = hidden(params, V_model)
+    return {
+        "W": V_model.T @ H_model - V.T @ H,
+        "b": V_model.sum_rows() - V.sum_rows(),
+        "c": (H_model - H).sum(axis=0),
+    }
+
+
+def hidden(params: Params, V: Ratings) -> Array:
+    """p(h_j = 1 | V) = σ(c_j + Σ_ik v_ik W_ikj)                                 (Salakhutdinov et al. 2007, eq. 2)
+
+    V (m, dK)  ->  (m, F)
+    """
+    return sigmoid(V @ params["W"] + params["c"])[0]
+
+
+def visible(params: Params, V: Ratings, H: Array, K: int) -> Array:
+    """p(v_ik = 1 | h) = exp(b_ik + Σ_j h_j W_ikj) / Σ_l exp(b_il + Σ_j h_j W_ilj)   (Salakhutdinov et al. 2007, eq. 1)
+
+    V (m, dK) with p cells, of which only the items count, H (m, F)  ->  (K, p)
+    """
+    first = V.cols - V.cols % K
+    cols = (first[:, np.newaxis] + np.arange(K, dtype=np.int32)).ravel()  # (pK,)
+    each = Pattern(V.shape, V.pattern.indptr * K, cols)
+    z = V.backend.sddmm(each.indptr, cols, H, params["W"]) + params["b"][cols]
+    return softmax(z.reshape(-1, K).T.copy())  # in one piece, as sums over rows of memory are several times as fast
+
+
+def draw_visible(params: Params, V: Ratings, h: Array, K: int, rng: np.random.Generator) -> Ratings:
+    """Values drawn from p(v | h) for the ratings that V (m, dK) has, h (m, F)."""
+    cumulative = visible(params, V, h.astype(np.float32), K).cumsum(axis=0)[:-1]  # (K - 1, p)
+    k = (rng.random(V.size, np.float32) >= cumulative).sum(axis=0, dtype=np.int32)
+    return Ratings(Pattern(V.shape, V.pattern.indptr, V.cols - V.cols % K + k), V.values, V.backend)
+
+
+def softmax(z: Array) -> Array:
+    """exp(z_k) / Σ_l exp(z_l), (K, p) -> (K, p)"""
+    e = np.exp(z - z.max(axis=0))
+    return e / e.sum(axis=0)
