@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_limits
 from tests.strategies import GENERATORS, from_dense
 from tinyrec import gradcheck, ranking
 from tinyrec.backend import get_backend
-from tinyrec.baselines import bpr, factors, neumf
+from tinyrec.baselines import bpr, common, factors, neumf
 from tinyrec.baselines.bpr import BPR
+from tinyrec.baselines.common import fastest
 from tinyrec.baselines.eals import EALS, sweep
 from tinyrec.baselines.ease import EASE
 from tinyrec.baselines.implicit import draw_unobserved, ones
@@ -292,8 +293,8 @@ def test_the_compiled_loop_of_bpr_does_what_its_slow_twin_does():
 
 def test_bpr_without_numba_takes_the_slow_twin(monkeypatch):
     expected = BPR(factors=4, epochs=2).fit(TINY).scores(np.arange(7))
-    monkeypatch.setattr(bpr, "get_backend", lambda name: get_backend("reference"))
-    assert bpr._fastest() is bpr.descend
+    monkeypatch.setattr(common, "get_backend", lambda name: get_backend("reference"))
+    assert fastest(bpr.descend, "bpr") is bpr.descend
     np.testing.assert_allclose(BPR(factors=4, epochs=2).fit(TINY).scores(np.arange(7)), expected, rtol=1e-9)
 
 
@@ -317,7 +318,7 @@ def test_a_step_of_bpr_goes_up_the_gradient_of_the_likelihood():
 def test_bpr_takes_what_a_user_has_and_what_they_have_not_and_others_each_epoch(monkeypatch):
     mask, epochs = np.random.default_rng(0).random((6, 5)) < 0.5, []
     mask[2] = True  # has nothing that they have not
-    monkeypatch.setattr(bpr, "_fastest", lambda: lambda *args: epochs.append(args[:3]))
+    monkeypatch.setattr(bpr, "fastest", lambda *_: lambda *args: epochs.append(args[:3]))
     BPR(epochs=50).fit(from_mask(mask))
     assert len(epochs) == 50
     users, items, others = (np.concatenate(parts) for parts in zip(*epochs, strict=True))

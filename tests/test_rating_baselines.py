@@ -12,11 +12,12 @@ import tinyrec as tr
 from tests.strategies import GENERATORS, from_dense, matrices
 from tinyrec import ranking
 from tinyrec.backend import get_backend
-from tinyrec.baselines import als_wr, biased_mf, bpmf
+from tinyrec.baselines import als_wr, biased_mf, bpmf, common
 from tinyrec.baselines.als_wr import ALSWR
 from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.biased_mf import BiasedMF
 from tinyrec.baselines.bpmf import BPMF
+from tinyrec.baselines.common import fastest
 from tinyrec.baselines.factors import RatingFactors, normal_equations
 from tinyrec.errors import UsageError
 from tinyrec.metrics import rmse, score
@@ -158,8 +159,8 @@ def test_the_compiled_loop_does_what_its_slow_twin_does():
 def test_without_numba_the_slow_twin_is_taken(monkeypatch):
     model = BiasedMF(factors=4, epochs=1)
     expected = model.fit(TRAIN).predict(TEST.rows, TEST.cols)
-    monkeypatch.setattr(biased_mf, "get_backend", lambda name: get_backend("reference"))
-    assert biased_mf._fastest() is biased_mf.descend
+    monkeypatch.setattr(common, "get_backend", lambda name: get_backend("reference"))
+    assert fastest(biased_mf.descend, "biased_mf") is biased_mf.descend
     np.testing.assert_allclose(model.fit(TRAIN).predict(TEST.rows, TEST.cols), expected, rtol=1e-6)
 
 
@@ -183,7 +184,7 @@ def test_a_step_goes_down_the_gradient_of_the_loss_of_one_rating():
 
 def test_each_epoch_takes_each_rating_once_in_another_order_and_more_slowly(monkeypatch):
     epochs = []
-    monkeypatch.setattr(biased_mf, "_fastest", lambda: lambda *args: epochs.append(args))
+    monkeypatch.setattr(biased_mf, "fastest", lambda *_: lambda *args: epochs.append(args))
     BiasedMF(learning_rate=0.1, decay=0.5, epochs=3).fit(TRAIN)
     assert [args[-2] for args in epochs] == [0.1, 0.05, 0.025]
     expected = sorted(zip(TRAIN.rows, TRAIN.cols, TRAIN.values - TRAIN.values.mean(), strict=True))

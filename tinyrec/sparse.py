@@ -32,9 +32,10 @@ class Pattern:
 
     @cached_property
     def order(self) -> Array:
-        """Cell j of the transpose is cell order[j] of this pattern, (p,)."""
-        short = self.shape[1] <= 2**16  # then NumPy sorts by radix, five times as fast
-        return self.xp.argsort(self.cols.astype(np.uint16) if short else self.cols, kind="stable")
+        """Cell j of the transpose is cell order[j] of this pattern, (p,) int32, or int64 where that is too short."""
+        few_columns = self.shape[1] <= 2**16  # then NumPy sorts by radix, five times as fast
+        order = self.xp.argsort(self.cols.astype(np.uint16) if few_columns else self.cols, kind="stable")
+        return order.astype(np.int32 if len(order) <= 2**31 else np.int64)
 
     @cached_property
     def T(self) -> Pattern:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array, get_backend
+from tinyrec.backend import Array
 from tinyrec.baselines.bias import Bias
+from tinyrec.baselines.common import check_settings, fastest
 from tinyrec.baselines.factors import RatingFactors
-from tinyrec.baselines.implicit import check_settings
 from tinyrec.sparse import Ratings
 
 
@@ -42,7 +40,9 @@ class BiasedMF:
         x = R.values - bias.mean
         for epoch in range(self.epochs):
             order, rate = rng.permutation(R.size), self.learning_rate * self.decay**epoch
-            _fastest()(R.rows[order], R.cols[order], x[order], bias.user, bias.item, P, Q, rate, self.l2)
+            fastest(descend, "biased_mf")(
+                R.rows[order], R.cols[order], x[order], bias.user, bias.item, P, Q, rate, self.l2
+            )
         return RatingFactors.of(R, bias, P, Q)
 
 
@@ -60,9 +60,3 @@ def descend(
         b_item[i] += rate * (e - l2 * b_item[i])
         P[u] += rate * (e * q - l2 * p)
         Q[i] += rate * (e * p - l2 * q)
-
-
-def _fastest() -> Callable[..., None]:
-    """`descend`, compiled where numba works."""
-    loops = "tinyrec.backend.loops"
-    return importlib.import_module(loops).biased_mf if get_backend("numpy").name == "numpy" else descend

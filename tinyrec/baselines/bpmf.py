@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.baselines.bias import Bias
+from tinyrec.baselines.common import TINY, check_settings
 from tinyrec.baselines.factors import RatingFactors, normal_equations
-from tinyrec.baselines.implicit import TINY, check_settings
 from tinyrec.sparse import Ratings
 
 BETA = 2  # β₀: that the mean of the vectors is 0 is believed as if so many had been seen; from the authors' code

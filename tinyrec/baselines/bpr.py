@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array, get_backend
+from tinyrec.backend import Array
+from tinyrec.baselines.common import check_settings, fastest
 from tinyrec.baselines.factors import Factors
-from tinyrec.baselines.implicit import check_settings, draw_unobserved
+from tinyrec.baselines.implicit import draw_unobserved
 from tinyrec.sparse import Ratings
 
 
@@ -41,7 +40,7 @@ class BPR:
         for _ in range(self.epochs if len(cells) else 0):
             drawn = rng.choice(cells, R.size)
             users, items = R.rows[drawn], R.cols[drawn]
-            _fastest()(users, items, draw_unobserved(R, users, rng), P, Q, self.learning_rate, self.l2)
+            fastest(descend, "bpr")(users, items, draw_unobserved(R, users, rng), P, Q, self.learning_rate, self.l2)
         return Factors(P, Q)
 
 
@@ -56,8 +55,3 @@ def descend(users: Array, items: Array, others: Array, P: Array, Q: Array, rate:
         P[u] += rate * (e * (q - r) - l2 * p)
         Q[i] += rate * (e * p - l2 * q)
         Q[j] += rate * (-e * p - l2 * r)
-
-
-def _fastest() -> Callable[..., None]:
-    """`descend`, compiled where numba works."""
-    return importlib.import_module("tinyrec.backend.loops").bpr if get_backend("numpy").name == "numpy" else descend

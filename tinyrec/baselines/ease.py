@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.baselines.implicit import TINY, check_settings, ones
+from tinyrec.baselines.common import TINY, check_settings
+from tinyrec.baselines.implicit import ones
 from tinyrec.sparse import Ratings
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.checks import check_at_least, check_type
 from tinyrec.sparse import Ratings
-
-TINY = 1e-9  # the least that what must be positive may be
 
 
 def ones(R: Ratings) -> Any:
@@ -32,10 +28,3 @@ def draw_unobserved(R: Ratings, users: Array, rng: np.random.Generator) -> Array
     r = rng.integers(0, d - np.diff(indptr)[users])
     before = np.searchsorted(R.rows * np.int64(d + 1) + gaps, users * np.int64(d + 1) + r, side="right")
     return r + before - indptr[users]
-
-
-def check_settings(settings: Any, **lowest: float) -> None:
-    """Each field must be of its type, and at least 0 or what `lowest` says."""
-    for field in fields(settings):
-        check_type(field.name, getattr(settings, field.name), str(field.type))
-        check_at_least(field.name, getattr(settings, field.name), lowest.get(field.name, 0))

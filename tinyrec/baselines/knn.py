@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.baselines.implicit import check_settings, ones
+from tinyrec.baselines.common import check_settings
+from tinyrec.baselines.implicit import ones
 from tinyrec.ranking import blocks, top
 from tinyrec.sparse import Ratings
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.baselines.common import TINY, check_settings
 from tinyrec.baselines.factors import normal_equations
-from tinyrec.baselines.implicit import TINY, check_settings
 from tinyrec.ranking import blocks
 from tinyrec.sparse import Ratings
 

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from tinyrec.backend import Array, Backend, Params, get_backend
-from tinyrec.baselines.implicit import check_settings, draw_unobserved
+from tinyrec.baselines.common import check_settings
+from tinyrec.baselines.implicit import draw_unobserved
 from tinyrec.nn import dense, relu
 from tinyrec.optim import Adam
 from tinyrec.sparse import Ratings

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyrec.baselines.common import TINY, check_settings
 from tinyrec.baselines.factors import WeightedFactors, solve
-from tinyrec.baselines.implicit import TINY, check_settings
 from tinyrec.sparse import Ratings
 
 
