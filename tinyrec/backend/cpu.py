@@ -9,6 +9,7 @@ import functools
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numba import config, njit
@@ -19,7 +20,7 @@ asarray = np.asarray
 # Sums may be reordered and fused, so that they run in vector registers; NaN and infinity stay visible (no nnan, ninf).
 FASTMATH = {"reassoc", "contract", "nsz"}
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-CHUNKS_A_THREAD = 2  # more than one, so that one slow chunk does not hold the others up
+CHUNKS_A_THREAD = 3  # more than one, so that one slow chunk does not hold the others up
 L2_CHUNKS = 8  # whose sums are added in order: the same bits for any number of threads
 # Of the matrix whose rows are gathered, the kernels take a block at a time, which stays in the cache meanwhile: so many
 # rows that a row of the sparse matrix has some 20 cells there, but no fewer and no more bytes than these.
@@ -37,7 +38,10 @@ def jit(kernel):
 
 def spmm(indptr, cols, values, X):
     out = np.empty((len(indptr) - 1, X.shape[1]), np.result_type(values, X))
-    run_in_threads(_equal_cells(indptr), _spmm_rows, indptr, cols, values, X, out, _block_rows(indptr, X))
+    if X.shape[1] == 1:
+        run_in_threads(_equal_cells(indptr), _spmv_rows, indptr, cols, values, X[:, 0], out[:, 0])
+    else:
+        run_in_threads(_equal_cells(indptr), _spmm_rows, indptr, cols, values, X, out, _block_rows(indptr, X))
     return out
 
 
@@ -70,6 +74,15 @@ def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
                     out[i, c] += v0 * x0[c]
 
 
+@jit
+def _spmv_rows(start, stop, indptr, cols, values, x, out):
+    for i in range(start, stop):
+        total = out.dtype.type(0)
+        for j in range(indptr[i], indptr[i + 1]):
+            total += values[j] * x[cols[j]]
+        out[i] = total
+
+
 def sddmm(indptr, cols, H, W):
     out = np.empty(len(cols), np.result_type(H, W))
     run_in_threads(_equal_cells(indptr), _sddmm_rows, indptr, cols, H, W, out, _block_rows(indptr, W))
@@ -85,21 +98,32 @@ def _sddmm_rows(start, stop, indptr, cols, H, W, out, block_rows):
             h = H[i]
             j = done[i - start]
             end = done[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
-            while j + 4 <= end:  # four cells a pass: `h` is read a quarter as often
-                w0, w1, w2, w3 = W[cols[j]], W[cols[j + 1]], W[cols[j + 2]], W[cols[j + 3]]
-                y0 = y1 = y2 = y3 = zero
+            while j + 6 <= end:  # six cells a pass: `h` is read a sixth as often
+                w0, w1, w2 = W[cols[j]], W[cols[j + 1]], W[cols[j + 2]]
+                w3, w4, w5 = W[cols[j + 3]], W[cols[j + 4]], W[cols[j + 5]]
+                y0 = y1 = y2 = y3 = y4 = y5 = zero
                 for c in range(len(h)):
                     y0 += h[c] * w0[c]
                     y1 += h[c] * w1[c]
                     y2 += h[c] * w2[c]
                     y3 += h[c] * w3[c]
-                out[j], out[j + 1], out[j + 2], out[j + 3] = y0, y1, y2, y3
-                j += 4
-            for last in range(j, end):
-                w, y = W[cols[last]], zero
+                    y4 += h[c] * w4[c]
+                    y5 += h[c] * w5[c]
+                out[j], out[j + 1], out[j + 2], out[j + 3], out[j + 4], out[j + 5] = y0, y1, y2, y3, y4, y5
+                j += 6
+            while j + 2 <= end:
+                w0, w1 = W[cols[j]], W[cols[j + 1]]
+                y0 = y1 = zero
                 for c in range(len(h)):
-                    y += h[c] * w[c]
-                out[last] = y
+                    y0 += h[c] * w0[c]
+                    y1 += h[c] * w1[c]
+                out[j], out[j + 1] = y0, y1
+                j += 2
+            if j < end:
+                w0, y0 = W[cols[j]], zero
+                for c in range(len(h)):
+                    y0 += h[c] * w0[c]
+                out[j] = y0
 
 
 @jit
@@ -225,11 +249,20 @@ def _update(kernel, w, g, state, numbers, *flags):
 
 
 def run_in_threads(bounds, kernel, *args):
-    """Run kernel(start, stop, *args) between each two neighbouring bounds, on all threads."""
+    """Run kernel(start, stop, *args) between each two neighbouring bounds, on all threads, this one among them."""
     if config.DISABLE_JIT:  # somebody steps through it
         kernel(bounds[0], bounds[-1], *args)
         return
-    list(_pool().map(lambda start, stop: kernel(start, stop, *args), bounds[:-1], bounds[1:]))
+    chunks = iter(list(pairwise(bounds)))
+
+    def work():
+        for start, stop in chunks:  # each thread takes the next one that is left
+            kernel(start, stop, *args)
+
+    others = [_pool().submit(work) for _ in range(min(THREADS, len(bounds) - 1) - 1)]
+    work()
+    for other in others:
+        other.result()
 
 
 def _equal_parts(size):
