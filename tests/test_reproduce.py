@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import tinyrec as tr
-from tinyrec.baselines import WMF
+from tinyrec.baselines import BPMF, WMF
 from tinyrec.cli import main
 from tinyrec.errors import FileError, UsageError
 from tinyrec.metrics import rmse
@@ -149,6 +149,7 @@ def test_a_quick_run_trains_for_ten_epochs_and_is_kept_apart(table, folder):
     assert new == 2 and [cell["members"][0]["epochs"] for cell in cells] == [10, 2]
     assert [path.name for path in folder.iterdir()] == ["small.quick.json"]
     assert run.shortened(Spec(tr.DeepAutoRec(pretrain=80), RProp(), 5)).model.pretrain == 10
+    assert run.shortened(Spec(BPMF(burn_in=4, samples=60), None)).model == BPMF(burn_in=4, samples=10)
 
 
 def test_without_the_data_of_the_table_nothing_is_made_up(monkeypatch, tmp_path, capsys):

@@ -17,7 +17,7 @@ from tinyrec.fitting import rows_in_a_step
 from tinyrec.jobs import each
 from tinyrec.models import MODELS, NCAE, DeepAutoRec
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.reproduce.cell import USUAL, Task, run_cell
+from tinyrec.reproduce.cell import PASSES, USUAL, Task, run_cell
 from tinyrec.reproduce.tables import Row, Table
 from tinyrec.specs import Spec
 
@@ -85,8 +85,9 @@ def task_of(row: Row, split: int, quick: bool = False) -> Task:
 def shortened(spec: Spec) -> Spec:
     """The same with no more than `QUICK_EPOCHS`."""
     model = spec.model
-    if spec.optimizer is None:
-        return spec
+    if spec.optimizer is None:  # a baseline
+        passes = {name: min(getattr(model, name), QUICK_EPOCHS) for name in PASSES if hasattr(model, name)}
+        return replace(spec, model=replace(model, **passes))
     if isinstance(model, DeepAutoRec):
         model = replace(model, pretrain=min(model.pretrain, QUICK_EPOCHS))
     if isinstance(model, NCAE):
