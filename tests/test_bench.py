@@ -278,15 +278,16 @@ def test_the_largest_difference_is_relative_to_ours():
 def test_adam_learns(rivals):
     R = tiny_problem()[1]
     learned = rivals.params_of(list(rivals.adam(R, race.RECIPE, seed=0))[-1])
-    model = AutoRec(hidden_units=400, l2=0.0)
+    k = race.RECIPE["set"]["hidden_units"]
+    model = AutoRec(hidden_units=k, l2=0.0)
     before, after = (
         model.loss_and_grads(params, R)[0] for params in (model.init(R, np.random.default_rng(0)), learned)
     )
     assert after < before / 2
     assert {name: w.shape for name, w in learned.items()} == {
-        "V": (200, 400),
-        "mu": (400,),
-        "W": (200, 400),
+        "V": (200, k),
+        "mu": (k,),
+        "W": (200, k),
         "b": (200,),
     }
 

@@ -267,9 +267,9 @@ def test_no_local_step_raises_its_objective():
     local = Local(rng.standard_normal((120, 3)), rng.standard_normal((60, 3)), users, items)
     before = objective(TRAIN, local, l2)
     for _ in range(3):
-        local = replace(local, P=llorma.regress(TRAIN, local.Q, items, l2))
+        local = replace(local, P=llorma.ridge(TRAIN, local.Q, items, l2))
         middle = objective(TRAIN, local, l2)
-        local = replace(local, Q=llorma.regress(TRAIN.T, local.P, users, l2))
+        local = replace(local, Q=llorma.ridge(TRAIN.T, local.P, users, l2))
         after = objective(TRAIN, local, l2)
         assert after < middle < before
         before = after

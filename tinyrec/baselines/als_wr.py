@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
 from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.common import TINY, check_settings
-from tinyrec.baselines.factors import RatingFactors, normal_equations
+from tinyrec.baselines.factors import RatingFactors, ridge
 from tinyrec.sparse import Ratings
 
 
@@ -38,19 +37,6 @@ class ALSWR:
         counts = np.bincount(R.cols, minlength=d)
         Q[:, 0] = np.bincount(R.cols, R.values, minlength=d) / np.maximum(counts, 1)  # the mean rating, as in the paper
         for _ in range(self.sweeps):
-            P = ridge(R, Q, self.l2)
-            Q = ridge(R.T, P, self.l2)
+            P = ridge(R, Q, np.ones(d), self.l2)
+            Q = ridge(R.T, P, np.ones(n), self.l2)
         return RatingFactors.of(R, Bias(0.0, np.zeros(n), np.zeros(d)), P, Q)
-
-
-def ridge(R: Ratings, Q: Array, l2: float) -> Array:
-    """p_u = (Q_uᵀ Q_u + λ n_u I)⁻¹ Q_uᵀ r_u for each row u of R, Q_u being the rows of its n_u items
-
-    R (n, d), Q (d, k), l2: λ  ->  P (n, k), 0 where a row has no cells
-    """
-    (n, _), (_, k), counts = R.shape, Q.shape, np.diff(R.pattern.indptr)
-    P = np.zeros((n, k))
-    for rows, S, y in normal_equations(R, Q):
-        A = S + l2 * counts[rows, np.newaxis, np.newaxis] * np.eye(k)  # (b, k, k)
-        P[rows] = np.linalg.solve(A, y[:, :, np.newaxis])[:, :, 0]
-    return P

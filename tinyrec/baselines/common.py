@@ -14,10 +14,11 @@ TINY = 1e-9  # the least that what must be positive may be
 
 
 def check_settings(settings: Any, **lowest: float) -> None:
-    """Each field must be of its type, and at least 0 or what `lowest` says."""
+    """Each field must be of its type, and a number at least 0 or what `lowest` says."""
     for field in fields(settings):
         check_type(field.name, getattr(settings, field.name), str(field.type))
-        check_at_least(field.name, getattr(settings, field.name), lowest.get(field.name, 0))
+        if field.type != "str":
+            check_at_least(field.name, getattr(settings, field.name), lowest.get(field.name, 0))
 
 
 def fastest(slow: Callable[..., None], loop: str) -> Callable[..., None]:

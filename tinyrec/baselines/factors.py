@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.baselines.bias import Bias
+from tinyrec.baselines.common import TINY
 from tinyrec.ranking import blocks
 from tinyrec.sparse import Pattern, Ratings
 
@@ -92,6 +93,21 @@ def normal_equations(R: Ratings, Q: Array) -> Iterator[tuple[Array, Array, Array
         Q_u = Q[R.cols[cells]]  # (b, f, k)
         Q_ut = Q_u.transpose(0, 2, 1)
         yield rows, Q_ut @ Q_u, (Q_ut @ R.values[cells, np.newaxis])[:, :, 0]
+
+
+def ridge(R: Ratings, Q: Array, weights: Array, l2: float) -> Array:
+    """p_u = (Σ_i c_i (q_i q_iᵀ + λ I))⁻¹ Σ_i c_i r_ui q_i for each row u of R, sums over its cells
+
+    R (n, d), Q (d, k), weights (d,): c_i, l2: λ  ->  P (n, k), the minimiser of Σ c_i [(r_ui - p_u · q_i)² + λ |p_u|²],
+    so that λ counts once for each cell. Where all c_i are 0, and without cells, p_u is 0.
+    """
+    P, root = np.zeros((R.shape[0], Q.shape[1])), np.sqrt(weights)
+    total = np.bincount(R.rows, weights[R.cols], minlength=R.shape[0])
+    weighted = R.with_values(R.values * root[R.cols])
+    for rows, S, y in normal_equations(weighted, Q * root[:, np.newaxis]):
+        penalty = l2 * np.maximum(total[rows], TINY)[:, np.newaxis, np.newaxis] * np.eye(Q.shape[1])
+        P[rows] = np.linalg.solve(S + penalty, y[:, :, np.newaxis])[:, :, 0]
+    return P
 
 
 def solve(R: Ratings, Q: Array, missing: Array, l2: float) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.baselines.common import TINY, check_settings
-from tinyrec.baselines.factors import normal_equations
+from tinyrec.baselines.factors import ridge
 from tinyrec.ranking import blocks
 from tinyrec.sparse import Ratings
 
@@ -122,21 +122,6 @@ def fit_local(
     Q = rng.normal(0, 0.1, (R.shape[1], rank))
     Q[:, 0] += 1  # and so p_u starts near the mean of user u
     for _ in range(sweeps):
-        P = regress(R, Q, near_items, l2)
-        Q = regress(R.T, P, near_users, l2)
+        P = ridge(R, Q, near_items, l2)
+        Q = ridge(R.T, P, near_users, l2)
     return Local(P, Q, near_users, near_items)
-
-
-def regress(R: Ratings, Q: Array, near: Array, l2: float) -> Array:
-    """p_u = (Σ_i K_i (q_i q_iᵀ + λ I))⁻¹ Σ_i K_i r_ui q_i for each row u of R, sums over its cells
-
-    R (n, d), Q (d, k), near (d,): K_i, l2: λ  ->  P (n, k), the minimiser of Σ K_u K_i [(r - p·q)² + λ (|p|² + |q|²)],
-    in which the K_u of a row is a factor of all that depends on its p_u. Where all K_i are 0, so is p_u.
-    """
-    P, root = np.zeros((R.shape[0], Q.shape[1])), np.sqrt(near)
-    weight = np.bincount(R.rows, near[R.cols], minlength=R.shape[0])
-    weighted = R.with_values(R.values * root[R.cols])
-    for rows, S, y in normal_equations(weighted, Q * root[:, np.newaxis]):
-        penalty = l2 * np.maximum(weight[rows], TINY)[:, np.newaxis, np.newaxis] * np.eye(Q.shape[1])
-        P[rows] = np.linalg.solve(S + penalty, y[:, :, np.newaxis])[:, :, 0]
-    return P

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from tinyrec.backend import Array, Params, get_backend
-from tinyrec.checks import check_at_least, check_choice, check_type
+from tinyrec.baselines.common import check_settings
+from tinyrec.checks import check_choice
 from tinyrec.nn import sigmoid
 from tinyrec.ranking import blocks
 from tinyrec.sparse import Pattern, Ratings
-
-LOWEST = {"hidden_units": 1, "batch_rows": 1, "steps": 1}
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,7 @@ class RBM:
 
     def __post_init__(self):
         check_choice("by", self.by, ("user", "item"))
-        for field in fields(self)[1:]:
-            check_type(field.name, getattr(self, field.name), str(field.type))
-            check_at_least(field.name, getattr(self, field.name), LOWEST.get(field.name, 0))
+        check_settings(self, hidden_units=1, batch_rows=1, steps=1)
 
     def fit(self, R: Ratings, seed: int = 0) -> Machine:
         """R (n, d)"""
