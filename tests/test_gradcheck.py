@@ -144,7 +144,7 @@ BUGS = {
         ),
         ("the penalty missing in the loss", "return error + penalty", "return error"),
     ],
-    "pretraining": [
+    "training.pretraining": [
         ("an activation skipped on the way out", "back_to_A(back_to_Y())", "back_to_Y()"),
         ("an activation skipped on the way in", "back_to_input(back_to_Z(dH))", "back_to_input(dH)"),
         ("the penalty missing in the loss", "return error + penalty", "return error"),

@@ -17,8 +17,8 @@ from tinyrec import nn
 from tinyrec.backend import Array, Params, get_backend
 from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec, ImplicitNCAE
 from tinyrec.models.base import Autoencoder
-from tinyrec.pretraining import CodeAutoencoder, Rows
 from tinyrec.sparse import Ratings
+from tinyrec.training.pretraining import CodeAutoencoder, Rows
 
 DIFFERENTIABLE = [name for name in nn.ACTIVATIONS if name != "binary"]  # its backward is no derivative, on purpose
 COMPLEX_STEP, CENTRAL_STEP = 1e-30, 1e-6

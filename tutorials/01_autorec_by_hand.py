@@ -208,7 +208,7 @@ plt.show()
 
 # %%
 from tinyrec.optim import RProp
-from tinyrec.training import EarlyStopping, fit
+from tinyrec.training.loop import EarlyStopping, fit
 
 assert np.allclose(losses, [epoch.loss for epoch in fit(model, R, RProp(), epochs=200, seed=0)])
 
@@ -221,8 +221,8 @@ assert np.allclose(losses, [epoch.loss for epoch in fit(model, R, RProp(), epoch
 # least to beat is a level for each user and each film, $\hat R_{ui} = m + b_u + b_i$.
 
 # %%
-from tinyrec.data.fetch import find
-from tinyrec.metrics import rmse, score, warm
+from tinyrec.data.sets.fetch import find
+from tinyrec.evaluation.rating_metrics import rmse, score, warm
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
 if data.name == "synthetic":

@@ -18,7 +18,7 @@ import numpy as np
 import tinyrec as tr
 from tinyrec.nn import masked, weighted_squared_error
 from tinyrec.optim import Adam
-from tinyrec.scaling import Scaling
+from tinyrec.recommenders.scaling import Scaling
 
 np.set_printoptions(precision=2, suppress=True)
 na, films = np.nan, ["Alien", "Brazil", "Casablanca", "Dumbo", "Eraserhead"]
@@ -97,9 +97,9 @@ assert np.isclose(rise / 1e-6, grads["V1"][2, 1], rtol=1e-3)
 # to copy: the loss goes on falling while the predictions get worse.
 
 # %%
-from tinyrec.data.fetch import find
-from tinyrec.progress import validator
-from tinyrec.training import fit
+from tinyrec.data.sets.fetch import find
+from tinyrec.training.loop import fit
+from tinyrec.training.progress import validator
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
 train, test = tr.split_random(data, test=0.1, seed=0)

@@ -17,10 +17,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import tinyrec as tr
-from tinyrec.data.fetch import find
+from tinyrec.data.sets.fetch import find
 from tinyrec.optim import Adam
-from tinyrec.scaling import Scaling
-from tinyrec.stages import pretrain_stages
+from tinyrec.recommenders.scaling import Scaling
+from tinyrec.training.stages import pretrain_stages
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
 train, test = tr.split_random(data, test=0.1, seed=0)
@@ -119,7 +119,7 @@ assert np.allclose(grads["V1"], X.T @ ((dY @ W) * (1 - H**2)) + 0.1 * V)
 
 # %%
 from tinyrec.baselines import EASE, Pop
-from tinyrec.ranking_metrics import rank
+from tinyrec.evaluation.ranking_metrics import rank
 
 
 def tribes():

@@ -3,7 +3,6 @@
 from typing import Any
 
 from tinyrec.baselines.als_wr import ALSWR
-from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.biased_mf import BiasedMF
 from tinyrec.baselines.bpmf import BPMF
 from tinyrec.baselines.bpr import BPR
@@ -15,6 +14,7 @@ from tinyrec.baselines.neumf import NeuMF
 from tinyrec.baselines.pop import Pop
 from tinyrec.baselines.rbm import RBM
 from tinyrec.baselines.wmf import WMF
+from tinyrec.recommenders.biases import Bias
 
 # Frozen dataclasses of hyper-parameters, with fit(R, seed) -> what has scores(users) of clicks, and else
 # predict(users, items) in ratings, not clipped

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.common import TINY, check_settings
 from tinyrec.baselines.factors import RatingFactors, ridge
+from tinyrec.recommenders.biases import Bias
 from tinyrec.sparse import Ratings
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.common import check_settings, fastest
 from tinyrec.baselines.factors import RatingFactors
+from tinyrec.recommenders.biases import Bias
 from tinyrec.sparse import Ratings
 
 

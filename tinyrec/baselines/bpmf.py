@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.common import TINY, check_settings
 from tinyrec.baselines.factors import RatingFactors, normal_equations
+from tinyrec.recommenders.biases import Bias
 from tinyrec.sparse import Ratings
 
 BETA = 2  # β₀: that the mean of the vectors is 0 is believed as if so many had been seen; from the authors' code

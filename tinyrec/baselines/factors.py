@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.common import TINY
-from tinyrec.ranking import blocks
+from tinyrec.evaluation.top_n import blocks
+from tinyrec.recommenders.biases import Bias
 from tinyrec.sparse import Pattern, Ratings
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.baselines.common import check_settings
 from tinyrec.baselines.implicit import ones
-from tinyrec.ranking import blocks, top
+from tinyrec.evaluation.top_n import blocks, top
 from tinyrec.sparse import Ratings
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.baselines.common import TINY, check_settings
 from tinyrec.baselines.factors import ridge
-from tinyrec.ranking import blocks
+from tinyrec.evaluation.top_n import blocks
 from tinyrec.sparse import Ratings
 
 

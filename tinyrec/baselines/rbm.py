@@ -10,8 +10,8 @@ import numpy as np
 from tinyrec.backend import Array, Params, get_backend
 from tinyrec.baselines.common import check_settings
 from tinyrec.checks import check_choice
+from tinyrec.evaluation.top_n import blocks
 from tinyrec.nn import sigmoid
-from tinyrec.ranking import blocks
 from tinyrec.sparse import Pattern, Ratings
 
 

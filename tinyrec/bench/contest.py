@@ -14,7 +14,7 @@ from tinyrec.bench.machine import seconds
 from tinyrec.models import AutoRec
 from tinyrec.optim import RProp
 from tinyrec.sparse import Ratings
-from tinyrec.training import fit
+from tinyrec.training.loop import fit
 
 OURS = "tinyrec"
 EPOCHS_A_TURN = 2  # of which the last is timed: the first meets the caches as another contestant left them

@@ -16,13 +16,13 @@ from tinyrec.bench.machine import seconds
 from tinyrec.bench.shapes import draw, find_shape
 from tinyrec.data import Dataset
 from tinyrec.data.ids import Index
-from tinyrec.memory import peak_rss_mb
 from tinyrec.models import AutoRec
 from tinyrec.optim import RProp
-from tinyrec.scaling import Scaling
+from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.scaling import Scaling
 from tinyrec.sparse import Ratings
-from tinyrec.trained import TrainedAutoencoder
-from tinyrec.training import begin, fit
+from tinyrec.training.loop import begin, fit
+from tinyrec.training.memory import peak_rss_mb
 
 L2 = 250.0  # that of ML-1M; no time depends on it
 TOP_CELLS = 10**8  # of larger shapes, recommending to all users would take longer than all else

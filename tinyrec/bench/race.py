@@ -11,11 +11,11 @@ from tinyrec.backend import Backend
 from tinyrec.bench.contest import OURS
 from tinyrec.bench.machine import seconds
 from tinyrec.data import load_dataset
-from tinyrec.progress import validator
-from tinyrec.scaling import Scaling
-from tinyrec.specs import Spec
-from tinyrec.splits import split_random
-from tinyrec.training import fit
+from tinyrec.evaluation.splits import split_random
+from tinyrec.recommenders.scaling import Scaling
+from tinyrec.reproduce.config import Spec
+from tinyrec.training.loop import fit
+from tinyrec.training.progress import validator
 
 TARGET = 0.834  # on random split 0
 # Our search, on the validation part of split 0, for the cheapest steps that may get there, and as few of them as do: k,

@@ -11,10 +11,10 @@ from tinyrec.cli.common import table
 from tinyrec.cli.report import of_training
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.memory import peak_rss_mb
-from tinyrec.ranking_metrics import rank
-from tinyrec.splits import split_leave_one_out
-from tinyrec.trained import TrainedAutoencoder
+from tinyrec.evaluation.ranking_metrics import rank
+from tinyrec.evaluation.splits import split_leave_one_out
+from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.training.memory import peak_rss_mb
 
 AT = (10, 50, 100)
 MOST_FOR_EASE = 5_000  # users or items, whichever are fewer: it inverts a matrix of so many rows, in 0.7 GB

@@ -16,8 +16,8 @@ import numpy as np
 from tinyrec.backend import BACKENDS
 from tinyrec.data import DATASETS, load_dataset
 from tinyrec.errors import FileError, UsageError
-from tinyrec.model_file import load
-from tinyrec.recommender import Recommender
+from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.model_file import load
 
 
 def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:

@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from tinyrec.cli.common import SOURCE, add_command, add_reading_flags, read_options, table, write_result
-from tinyrec.data import DATASETS, fetch, load_dataset
+from tinyrec.data import DATASETS, load_dataset
+from tinyrec.data.sets import fetch
 from tinyrec.errors import FileError
 
 

@@ -18,9 +18,9 @@ from tinyrec.cli.common import (
 )
 from tinyrec.data import Dataset, load_dataset, load_split
 from tinyrec.errors import DataError, UsageError
-from tinyrec.model_file import load
-from tinyrec.recommender import Recommender
-from tinyrec.splits import split_random
+from tinyrec.evaluation.splits import split_random
+from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.model_file import load
 
 
 def add_to(subparsers: Any) -> None:

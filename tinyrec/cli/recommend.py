@@ -19,9 +19,9 @@ from tinyrec.cli.common import (
     write_result,
 )
 from tinyrec.data import Dataset
-from tinyrec.data.features import read_columns
+from tinyrec.data.features.columns import read_columns
 from tinyrec.errors import UsageError
-from tinyrec.recommender import Ranking, Recommender
+from tinyrec.recommenders.base import Ranking, Recommender
 
 
 def add_to(subparsers: Any) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 import tinyrec
-from tinyrec.average import Average
-from tinyrec.baselines import Bias
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
-from tinyrec.memory import peak_rss_mb
-from tinyrec.metrics import default_rating, interval, score
+from tinyrec.evaluation.rating_metrics import default_rating, interval, score
 from tinyrec.models import MODELS
-from tinyrec.specs import AVERAGE
-from tinyrec.trained import TrainedAutoencoder
+from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.average import Average
+from tinyrec.recommenders.biases import Bias
+from tinyrec.reproduce.config import AVERAGE
+from tinyrec.training.memory import peak_rss_mb
 
 TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}
 

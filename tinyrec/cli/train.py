@@ -10,10 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tinyrec.average import Average
 from tinyrec.backend import get_backend
-from tinyrec.checkpoint import NAME as CHECKPOINT
-from tinyrec.checkpoint import Checkpoint
 from tinyrec.cli import clicks, report
 from tinyrec.cli.common import (
     SOURCE,
@@ -33,14 +30,17 @@ from tinyrec.cli.settings import parse_settings
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset, load_dataset, load_split
 from tinyrec.errors import FileError, UsageError
-from tinyrec.fitting import rows_in_a_step, train
-from tinyrec.memory import check_memory, present_bytes, training_bytes
+from tinyrec.evaluation.splits import split_folds, split_random
 from tinyrec.models import MODELS
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.progress import Progress
-from tinyrec.specs import AVERAGE, Spec, find
-from tinyrec.splits import split_folds, split_random
-from tinyrec.trained import TrainedAutoencoder
+from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.average import Average
+from tinyrec.reproduce.config import AVERAGE, Spec, find
+from tinyrec.training.checkpoint import NAME as CHECKPOINT
+from tinyrec.training.checkpoint import Checkpoint
+from tinyrec.training.memory import check_memory, present_bytes, training_bytes
+from tinyrec.training.progress import Progress
+from tinyrec.training.train import rows_in_a_step, train
 
 
 def add_to(subparsers: Any) -> None:

@@ -31,12 +31,12 @@ from tinyrec.cli.common import (
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
 from tinyrec.data import load_dataset
 from tinyrec.errors import Diverged, FileError, Interrupted, UsageError
-from tinyrec.fitting import check_options, try_out
-from tinyrec.jobs import each
+from tinyrec.evaluation.splits import split_random
 from tinyrec.models import MODELS
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.specs import Spec
-from tinyrec.splits import split_random
+from tinyrec.reproduce.config import Spec
+from tinyrec.training.parallel import each
+from tinyrec.training.train import check_options, try_out
 
 Candidate = dict[str, Any]  # what Spec.of takes
 RANGE = re.compile(r"(.+)\.\.(.+)")

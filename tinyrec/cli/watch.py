@@ -6,9 +6,9 @@ import signal
 import sys
 from types import FrameType
 
-from tinyrec.checkpoint import Checkpoint
 from tinyrec.errors import Interrupted
-from tinyrec.progress import Progress
+from tinyrec.training.checkpoint import Checkpoint
+from tinyrec.training.progress import Progress
 
 
 class Watch:

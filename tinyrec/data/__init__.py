@@ -1,9 +1,9 @@
 """Data sets: reading, checking, describing and making them."""
 
 from tinyrec.data.dataset import Dataset
-from tinyrec.data.encoding import Features
+from tinyrec.data.features.encoding import Features
 from tinyrec.data.ids import Index
 from tinyrec.data.load import DATASETS, load_dataset, load_split
-from tinyrec.data.synthetic import make_synthetic
+from tinyrec.data.sets.synthetic import make_synthetic
 
 __all__ = ["DATASETS", "Dataset", "Features", "Index", "load_dataset", "load_split", "make_synthetic"]

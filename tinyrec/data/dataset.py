@@ -9,8 +9,8 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.data import figures
-from tinyrec.data.encoding import Features
-from tinyrec.data.features import own_features, read_features
+from tinyrec.data.features.columns import own_features, read_features
+from tinyrec.data.features.encoding import Features
 from tinyrec.data.ids import Index
 from tinyrec.data.problems import BadRows
 from tinyrec.data.rules import check_scale, check_times, check_values, one_per_cell

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.data import hetrec, movielens
 from tinyrec.data.dataset import Dataset
-from tinyrec.data.fetch import locate
 from tinyrec.data.ids import Index
-from tinyrec.data.layout import find_columns
 from tinyrec.data.pair import on_common_ids
-from tinyrec.data.readers import read_ratings
-from tinyrec.data.synthetic import make_synthetic
+from tinyrec.data.reading.layout import find_columns
+from tinyrec.data.reading.readers import read_ratings
+from tinyrec.data.sets import hetrec, movielens
+from tinyrec.data.sets.fetch import locate
+from tinyrec.data.sets.synthetic import make_synthetic
 from tinyrec.errors import DataError, UsageError
 
 READERS = {**movielens.READERS, **hetrec.READERS}
@@ -29,7 +29,7 @@ def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
 
     source                                    options
     "synthetic"                               n_users, n_items, n_ratings, seed
-    "ml-100k", "ml-1m", "ml-10m"              none; tinyrec.data.fetch says where the file is looked for
+    "ml-100k", "ml-1m", "ml-10m"              none; tinyrec.data.sets.fetch says where the file is looked for
     "lastfm", "delicious"                     none; implicit feedback
     the path of a CSV or TSV file             columns, sep, header, scale, duplicates; see read_ratings
     a pandas or polars DataFrame              columns, scale, duplicates, name

@@ -19,7 +19,7 @@ from tinyrec.sparse import Ratings
 
 if TYPE_CHECKING:
     from tinyrec.data import Dataset, Features
-    from tinyrec.recommender import Recommender
+    from tinyrec.recommenders.base import Recommender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class Autoencoder:
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
     output: f, one of identity, sigmoid, tanh; the two with bounds are stretched to the rating scale
     l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
-    center: False for raw ratings; True for what user and item biases leave over (see `tinyrec.scaling`); None: raw if
-        l2 is set, else chosen with it
+    center: False for raw ratings; True for what user and item biases leave over (see
+        `tinyrec.recommenders.scaling`); None: raw if l2 is set, else chosen with it
     dropout: the part of the ratings that is hidden from the autoencoder in each step, another one each time
     activation: g, of the hidden layers, one of identity, sigmoid, tanh, relu, binary
     """
@@ -67,17 +67,17 @@ class Autoencoder:
 
     @property
     def zero(self) -> str:
-        """Where ratings are counted from, see `tinyrec.scaling`."""
+        """Where ratings are counted from, see `tinyrec.recommenders.scaling`."""
         return "biases" if self.center else "scale"
 
     @property
     def is_pretrained(self) -> bool:
-        """Whether training begins with one layer after the other, see `tinyrec.pretraining` and `tinyrec.stages`."""
+        """Whether training begins with one layer after the other, see `tinyrec.training`."""
         return False
 
     @property
     def centring(self) -> tuple[str, str, float]:
-        """What `tinyrec.scaling.Scaling.of` takes, besides the data: zero, by, damping."""
+        """What `tinyrec.recommenders.scaling.Scaling.of` takes, besides the data: zero, by, damping."""
         return self.zero, self.by, 0.0
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
@@ -147,8 +147,10 @@ class Autoencoder:
         return of_rows if self.reads_features else None
 
     def fit(self, data: Dataset, **options: Any) -> Recommender:
-        """Train on `data`; see `tinyrec.fitting.train` for the options."""
-        from tinyrec.fitting import train  # upwards, so that model.fit(data) reads well; nothing else here does so
+        """Train on `data`; see `tinyrec.training.train.train` for the options."""
+        from tinyrec.training.train import (
+            train,  # upwards, so that model.fit(data) reads well; nothing else here does so
+        )
 
         return train(self, data, **options)
 

@@ -23,7 +23,8 @@ class DeepAutoRec(Autoencoder):
     parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the V above; mu1 (k_1,), ...; W (d, k_L); b (d,)
     hidden_units: k_1 to k_L
     l2: λ, of the layers that touch ratings;  l2_hidden: λ', of those between, which have far fewer weights to hold back
-    pretrain: epochs of each stage of the greedy pretraining, see `tinyrec.pretraining`; 0: start from random weights
+    pretrain: epochs of each stage of the greedy pretraining, see `tinyrec.training.pretraining`; 0: start from
+        random weights
     by, activation (g), output (f), center, dropout: see Autoencoder;  center adds λ/2 ||b||²
 
     The paper gives the sizes and says "greedy pretraining and then fine-tuned by gradient descent"; eq. 2 for more

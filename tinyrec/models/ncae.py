@@ -36,7 +36,7 @@ class NCAE(Autoencoder):
     θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the above; mu1 (k_1,), ...; W (d, k_L); b (d,)
     hidden_units: k_1 to k_L;  alpha, beta: the weights of the dropped and of the kept;  l2: λ
     balance: a row of |K_i| ratings counts |K_i|^-balance; 1 in the paper, so that all rows count alike; 0: all ratings
-    pretrain: how layers are pretrained, see `tinyrec.stages`, for so many epochs a stage, `pretrain_epochs`
+    pretrain: how layers are pretrained, see `tinyrec.training.stages`, for so many epochs a stage, `pretrain_epochs`
     """
 
     output: str = "tanh"

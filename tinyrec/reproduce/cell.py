@@ -9,22 +9,22 @@ from typing import Any
 import numpy as np
 
 import tinyrec
-from tinyrec.average import Average
 from tinyrec.backend import Array, get_backend, to_host
 from tinyrec.baselines import BASELINES
 from tinyrec.bench.machine import description
 from tinyrec.data import Dataset, load_dataset
-from tinyrec.fitting import train
-from tinyrec.memory import peak_rss_mb, reset_peak
+from tinyrec.evaluation.splits import split_leave_one_out, split_random
 from tinyrec.models import MODELS
 from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.progress import Progress
-from tinyrec.recommender import Recommender
+from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.average import Average
+from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.scaling import Scaling
 from tinyrec.reproduce.scores import all_scores, ranking_scores
-from tinyrec.scaling import Scaling
-from tinyrec.splits import split_leave_one_out, split_random
-from tinyrec.trained import TrainedAutoencoder
+from tinyrec.training.memory import peak_rss_mb, reset_peak
+from tinyrec.training.progress import Progress
+from tinyrec.training.train import train
 
 Task = dict[str, Any]  # what is trained, on what: data set, features, split, validation, trainings with all settings
 # What a task says only where it is otherwise: the part of the ratings that is held out, or else all that so many items

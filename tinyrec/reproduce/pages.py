@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.metrics import interval
+from tinyrec.evaluation.rating_metrics import interval
 from tinyrec.reproduce import run
+from tinyrec.reproduce.config import Spec
 from tinyrec.reproduce.tables import Row, Table, read
-from tinyrec.specs import Spec
 
 RESULTS = Path(__file__).parent / "results"
 MARK = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from tinyrec.baselines import BASELINES
-from tinyrec.data.fetch import MD5
-from tinyrec.data.fetch import find as find_zip
+from tinyrec.data.sets.fetch import MD5
+from tinyrec.data.sets.fetch import find as find_zip
 from tinyrec.errors import FileError
-from tinyrec.fitting import rows_in_a_step
-from tinyrec.jobs import each
 from tinyrec.models import MODELS, NCAE, DeepAutoRec
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.reproduce.cell import PASSES, USUAL, Task, run_cell
+from tinyrec.reproduce.config import Spec
 from tinyrec.reproduce.tables import Row, Table
-from tinyrec.specs import Spec
+from tinyrec.training.parallel import each
+from tinyrec.training.train import rows_in_a_step
 
 Cell = dict[str, Any]  # a task and what came out of it
 

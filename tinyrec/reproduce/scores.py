@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyrec.baselines import Bias
 from tinyrec.data import Dataset
-from tinyrec.metrics import default_rating, score
-from tinyrec.ranking_metrics import ScoresOf, rank
-from tinyrec.recommender import Recommender
-from tinyrec.scaling import row_means
+from tinyrec.evaluation.ranking_metrics import ScoresOf, rank
+from tinyrec.evaluation.rating_metrics import default_rating, score
+from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.biases import Bias
+from tinyrec.recommenders.scaling import row_means
 
 Scores = dict[str, dict[str, float]]
 FIFTHS = 5
@@ -38,7 +38,7 @@ def all_scores(recommender: Recommender, test: Dataset) -> Scores:
 
 
 def ranking_scores(scores_of: ScoresOf, part: Dataset, test: Dataset) -> Scores:
-    """The figures of `tinyrec.ranking_metrics`: usual, of all users;  users 1-5, ...: of those with 2 to 5 items"""
+    """The figures of `ranking_metrics`: usual, of all users;  users 1-5, ...: of those with 2 to 5 items"""
     scores = {"usual": rank(scores_of, part.ratings, test.ratings, AT)}
     counts = np.diff(part.ratings.pattern.indptr)[test.ratings.rows]
     for low, high in CLUSTERS:

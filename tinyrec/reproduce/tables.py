@@ -9,7 +9,7 @@ from typing import Any
 
 from tinyrec.baselines import BASELINES
 from tinyrec.checks import check_choice
-from tinyrec.specs import Spec, find
+from tinyrec.reproduce.config import Spec, find
 
 FOLDER = Path(__file__).parent / "tables"
 
@@ -19,8 +19,8 @@ class Row:
     """One line of a table, or one point of a figure.
 
     published: what the paper prints, or whoever the name says
-    measure: which it is, "rmse" or one of `tinyrec.ranking_metrics`, such as "ndcg@100"
-    train: what `tinyrec.specs.find` takes, and `valid`; or `baseline`, one of `tinyrec.baselines`, and what to `set` of
+    measure: which it is, "rmse" or one of `tinyrec.evaluation.ranking_metrics`, such as "ndcg@100"
+    train: what `config.find` takes, and `valid`; or `baseline`, one of `tinyrec.baselines`, and what to `set` of
         it; None: published only, we have not built it
     score: which of the scores in `tinyrec.reproduce.scores`;  than: the name of a row that this one is held against
     x, series: where the point is in a figure, and on which line;  curve: whether to score after each epoch

@@ -1,0 +1,216 @@
+"""The whole way over the GPU: the same numbers as everywhere, and no more waiting for the card than is said.
+
+Without a card, on the stand-in for CuPy, which counts copies and can have the kernels watched by sanitizers.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyrec as tr
+from tests import fake_cupy
+from tests.strategies import CARD, fetch, from_dense, leaves
+from tinyrec.backend import get_backend
+from tinyrec.data import Features
+from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.nn import ACTIVATIONS
+from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
+from tinyrec.training.loop import begin, fit
+
+ROOT = Path(tr.__file__).parents[1]
+MODEL = AutoRec(hidden_units=4, l2=0.1)
+DATA = tr.make_synthetic(60, 40, 900, seed=3)
+WAYS = {
+    "rprop-": (RProp("rprop-"), None),
+    "irprop-": (RProp("irprop-"), None),
+    "irprop+": (RProp("irprop+"), None),
+    "lbfgs": (LBFGS(iterations=1), None),
+    "sgd": (SGD(), 7),
+    "rmsprop": (RMSprop(0.01), 7),
+    "adam": (Adam(0.01), 7),
+}
+
+on_gpu = pytest.mark.parametrize("backend", ["cupy", CARD], indirect=True)
+on_stand_in = pytest.mark.parametrize("backend", ["cupy"], indirect=True)
+needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="the stand-in for CuPy needs g++")
+every_way = pytest.mark.parametrize("optimizer, batch_rows", WAYS.values(), ids=WAYS)
+
+
+def planted():
+    """40 rows and 30 columns of rank 2, from a row without any rating to one with all."""
+    rng = np.random.default_rng(0)
+    r = 3 + rng.standard_normal((40, 2)) @ rng.standard_normal((2, 30))
+    return from_dense(r, rng.random(r.shape) < np.linspace(0, 1, 40)[:, np.newaxis])
+
+
+R = planted()
+
+
+def last(epochs):
+    *_, epoch = epochs
+    return epoch
+
+
+def assert_learns_the_same(backend, model, R, optimizer, batch_rows):
+    ours, twin = (
+        fetch(last(fit(model, R.to(name), optimizer, epochs=20, batch_rows=batch_rows)).params)
+        for name in (backend, "reference")
+    )
+    for name, w in ours.items():
+        np.testing.assert_allclose(w, twin[name], rtol=0, atol=1e-12 * np.abs(twin[name]).max())
+
+
+@on_gpu
+@every_way
+@pytest.mark.parametrize("rows", ["items", "users"])
+def test_each_optimiser_learns_what_it_learns_by_the_reference(backend, rows, optimizer, batch_rows):
+    assert_learns_the_same(backend, MODEL, R.T if rows == "items" else R, optimizer, batch_rows)
+
+
+@on_gpu
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("center", [False, True])
+def test_each_model_learns_what_it_learns_by_the_reference(backend, activation, center):
+    assert_learns_the_same(backend, replace(MODEL, activation=activation, center=center), R, Adam(0.01), 7)
+
+
+def traffic(backend, epochs):
+    """How often the next epoch reads from the card, and how often it copies something to it."""
+    counts = get_backend(backend).xp.fake_counts
+    counts.reset()
+    next(epochs)
+    return counts.to_host, counts.to_device
+
+
+@on_stand_in
+def test_an_epoch_of_rprop_reads_the_card_once_and_copies_nothing_to_it(backend):
+    S = R.to(backend)
+    epochs = fit(MODEL, S, RProp(), epochs=2, start=begin(MODEL, S, RProp()))
+    assert [traffic(backend, epochs) for _ in range(2)] == [(1, 0), (1, 0)]
+
+
+@on_stand_in
+@pytest.mark.parametrize("optimizer", [SGD(), RMSprop(), Adam()], ids=repr)
+def test_a_step_on_a_batch_reads_its_size_and_its_loss_and_copies_the_row_numbers(backend, optimizer):
+    S = R.to(backend)
+    epochs = fit(MODEL, S, optimizer, epochs=2, batch_rows=10, start=begin(MODEL, S, optimizer))
+    assert [traffic(backend, epochs) for _ in range(2)] == [(2 * 4, 4), (2 * 4, 4)]
+
+
+@on_gpu
+@every_way
+def test_what_begins_in_float32_stays_on_the_card_in_float32(backend, optimizer, batch_rows):
+    S, ndarray = R.to(backend, np.float32), get_backend(backend).xp.ndarray
+    epoch = last(fit(MODEL, S, optimizer, epochs=2, batch_rows=batch_rows))
+    _, grads = MODEL.loss_and_grads(epoch.params, S)
+    arrays = [*epoch.params.values(), *grads.values()]
+    arrays += [value for value in leaves(epoch.state) if not isinstance(value, int | float)]
+    assert {(type(array), array.dtype) for array in arrays} == {(ndarray, np.dtype(np.float32))}
+
+
+@on_gpu
+@pytest.mark.parametrize("by", ["item", "user"])
+def test_what_was_trained_on_the_card_predicts_saves_and_loads_on_the_host(backend, by, tmp_path):
+    model, users, items = AutoRec(by=by, hidden_units=3, l2=4.0), [1, 2, 60], [40, 2, 1]
+    recommender, twin = (model.fit(DATA, epochs=5, backend=name) for name in (backend, "reference"))
+    assert {type(w) for w in recommender.params.values()} == {np.ndarray}
+    y = recommender.predict(users, items)
+    np.testing.assert_allclose(y, twin.predict(users, items), atol=1e-4)
+    recommender.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(tr.load(tmp_path / "model.npz").predict(users, items), y)
+
+
+@on_gpu
+@pytest.mark.parametrize(
+    "model",
+    [
+        DeepAutoRec(hidden_units=(4, 3, 4), l2=1.0, pretrain=2, dropout=0.3),
+        CFN(hidden_units=(4, 3), l2=1.0, noise=0.1),
+        NCAE(hidden_units=(4, 3), l2=0.01, pretrain_epochs=2),
+        ImplicitNCAE(hidden_units=4, epsilon=0.4),
+        ImplicitNCAE(hidden_units=4, output="identity"),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_every_model_is_trained_to_the_same_numbers(backend, model):
+    features = Features.of({"kind": ["ab"[i % 2] for i in range(len(DATA.items))]})
+    data = DATA.binarized() if model.implicit else DATA.with_features(items=features if model.reads_features else None)
+    options = {"epochs": 3, "optimizer": Adam(0.01), "batch_rows": 16, "seed": 1}
+    trained, twin = (model.fit(data, backend=name, **options) for name in (backend, "reference"))
+    users, items = np.indices(data.ratings.shape).reshape(2, -1)
+    ours, theirs = (its.of_pairs(users, items) for its in (trained, twin))
+    np.testing.assert_allclose(ours, theirs, atol=2e-3)
+
+
+@on_gpu
+def test_on_the_card_the_same_model_is_chosen(backend):
+    info, twin = (AutoRec(hidden_units=3).fit(DATA, epochs=25, backend=name).info for name in (backend, "reference"))
+    assert len(info["trials"]) == 2
+    for ours, theirs in zip(info["trials"], twin["trials"], strict=True):
+        assert ours["settings"] == theirs["settings"]
+        assert ours["valid_rmse"] == pytest.approx(theirs["valid_rmse"], abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory):
+    """DATA as a file."""
+    cells, path = DATA.ratings, tmp_path_factory.mktemp("data") / "ratings.csv"
+    lines = (f"u{u},i{i},{r:g}\n" for u, i, r in zip(cells.rows, cells.cols, cells.values, strict=True))
+    path.write_text("user,item,rating\n" + "".join(lines))
+    return path
+
+
+def train(ratings, backend, folder):
+    """Train on the command line, in a process that finds the package cupy in this folder."""
+    small = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--json", "-"]
+    command = [sys.executable, "-m", "tinyrec", "train", "--dataset", ratings, "--backend", backend, *small]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@needs_compiler
+def test_the_command_line_trains_on_the_card(ratings):
+    ours, twin = (json.loads(train(ratings, name, fake_cupy.FOLDER).stdout) for name in ("cupy", "reference"))
+    assert ours["backend"] == "cupy"
+    assert ours["test_rmse"] == pytest.approx(twin["test_rmse"], abs=1e-3)
+
+
+def test_without_cupy_the_command_line_says_so_in_one_line_and_ends_with_4(ratings, tmp_path):
+    (tmp_path / "cupy.py").write_text("raise ImportError('there is none')")
+    done = train(ratings, "cupy", tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "CuPy cannot be used here (there is none)" in line
+
+
+WATCHED = """
+from tests.test_gpu import *
+from tinyrec.backend import gpu
+wide = replace(MODEL, hidden_units=70)  # of which spmm makes two blocks, and sddmm three turns of a warp
+for optimizer, batch_rows in WAYS.values():
+    for epoch in fit(wide, R.to("cupy"), optimizer, epochs=3, batch_rows=batch_rows):
+        print(epoch.loss)
+print(gpu._kernel.cache_info().currsize)
+"""
+
+
+@needs_compiler
+def test_sanitizers_find_no_fault_in_any_kernel(run_python):
+    """They end the process at the first one: a wrong address, an overflow, a shift too far."""
+    sanitizer = subprocess.run(["g++", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+    if not Path(sanitizer).is_absolute():
+        pytest.skip("g++ has no libasan.so")
+    options = {"FAKE_CUPY_SANITIZE": "1", "LD_PRELOAD": sanitizer, "ASAN_OPTIONS": "detect_leaks=0"}
+    watched = run_python(WATCHED, PYTHONPATH=fake_cupy.FOLDER, **options)
+    assert watched == run_python(WATCHED, PYTHONPATH=fake_cupy.FOLDER)
+    *_, launched = watched.splitlines()
+    kernels = (resources.files("tinyrec.backend") / "kernels.cu").read_text(encoding="utf-8")
+    assert int(launched) == kernels.count("__global__")

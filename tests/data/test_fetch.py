@@ -1,0 +1,161 @@
+import hashlib
+import http.server
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tinyrec.data import DATASETS, load_dataset
+from tinyrec.data.sets import fetch
+from tinyrec.errors import FileError
+
+CONTENT = b"not really a zip file, but that is not looked at here" * 1000
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache folder, no TINYREC_DATA, and the checksum of CONTENT."""
+    pooch = pytest.importorskip("pooch")
+    folder = tmp_path / "cache"
+    monkeypatch.setattr(pooch, "os_cache", lambda _: folder)
+    monkeypatch.delenv("TINYREC_DATA", raising=False)
+    monkeypatch.delenv("TINYREC_OFFLINE", raising=False)
+    monkeypatch.setitem(fetch.MD5, "ml-1m", hashlib.md5(CONTENT).hexdigest())
+    return folder
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A loopback server that counts requests; server.answer is what it sends."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.requests.append(self.path)
+            status, headers, body = self.server.answer
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.requests, server.answer = [], (200, {}, CONTENT)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setattr(fetch, "URL", f"http://127.0.0.1:{server.server_port}/{{name}}.zip")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def files(folder):
+    return [path.name for path in folder.iterdir()] if folder.exists() else []
+
+
+def test_a_download_is_kept_and_not_repeated(cache, server):
+    assert fetch.locate("ml-1m") == cache / "ml-1m.zip" == fetch.locate("ml-1m")
+    assert (cache / "ml-1m.zip").read_bytes() == CONTENT
+    assert server.requests == ["/ml-1m.zip"] and files(cache) == ["ml-1m.zip"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {}, CONTENT[:-1]),
+        (200, {}, CONTENT + b"!"),
+        (200, {}, b""),
+        (200, {"Content-Length": str(len(CONTENT))}, CONTENT[:100]),
+        (404, {}, b"not here"),
+        (500, {}, CONTENT),
+        (302, {"Location": "/elsewhere.zip"}, b""),
+    ],
+)
+def test_a_failed_or_altered_download_leaves_nothing(cache, server, answer):
+    server.answer = answer
+    with pytest.raises(FileError, match="ml-1m.zip could not be downloaded .* set TINYREC_DATA"):
+        fetch.locate("ml-1m")
+    assert files(cache) == [] and server.requests == ["/ml-1m.zip"]
+
+
+def test_no_server(cache, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound but not listening: refuses
+        monkeypatch.setattr(fetch, "URL", f"http://127.0.0.1:{taken.getsockname()[1]}/{{name}}.zip")
+        with pytest.raises(FileError, match="could not be downloaded"):
+            fetch.locate("ml-1m")
+    assert files(cache) == []
+
+
+def test_an_altered_file_in_the_cache_is_replaced(cache, server):
+    cache.mkdir()
+    (cache / "ml-1m.zip").write_bytes(b"altered")
+    assert fetch.locate("ml-1m").read_bytes() == CONTENT
+
+
+def test_own_folder_comes_first_and_need_not_match(cache, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
+    assert fetch.locate("ml-1m") == cache / "ml-1m.zip"  # not in the folder
+    (tmp_path / "ml-1m.zip").write_bytes(b"mine")
+    assert fetch.locate("ml-1m") == tmp_path / "ml-1m.zip"
+    assert len(server.requests) == 1
+
+
+def test_tinyrec_data_must_be_a_folder(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYREC_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(FileError, match="nowhere.* no folder"):
+        load_dataset("ml-1m")
+
+
+def test_offline_opens_no_socket(cache, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setenv("TINYREC_OFFLINE", "1")
+    with pytest.raises(FileError, match="ml-1m.zip is not here and TINYREC_OFFLINE is set; .*TINYREC_DATA"):
+        load_dataset("ml-1m")
+    cache.mkdir()
+    (cache / "ml-1m.zip").write_bytes(CONTENT)
+    assert fetch.locate("ml-1m") == cache / "ml-1m.zip"
+
+
+@pytest.mark.parametrize("value, offline", [("1", True), ("yes", True), ("0", False), ("", False)])
+def test_values_of_offline(monkeypatch, value, offline):
+    monkeypatch.setenv("TINYREC_OFFLINE", value)
+    assert fetch.offline() is offline
+
+
+def test_many_at_once(cache, server):
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(fetch.locate, ["ml-1m"] * 8))
+    assert paths == [cache / "ml-1m.zip"] * 8
+    assert (cache / "ml-1m.zip").read_bytes() == CONTENT and files(cache) == ["ml-1m.zip"]
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+@pytest.mark.parametrize("name", ["lastfm", "delicious"])
+def test_without_a_checksum_nothing_is_downloaded_nor_taken_from_the_cache(
+    cache, server, tmp_path, monkeypatch, name, offline
+):
+    monkeypatch.setenv("TINYREC_OFFLINE", offline)
+    file = f"hetrec2011-{name}-2k.zip"
+    cache.mkdir()
+    (cache / file).write_bytes(CONTENT)
+    with pytest.raises(FileError, match=f"{file} is not here, and no checksum .* download http.*/{file} yourself"):
+        fetch.locate(name)
+    assert server.requests == []
+    monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
+    (tmp_path / file).write_bytes(b"mine")
+    assert fetch.locate(name) == tmp_path / file
+
+
+def test_the_real_addresses_are_https_and_pinned():
+    assert fetch.URL.startswith("https://files.grouplens.org/")
+    assert fetch.url("ml-1m") == "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
+    assert fetch.url("lastfm") == "https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip"
+    assert all(len(md5) == 32 for name, md5 in fetch.MD5.items() if name.startswith("ml"))
+    assert set(fetch.MD5) == set(DATASETS) - {"synthetic"}

@@ -1,0 +1,37 @@
+"""What was not in training: see tests/test_recommender.py for the same by raw ids."""
+
+import numpy as np
+import pytest
+
+from tinyrec.models import AutoRec
+from tinyrec.recommenders.fold_in import DAMPING, new_column, new_row
+from tinyrec.sparse import Ratings
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("n_rated", [0, 1, 3, 20])
+@pytest.mark.parametrize("l2", [0.5, 300.0])
+def test_a_new_column_minimises_its_objective(n_rated, l2):
+    """The primal form, by the normal equations; 20 ratings are more than the 5 unknowns, the others fewer."""
+    codes, mean, rows = RNG.random((30, 4)), RNG.random(30), RNG.permutation(30)[:n_rated]
+    x = RNG.uniform(1, 5, n_rated)
+    C = np.column_stack([codes - codes.mean(axis=0), np.ones(30)])
+    penalty = np.diag([l2 / 2] * 4 + [DAMPING])
+    w = np.linalg.solve(C[rows].T @ C[rows] + penalty, C[rows].T @ (x - mean[rows]))
+    np.testing.assert_allclose(new_column(codes, mean, l2, rows, x), mean + C @ w, rtol=1e-9)
+
+
+def test_without_a_penalty_a_new_column_is_still_finite():
+    assert np.isfinite(new_column(RNG.random((6, 9)), np.zeros(6), 0.0, np.arange(3), np.ones(3))).all()
+
+
+@pytest.mark.parametrize("center", [False, True])
+def test_a_new_row_is_one_forward_pass(center):
+    R = Ratings.from_cells([0, 0], [1, 3], [2.0, -1.0], (1, 5))
+    model = AutoRec(hidden_units=3, l2=1.0, center=center)
+    params = {name: RNG.standard_normal(w.shape) for name, w in model.init(R, RNG).items()}
+    bias = (2 - 1) / (2 + DAMPING) if center else 0.0
+    r = np.array([0, 2 - bias, 0, -1 - bias, 0])
+    h = params["W"] @ (1 / (1 + np.exp(-(r @ params["V"] + params["mu"])))) + params["b"]
+    np.testing.assert_allclose(new_row(model, params, params, R), bias + h, rtol=1e-12)

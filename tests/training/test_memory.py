@@ -1,0 +1,72 @@
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import tinyrec as tr
+from tinyrec.errors import OutOfMemory
+from tinyrec.optim import LBFGS, SGD, Adam, RProp
+from tinyrec.training.memory import check_memory, present_bytes, training_bytes
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="this system does not tell what a process takes")
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "--set hidden_units=20",
+        "--set hidden_units=2000",
+        "--set hidden_units=5000",
+        "--by user",
+        "--optimizer adam",
+        "--optimizer lbfgs --set iterations=3",
+        "--model deep-autorec --set hidden_units=2000x100x2000 --set pretrain=2",
+        "--model cfn --set hidden_units=2000",
+        "--model ncae --set hidden_units=1000x1000 --set pretrain_epochs=1",
+        "--model ncae --feedback implicit --set hidden_units=1000",
+    ],
+)
+def test_the_memory_that_train_tells_is_within_a_quarter_of_what_it_takes(flags):
+    code = "import sys; from tinyrec.cli.main import main; main(sys.argv[1:]); print(open('/proc/self/status').read())"
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "train",
+        "--backend",
+        "numpy",
+        "--epochs",
+        "2",
+        "--set",
+        "l2=50",
+        *flags.split(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    (told,) = re.findall(r"this takes about (.*) GB of memory", done.stderr)
+    taken = int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout).group(1)) * 1024 / 1e9
+    assert 0.75 * taken <= float(told) <= 1.25 * taken
+
+
+def test_memory_grows_with_what_it_depends_on():
+    model = tr.AutoRec(hidden_units=10, l2=1.0)
+    plain = training_bytes(model, (50, 60), 1000, RProp())
+    assert plain < training_bytes(model, (50, 60), 2000, RProp())
+    assert plain < training_bytes(model, (500, 60), 1000, RProp())
+    assert plain < training_bytes(tr.AutoRec(hidden_units=20, l2=1.0), (50, 60), 1000, RProp())
+    assert (
+        plain < training_bytes(model, (50, 60), 1000, LBFGS(memory=5)) < training_bytes(model, (50, 60), 1000, LBFGS())
+    )
+    assert training_bytes(model, (50, 60), 1000, SGD()) < training_bytes(model, (50, 60), 1000, Adam())
+    assert training_bytes(model, (50, 60), 1000, SGD(), 10) < training_bytes(model, (50, 60), 1000, SGD())
+
+
+def test_what_is_present_is_a_plausible_number_of_bytes():
+    assert 10e6 < present_bytes() < 100e9
+
+
+def test_more_than_the_limit_is_refused_and_no_limit_is_none():
+    check_memory(10**9, 1.0)
+    check_memory(10**18, None)
+    with pytest.raises(OutOfMemory, match=r"about 1\.10 GB, more than the 1 allowed; use fewer hidden units"):
+        check_memory(11 * 10**8, 1.0)

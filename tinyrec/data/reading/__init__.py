@@ -1,0 +1,1 @@
+"""Reading files of ratings: what is in a line, a column, a zip."""

@@ -1,0 +1,55 @@
+"""Read a file of ratings: any delimiter, a header or none, plain or gzip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyrec.data.dataset import Dataset
+from tinyrec.data.reading.layout import Layout, find_layout
+from tinyrec.data.reading.lines import blocks_of_lines, open_text
+from tinyrec.data.reading.table import Table
+from tinyrec.errors import DataError
+
+
+def read_ratings(
+    path: str | os.PathLike[str],
+    *,
+    columns: Sequence[int | str] | None = None,
+    sep: str | None = None,
+    header: bool | None = None,
+    scale: tuple[float, float] | None = None,
+    duplicates: str = "error",
+) -> Dataset:
+    """Read the ratings in a CSV or TSV file of one rating a line, in UTF-8, plain or packed by gzip.
+
+    columns: user, item and rating, as names in the header or numbers counted from 0; None: by the usual names, such
+    as user_id, movieId and rating, else the first three fields
+    sep: the delimiter, " " for any run of blanks; None: the first of :: tab , ; | and blank that gives three fields
+    header: whether the first line names the columns; None: it does if it holds no number where numbers belong
+    scale, duplicates: see Dataset.from_triples
+
+    Ids are integers if all of a column are written as one, else text. Blank lines are skipped; a line that is bad in
+    any other way is a DataError with the first line numbers and their total. FileError: the file cannot be read.
+    """
+    name = Path(path).name
+    table = None
+    with open_text(path) as stream:
+        for numbers, lines in blocks_of_lines(stream, name):
+            if table is None:
+                table = Table(name, _find_layout(f"{name}, line {numbers[0]}", lines[0], sep, header, columns))
+                if table.layout.header:
+                    numbers, lines = numbers[1:], lines[1:]
+            table.add(numbers, lines)
+    if table is None:
+        raise DataError(f"{name} is empty; give a file with lines of user, item and rating")
+    return table.finish(scale, duplicates)
+
+
+def _find_layout(where: str, *hints: Any) -> Layout:
+    try:
+        return find_layout(*hints)
+    except DataError as problem:
+        raise DataError(f"{where}: {problem}") from None

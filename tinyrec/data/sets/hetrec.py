@@ -1,0 +1,78 @@
+"""Who listened to whom on Last.fm, and who bookmarked what on Delicious (HetRec 2011, Cantador, Brusilovsky, Kuflik).
+
+Both are implicit feedback. Tags are those that users gave, one for each time that one was given: "rock|indie|rock".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.data.dataset import Dataset
+from tinyrec.data.ids import Index
+from tinyrec.data.reading.layout import Layout
+from tinyrec.data.sets.members import Zip, align, gather, read_info, read_numbers, read_ratings
+from tinyrec.errors import DataError
+
+
+def read_lastfm(path: Zip) -> Dataset:
+    """Last.fm: 1892 users, 17632 artists, 92834 pairs of which the user has listened to the artist.
+
+    How often is dropped, and when is not told. Users have friends, "12|34" by their ids, artists a name and tags.
+    """
+    plays = read_ratings(path, "user_artists.dat", Layout("\t", width=3, header=True), scale=None, name="lastfm")
+    artist, name, _, _ = read_info(path, "artists.dat", "\t", 4, encoding="utf-8", header=True)
+    tagging = read_numbers(path, "user_taggedartists.dat", 6)  # user, artist, tag, day, month, year
+    tags = gather(plays.items, tagging[:, 1], _read_tags(path, tagging[:, 2]))
+    friends = read_numbers(path, "user_friends.dat", 2)
+    return replace(
+        plays.binarized(),
+        item_info={**align(plays.items, artist, name=name), "tags": tags},
+        user_info=_friends(plays.users, friends),
+    )
+
+
+def read_delicious(path: Zip) -> Dataset:
+    """Delicious: 1867 users, 69226 bookmarks, 104799 pairs of which the user has bookmarked the page.
+
+    A user bookmarks a page by tagging it, and the time is that of the first tag. Users have friends, "12|34" by their
+    ids, pages a title, a url and tags.
+    """
+    user, page, tag, time = read_numbers(path, "user_taggedbookmarks-timestamps.dat", 4).T  # in milliseconds
+    first = _first_of_each(user * (page.max() + 1) + page, time)
+    ones, seconds = np.ones(len(first)), time[first] // 1000
+    data = Dataset.from_triples(user[first], page[first], ones, scale=(0, 1), name="delicious", times=seconds)
+    raw, _, title, url, _, _ = read_info(path, "bookmarks.dat", "\t", 6, header=True)
+    tags = gather(data.items, page, _read_tags(path, tag))
+    friends = read_numbers(path, "user_contacts-timestamps.dat", 3)
+    return replace(
+        data.binarized(),
+        item_info={**align(data.items, raw, title=title, url=url), "tags": tags},
+        user_info=_friends(data.users, friends),
+    )
+
+
+READERS = {"lastfm": read_lastfm, "delicious": read_delicious}
+
+
+def _first_of_each(keys: Array, time: Array) -> Array:
+    """Of the rows (m,) with the same key the one of the earliest time, and of these the first, in ascending order."""
+    order = np.argsort(time, kind="stable")
+    _, first = np.unique(keys[order], return_index=True)
+    return np.sort(order[first])
+
+
+def _read_tags(path: Zip, tag: Array) -> list[str]:
+    """The text of each tag id, (m,)."""
+    ids, texts = read_info(path, "tags.dat", "\t", 2, header=True)
+    known = {int(raw): text for raw, text in zip(ids, texts, strict=True)}
+    try:
+        return [known[raw] for raw in tag.tolist()]
+    except KeyError as missing:
+        raise DataError(f"tags.dat in {path} does not tell what tag {missing} is; download the file again") from None
+
+
+def _friends(users: Index, pairs: Array) -> dict[str, Array]:
+    return {"friends": gather(users, pairs[:, 0], list(map(str, pairs[:, 1].tolist())))}

@@ -1,0 +1,1 @@
+"""How a data set is split, and how predictions are scored."""

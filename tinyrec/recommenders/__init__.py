@@ -1,0 +1,1 @@
+"""What training returns: raw ids in, ratings out."""

@@ -1,0 +1,135 @@
+"""A trained autoencoder and the ratings it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Params
+from tinyrec.data import Dataset
+from tinyrec.errors import DataError, UsageError
+from tinyrec.evaluation.rating_metrics import warm
+from tinyrec.evaluation.top_n import blocks
+from tinyrec.models.base import Autoencoder
+from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.fold_in import new_column, new_row
+from tinyrec.recommenders.scaling import Scaling
+from tinyrec.sparse import Ratings
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedAutoencoder(Recommender):
+    """What `model.fit(data)` returns.
+
+    model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model sees
+    backend: whose kernels it uses, on the host; info: how it came about
+
+    Below, row and column are those of the autoencoder: for an I-AutoRec a row is an item and a column a user.
+    """
+
+    model: Autoencoder
+    params: Params
+    data: Dataset
+    scaling: Scaling
+    backend: str = "numpy"
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
+
+    def of_pairs(self, users: Array, items: Array) -> Array:
+        """h(r) at single cells                                                                     (AutoRec, eq. 3)"""
+        rows, cols = (items, users) if self.model.by == "item" else (users, items)
+        a = np.empty(len(rows), self._codes.dtype)
+        for cells in blocks(len(rows), self._codes.shape[1]):
+            a[cells] = np.einsum("pk,pk->p", self._codes[rows[cells]], self._columns["W"][cols[cells]])
+        return self.scaling.to_rating(self.model.f(a + self._columns["b"][cols]), users, items)
+
+    def of_users(self, users: Array) -> Array:
+        items = np.arange(len(self.data.items))
+        if self.model.by == "item":
+            x = np.ascontiguousarray(self.model.decode(self._columns, self._codes[:-1], users).T)
+        else:
+            x = self.model.decode(self._columns, self._codes[users], items)
+        return self.scaling.to_rating(x, users[:, None], items)
+
+    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
+        features = self.model.features(self.data) if self.model.by == what else None
+        if columns and not features:
+            raise UsageError(f"this model reads no features of a new {what}; train a cfn --by {what} with them")
+        n = len(self.data.items if what == "user" else self.data.users)
+        pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
+        x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
+        if self.model.by == what:
+            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(self.backend)
+            if features:
+                known_of_it = {name: [as_text(value)] for name, value in columns.items()}
+                R = R.with_side(features.encode(known_of_it) if columns else np.zeros_like(features.X[:1]))
+            scores = new_row(self.model, self.params, self._columns, R)
+        else:
+            mean = self.model.decode(self._columns, self._codes[:-1], np.array([-1]))[:, 0]
+            scores = new_column(self._codes[:-1], mean, self.model.l2 or 0.0, known, x)
+        return self.scaling.to_rating(scores, *pairs(np.arange(n)))
+
+    def with_ratings(self, more: Dataset) -> TrainedAutoencoder:
+        if not isinstance(more, Dataset):
+            raise UsageError(f"a {type(more).__name__} cannot be read; make a Dataset of it with load_dataset")
+        old, new = self.data, more.ratings
+        u, i = old.users.find(more.users.ids)[new.rows], old.items.find(more.items.ids)[new.cols]
+        for what, known, raw in (("user", u, more.users.ids[new.rows]), ("item", i, more.items.ids[new.cols])):
+            if (known < 0).any():
+                raise DataError(f"{what} {raw[np.argmin(known)].item()!r} is not in the training data; leave it out")
+        if old.implicit and (new.values != 1).any():
+            raise DataError("this model is of clicks, which are 1 each; give no other values")
+        rows, cols = np.concatenate([old.ratings.rows, u]), np.concatenate([old.ratings.cols, i])
+        values = np.concatenate([old.ratings.values, new.values])
+        both = Dataset.from_cells(old.users, old.items, rows, cols, values, scale=old.scale, duplicates="last")
+        data = replace(old, ratings=both.ratings, times=None, places=None)
+        of_rows = Scaling.of(data, *self.model.centring) if self.model.zero == "rows" else self.scaling
+        return replace(self, data=data, scaling=of_rows)
+
+    @cached_property
+    def _warm(self):
+        """As for all; but a row without ratings is not cold if the model has features of it."""
+        users, items = warm(self.data.ratings)
+        features = self.model.features(self.data)
+        if features:
+            rows = items if self.model.by == "item" else users
+            rows[:-1] |= features.X.any(axis=1)
+        return users, items
+
+    # The properties below have one more entry at the end, which is that of an unknown row or column: number -1.
+
+    @cached_property
+    def _codes(self):
+        """H (n + 1, k); the last is that of an empty row."""
+        R = self.scaling.to_model(self.data.ratings, self.params["W"].dtype).to(self.backend)
+        R = R.T if self.model.by == "item" else R
+        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self.backend)
+        features = self.model.features(self.data)
+        if features:
+            R, nothing = R.with_side(features.X), nothing.with_side(np.zeros_like(features.X[:1]))
+        return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
+
+    @cached_property
+    def _columns(self):
+        """The output layer, W (d + 1, k) and b (d + 1,). Cold columns, never trained, and the last are the mean one."""
+        trained = self._warm[0 if self.model.by == "item" else 1]
+        if self.model.implicit:  # an item that nobody met was trained, too: that nobody met it
+            trained = np.append(np.full(len(trained) - 1, True), False)
+        columns = {}
+        for name in ("W", "b"):
+            array = self.params[name]
+            mean = array[trained[:-1]].mean(axis=0, keepdims=True)
+            columns[name] = np.concatenate([array, mean])
+            columns[name][~trained] = mean
+        return columns
+
+
+def as_text(value: Any) -> str:
+    """What a column holds of one user or item: "Comedy|Drama" for ["Comedy", "Drama"], "1999" for 1999."""
+    return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

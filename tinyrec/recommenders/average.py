@@ -1,0 +1,59 @@
+"""The mean of several recommenders, which err in different places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.data import Dataset
+from tinyrec.errors import UsageError
+from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.base import Recommender
+
+
+class Average(Recommender):
+    """r̂ = mean of the members' r̂, before it is clipped
+
+    members: trained on the same ratings, by item and by user, say, or from different seeds
+    UsageError: there are none, or they were trained on different ratings
+    """
+
+    def __init__(self, members: Sequence[TrainedAutoencoder], info: dict[str, Any] | None = None):
+        if not members:
+            raise UsageError("an average of no members is none; give at least one")
+        if not all(isinstance(member, TrainedAutoencoder) for member in members):
+            raise UsageError("an average is of trained models, which model.fit(data) returns; give these")
+        data = members[0].data
+        if any(its.data is not data and not _are_same(its.data, data) for its in members):
+            raise UsageError("the members were trained on different ratings; train all of them on the same")
+        self.members, self.info = tuple(members), info or {}
+        self.data: Dataset = data
+
+    def __repr__(self) -> str:
+        return f"<the average of {len(self.members)} models, trained on {self.data}>"
+
+    def of_pairs(self, users: Array, items: Array) -> Array:
+        return np.mean([member.of_pairs(users, items) for member in self.members], axis=0)
+
+    def of_users(self, users: Array) -> Array:
+        return np.mean([member.of_users(users) for member in self.members], axis=0)
+
+    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
+        return np.mean([member.of_new(what, known, r, columns) for member in self.members], axis=0)
+
+    def with_ratings(self, more: Dataset) -> Average:
+        return Average([member.with_ratings(more) for member in self.members], self.info)
+
+    @cached_property
+    def _warm(self):
+        """Warm for all members."""
+        users, items = zip(*(member._warm for member in self.members), strict=True)
+        return np.all(users, axis=0), np.all(items, axis=0)
+
+
+def _are_same(some: Dataset, other: Dataset) -> bool:
+    return some.scale == other.scale and some.fingerprint() == other.fingerprint()

@@ -1,0 +1,185 @@
+"""What training returns: raw ids in, ratings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import pairwise
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.checks import check_type
+from tinyrec.data import Dataset
+from tinyrec.data.ids import as_ids
+from tinyrec.errors import DataError, UsageError
+from tinyrec.evaluation.ranking_metrics import rank
+from tinyrec.evaluation.rating_metrics import follow_protocol, mae, rmse, warm
+from tinyrec.evaluation.top_n import blocks, top
+
+Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
+
+
+class Recommender:
+    """Base of what predicts ratings: one that is trained defines of_pairs, of_users and of_new.
+
+    data: the training ratings;  info: how it came about (seed, epochs, validation RMSE, history, ...)
+
+    A user or item without training ratings is cold. Users and items are numbered as in `data`; -1 is an unknown one.
+    """
+
+    data: Dataset
+    info: dict[str, Any]
+
+    def of_pairs(self, users: Array, items: Array) -> Array:
+        """The ratings, not clipped, of some items by some users: (p,) and (p,) -> (p,)."""
+        raise NotImplementedError
+
+    def of_users(self, users: Array) -> Array:
+        """The ratings, not clipped, of all items by these users: (b,) -> (b, items)."""
+        raise NotImplementedError
+
+    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
+        """The ratings, not clipped, of all items by a new user who rated the items `known` (p,) with r (p,).
+
+        what: "user"; or "item", for those by all users of a new item that the users `known` rated
+        columns: what is known besides, {"genres": "Comedy|Drama"}, for a model that reads features
+        """
+        raise NotImplementedError
+
+    def predict(self, users: Any, items: Any, *, clip: bool = True, default: bool = True) -> Array:
+        """The predicted rating of each pair (users[j], items[j]) of raw ids: (p,) and (p,) -> (p,)   (AutoRec, eq. 3)
+
+        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); without it, an
+        unknown row is an empty one, and an unknown column the mean of all (see TrainedAutoencoder)
+        clip: keep predictions on the rating scale
+        Of clicks, where there is no scale, the scores that items are ranked by, as they are.
+        """
+        u, i = self.data.users.find(users), self.data.items.find(items)
+        if len(u) != len(i):
+            raise DataError(f"{len(u)} users but {len(i)} items; give as many of each")
+        options = {"clip": clip and not self.data.implicit, "default": default and not self.data.implicit}
+        return follow_protocol(self.of_pairs(u, i), self._cold(u, i), self.data.scale, **options)
+
+    def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
+        """RMSE and MAE on ratings that were not trained on, with how many there were and how many of them cold.
+
+        Of clicks, what `rank` says. DataError: a test rating is a training rating, so it would be scored on what it was
+        told.
+        """
+        if self.data.implicit:
+            return self.rank(test)
+        users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
+        u, i = self.data.users.find(users), self.data.items.find(items)
+        known, train, d = (u >= 0) & (i >= 0), self.data.ratings, len(self.data.items)
+        leaked = int(np.isin(u[known] * d + i[known], train.rows.astype(np.int64) * d + train.cols).sum())
+        if leaked:
+            raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
+        y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
+        return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self._cold(u, i).sum())}
+
+    def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100)) -> dict[str, float]:
+        """How well the items of `test`, which was split off the training data, are ranked among all that a user has not
+        met: hit ratio, NDCG, recall, precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
+        """
+        if not (
+            np.array_equal(test.users.ids, self.data.users.ids) and np.array_equal(test.items.ids, self.data.items.ids)
+        ):
+            raise DataError("the test part has other users or items than the training part; split one data set in two")
+        return rank(self.of_users, self.data.ratings, test.ratings, at)
+
+    def recommend(self, user: Any = None, n: int = 10, *, ratings: Mapping[Any, float] | None = None) -> Ranking:
+        """The n items that `user` would rate highest, of those that they have not rated: [(item, rating), ...].
+
+        ratings: for a user who was not in training, {item: rating}. Cold items are left out. Ties: by item id.
+        """
+        if ratings is not None and not isinstance(ratings, Mapping):
+            raise UsageError(f"ratings is a {type(ratings).__name__}; give {{item: rating}}")
+        if (user is None) == (ratings is None):
+            raise UsageError("recommend for a user who was trained on or for ratings of a new one; give one of the two")
+        check_type("n", n, "int")
+        if n < 1:
+            raise UsageError(f"{n} recommendations are none; ask for at least 1")
+        if ratings is None:
+            return next(self.recommend_many([user], n))[1]
+        scores = self._predict_new("user", ratings)
+        scores[self.data.items.find(list(ratings))] = -np.inf
+        return self._best(scores[np.newaxis], n)[0]
+
+    def recommend_many(self, users: Iterable[Any], n: int = 10) -> Iterator[tuple[Any, Ranking]]:
+        """(user, recommendations) for each of these users, block by block, in the order given."""
+        known = as_ids(users, "user").tolist()
+        rows = self.data.users.find(known)
+        if (rows < 0).any():
+            raise DataError(
+                f"user {known[np.argmin(rows)]!r} is not in the training data; give ratings of theirs instead"
+            )
+        for block in blocks(len(rows), len(self.data.items)):
+            scores = self.of_users(rows[block])
+            rated, _ = self.data.ratings.pattern.take_rows(rows[block])
+            scores[rated.rows, rated.cols] = -np.inf
+            yield from zip(known[block], self._best(scores, n), strict=True)
+
+    def predict_new_user(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
+        """Ratings of all items, aligned with data.items.ids, by a user who rates thus: {item: rating}.
+
+        features: what is known of them, {"gender": "F", "age": "20s"}, by the columns that the model was trained with
+        """
+        return self._on_scale(self._predict_new("user", ratings, features))
+
+    def predict_new_item(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
+        """Ratings by all users, aligned with data.users.ids, of an item that is rated thus: {user: rating}.
+
+        features: what is known of it, {"genres": "Comedy|Drama"}, by the columns that the model was trained with
+        """
+        return self._on_scale(self._predict_new("item", ratings, features))
+
+    def with_ratings(self, more: Dataset) -> Recommender:
+        """The same model, with more ratings by users and of items that it knows. Nothing is trained.
+
+        One forward pass over the rows refines what is predicted of them (CFN, section 4.4): of these items, if a row is
+        an item. A pair that was rated before is rated anew. DataError: an unknown id, or a rating off the scale
+        """
+        raise NotImplementedError
+
+    def save(self, path: str | PathLike) -> None:
+        """Write the model to one file, from which `tinyrec.load` brings it back."""
+        from tinyrec.recommenders.model_file import save
+
+        save(self, path)  # type: ignore[arg-type]  # of the kinds that a file can hold
+
+    def _predict_new(self, what, ratings, features=None):
+        """What `of_new` says of the ratings {raw id: rating}, once they are known to be sound."""
+        known = (self.data.items if what == "user" else self.data.users).find(list(ratings))
+        if (known < 0).any():
+            raise DataError(f"{list(ratings)[np.argmin(known)]!r} is not in the training data; leave its rating out")
+        r = np.array(list(ratings.values()), float)
+        if self.data.implicit and (r != 1).any():
+            raise DataError(f"this model is of clicks: give 1 for what the new {what} has met, and nothing else")
+        low, high = self.data.scale
+        if not ((r >= low) & (r <= high)).all():
+            raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
+        return self.of_new(what, known, r, features or {})
+
+    def _on_scale(self, y):
+        """Clipped; but of clicks there is no scale to leave."""
+        return y if self.data.implicit else np.clip(y, *self.data.scale)
+
+    def _best(self, scores, n):
+        """The n best of each row of scores (b, items), without the cold ones and those of -inf; scores are changed."""
+        scores[:, ~self._warm[1][:-1]] = -np.inf
+        rows, cols = top(scores, n)
+        ratings = self._on_scale(scores[rows, cols])
+        ranked = list(zip(self.data.items.ids[cols].tolist(), ratings.tolist(), strict=True))
+        bounds = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
+        return [ranked[start:stop] for start, stop in pairwise(bounds)]
+
+    def _cold(self, users, items):
+        warm_users, warm_items = self._warm
+        return ~(warm_users[users] & warm_items[items])
+
+    @cached_property
+    def _warm(self):
+        return warm(self.data.ratings)

@@ -1,0 +1,107 @@
+"""Checkpoints: a training that was stopped goes on where it was, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import time
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import to_host
+from tinyrec.errors import FileError, UsageError
+from tinyrec.recommenders import storage
+from tinyrec.training.loop import Epoch
+from tinyrec.training.progress import Progress
+
+NAME = "checkpoint.npz"
+SECONDS = 10.0  # between two writes, at least, and
+TIMES = 20  # times as long as a write takes: no more than a twentieth of the time is for checkpoints
+
+
+class Checkpoint:
+    """Writes the Progress that it is called with to checkpoint.npz in a folder, now and then.
+
+    task: what must be the same for training to go on: the data's hash, the model, the seed, ...; JSON values only
+    """
+
+    def __init__(self, folder: str | PathLike, task: dict[str, Any]):
+        self.path, self.task = Path(folder) / NAME, json.loads(json.dumps(task))  # as it will be read
+        self.due = time.monotonic() + SECONDS
+
+    def start(self) -> None:
+        """Make the folder. UsageError: there is a checkpoint in it already, which is not to be lost."""
+        if self.path.exists():
+            raise UsageError(f"{self.path} exists already; go on from it with --resume, or choose another folder")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise FileError(f"cannot make {self.path.parent}: {problem.strerror}; choose another folder") from None
+
+    def __call__(self, progress: Progress) -> None:
+        if time.monotonic() >= self.due and progress.epoch:  # pretraining has nothing yet to go on from
+            self.write(progress)
+
+    def write(self, progress: Progress) -> None:
+        """Replace the checkpoint in one step, unless a parameter is not finite: the last good one stays."""
+        epoch = progress.epoch
+        assert epoch is not None, "there is something to write after the first epoch"
+        if not all(np.isfinite(to_host(w)).all() for w in epoch.params.values()):
+            return
+        arrays: dict[str, Any] = {}
+        numbers: dict[str, Any] = {}
+        for path, value in _leaves({"params": epoch.params, "state": epoch.state}):
+            (arrays if isinstance(value, np.ndarray) else numbers)[path] = value
+        header = {
+            "task": self.task,
+            "trials": progress.trials,
+            "history": progress.history,
+            "best": [progress.best_rmse, progress.best_epoch],
+            "epoch": [epoch.number, epoch.loss, epoch.seconds],
+            "rng": epoch.rng.bit_generator.state,
+            "numbers": numbers,
+        }
+        started = time.monotonic()
+        storage.write(self.path, "checkpoint", header, arrays)
+        self.due = time.monotonic() + max(SECONDS, TIMES * (time.monotonic() - started))
+
+    def read(self) -> Progress:
+        """The Progress last written. UsageError: it is that of another task; the fields that differ are named."""
+        if not self.path.exists():
+            raise FileError(f"there is no {self.path} to go on from; begin without --resume")
+        header, arrays = storage.read(self.path, "checkpoint")
+        task = header.get("task", {})
+        differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]
+        if differ:
+            fields = ", ".join(f"{key} (was {task.get(key)}, is {self.task.get(key)})" for key in differ)
+            raise UsageError(f"{self.path} is of another training: {fields}; go on with what it was begun with")
+        try:
+            return _progress(header, arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise FileError(f"{self.path} is damaged ({problem}); begin anew in another folder") from None
+
+
+def _progress(header: dict[str, Any], arrays: dict[str, Any]) -> Progress:
+    rng = np.random.default_rng()
+    rng.bit_generator.state = header["rng"]
+    tree: dict[str, Any] = {"params": {}, "state": {}}
+    for path, value in (arrays | header["numbers"]).items():
+        *groups, name = path.split("/")
+        branch = tree
+        for group in groups:
+            branch = branch.setdefault(group, {})
+        branch[name] = value
+    number, loss, seconds = header["epoch"]
+    epoch = Epoch(number, loss, seconds, tree["params"], tree["state"], rng)
+    return Progress(header["trials"], header["history"], epoch, *header["best"])
+
+
+def _leaves(tree: dict[str, Any], path: str = ""):
+    """Each array or number of nested dicts, with its path: ("state/step/V", array), ..."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{name}/")
+        else:
+            yield path + name, to_host(value)
