@@ -117,7 +117,7 @@ BUGS = {
     ],
     "nn.all_cells": [
         ("the factor 2 of the square lost", "dY *= 2", "dY *= 1"),
-        ("absent cells not weighed", "dY = absent * Y", "dY = 1 * Y"),
+        ("absent cells not weighed", "dY = unobserved * Y", "dY = 1 * Y"),
         ("y where y - 1 belongs", "dY[here] = y - 1", "dY[here] = y"),
         ("the activation skipped on the way back", "dA = back(dY)", "dA = dY"),
         ("only the first rows count", "dW + dA.T @ H[rows]", "dW + dA[:1].T @ H[:1]"),

@@ -223,6 +223,9 @@ def models() -> Iterator[tuple[Autoencoder, int]]:
     for units in ((4,), (4, 3)):
         yield NCAE(hidden_units=units, l2=0.7, alpha=0.6, beta=1.3), 0
         yield ImplicitNCAE(hidden_units=units, l2=0.7, c0=2.0), 0
-        yield ImplicitNCAE(hidden_units=units, l2=0.7, c0=2.0, output="identity", epsilon=0.6, p=0.5), 0
-    yield ImplicitNCAE(hidden_units=(4,), l2=0.7, absent=0.05), 0
+        yield (
+            ImplicitNCAE(hidden_units=units, l2=0.7, c0=2.0, output="identity", augment_below=0.6, augment_drop=0.5),
+            0,
+        )
+    yield ImplicitNCAE(hidden_units=(4,), l2=0.7, unobserved_weight=0.05), 0
     yield CFN(hidden_units=(4, 3), l2=0.7, dropout=1 - 1e-9, activation="identity", output="identity"), 2

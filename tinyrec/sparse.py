@@ -65,7 +65,7 @@ class Ratings:
 
     pattern: a Pattern with p cells; values (p,); backend: whose kernels multiply it
     side: what else is known about each row, dense (n, q), such as the genres of a film; None: nothing
-    absent (d,): what an absent cell of each column weighs, where being absent says something; None: it says nothing
+    unobserved_weights (d,): what an absent cell of each column weighs, where being absent says something; None: it says nothing
     """
 
     def __init__(
@@ -74,9 +74,15 @@ class Ratings:
         values: Array,
         backend: Backend,
         side: Array | None = None,
-        absent: Array | None = None,
+        unobserved_weights: Array | None = None,
     ):
-        self.pattern, self.values, self.backend, self.side, self.absent = pattern, values, backend, side, absent
+        self.pattern, self.values, self.backend, self.side, self.unobserved_weights = (
+            pattern,
+            values,
+            backend,
+            side,
+            unobserved_weights,
+        )
 
     @classmethod
     def from_cells(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
@@ -142,19 +148,19 @@ class Ratings:
 
     def with_values(self, values: Array) -> Ratings:
         """Other values (p,) at the same cells."""
-        return Ratings(self.pattern, values, self.backend, self.side, self.absent)
+        return Ratings(self.pattern, values, self.backend, self.side, self.unobserved_weights)
 
     def with_side(self, side: Array | None) -> Ratings:
         """With side information about the rows, (n, q), in the dtype of the values."""
         if side is None:
             return self
         side = self.backend.asarray(side.astype(self.values.dtype))
-        return Ratings(self.pattern, self.values, self.backend, side, self.absent)
+        return Ratings(self.pattern, self.values, self.backend, side, self.unobserved_weights)
 
-    def with_absent(self, absent: Array) -> Ratings:
+    def with_unobserved_weights(self, unobserved_weights: Array) -> Ratings:
         """With weights of absent cells, (d,), in the dtype of the values."""
-        absent = self.backend.asarray(absent.astype(self.values.dtype))
-        return Ratings(self.pattern, self.values, self.backend, self.side, absent)
+        unobserved_weights = self.backend.asarray(unobserved_weights.astype(self.values.dtype))
+        return Ratings(self.pattern, self.values, self.backend, self.side, unobserved_weights)
 
     def take_rows(self, rows: Array) -> Ratings:
         """The matrix of these rows alone, in the order given, (len(rows), d). DataError: there is no such row."""
@@ -164,7 +170,7 @@ class Ratings:
         rows = self.backend.asarray(rows)
         pattern, cells = self.pattern.take_rows(rows)
         side = None if self.side is None else self.side[rows]
-        return Ratings(pattern, self.values[cells], self.backend, side, self.absent)
+        return Ratings(pattern, self.values[cells], self.backend, side, self.unobserved_weights)
 
     def sum_rows(self) -> Array:
         """The sum of each column over the rows, (d,)."""
@@ -176,14 +182,15 @@ class Ratings:
         target, pattern = get_backend(backend), self.pattern
         dtype = dtype or self.values.dtype
         parts = [
-            part if part is None else part.astype(dtype, copy=False) for part in (self.values, self.side, self.absent)
+            part if part is None else part.astype(dtype, copy=False)
+            for part in (self.values, self.side, self.unobserved_weights)
         ]
         if target.xp is not self.xp:
             parts = [part if part is None else target.asarray(to_host(part)) for part in parts]
             indptr, cols = (target.asarray(to_host(array)) for array in (pattern.indptr, pattern.cols))
             pattern = Pattern(self.shape, indptr, cols, target.xp)
-        values, side, absent = parts
-        return Ratings(pattern, values, target, side, absent)
+        values, side, unobserved_weights = parts
+        return Ratings(pattern, values, target, side, unobserved_weights)
 
 
 def _within(numbers: Array, end: int) -> bool:

@@ -111,7 +111,7 @@ def curve(model, epochs=20):
     scaling = Scaling.of(part, *model.centring)
     R = scaling.to_model(part.ratings, np.float32).T.to("auto")
     validate = validator(model, R, scaling, part, valid)
-    return [validate(epoch.params) for epoch in fit(model, R, Adam(0.001), epochs=epochs, batch_rows=64)]
+    return [validate(epoch.params) for epoch in fit(model, R, Adam(0.001), epochs=epochs, batch_size=64)]
 
 
 settings = {"by": "item", "hidden_units": 200, "l2": 10.0}

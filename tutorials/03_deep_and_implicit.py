@@ -29,7 +29,7 @@ R = Scaling.of(train, *model.centring).to_model(train.ratings, np.float32).T.to(
 
 adam = Adam(0.003, beta1=0.7, beta2=0.9, linear_decay=True)
 stages = {1: [], 2: [], 3: []}
-start = pretrain_stages(model, R, adam, batch_rows=64, observe=lambda layer, epoch: stages[layer].append(epoch.loss))
+start = pretrain_stages(model, R, adam, batch_size=64, observe=lambda layer, epoch: stages[layer].append(epoch.loss))
 for layer, what in ((1, "predict ratings"), (2, "reconstruct the codes of layer 1"), (3, "predict, all else frozen")):
     print(f"stage {layer}, {what}: loss {stages[layer][0]:.3f} -> {stages[layer][-1]:.3f}")
     assert stages[layer][-1] < stages[layer][0]
@@ -44,7 +44,7 @@ at_start = [float(model.loss_and_grads(params, R)[0]) for params in (drawn, star
 print(f"loss before fine-tuning: {at_start[0]:.2f} from random weights, {at_start[1]:.2f} pretrained")
 assert at_start[1] < at_start[0]
 
-options = {"epochs": 15, "optimizer": adam, "batch_rows": 64}
+options = {"epochs": 15, "optimizer": adam, "batch_size": 64}
 pretrained = model.fit(train, **options)
 plain = tr.NCAE(hidden_units=(100, 100), l2=0.15, balance=0.0, pretrain="none").fit(train, **options)
 scores = [its.score(test)["rmse"] for its in (plain, pretrained)]
@@ -70,7 +70,7 @@ model = tr.ImplicitNCAE(hidden_units=2, l2=0.1, c0=1.0, omega=1.0, output="ident
 f = X.sum(axis=0) / X.sum()
 c = f / f.sum()  # c0 = 1, omega = 1
 R = model.prepare(R)
-assert np.allclose(R.absent, c)
+assert np.allclose(R.unobserved_weights, c)
 print(f"weights of absent cells: {c.round(2)}")
 
 params = model.init(R, np.random.default_rng(0))
@@ -132,7 +132,7 @@ def tribes():
 data = tr.load_dataset("lastfm") if find("lastfm") else tribes()
 train, test = tr.split_leave_one_out(data, seed=0)
 print(data)
-few = {"epochs": 8, "batch_rows": 64, "optimizer": Adam(0.003)}  # the paper: 30 epochs, a rate of 0.001
+few = {"epochs": 8, "batch_size": 64, "optimizer": Adam(0.003)}  # the paper: 30 epochs, a rate of 0.001
 ncae = tr.ImplicitNCAE(hidden_units=64, c0=512.0 if data.name == "lastfm" else 40.0).fit(train, **few)
 ranked = {name: rank(kind.fit(train.ratings).scores, train.ratings, test.ratings) for name, kind in
           (("popularity", Pop()), ("EASE", EASE()))}  # fmt: skip

@@ -41,7 +41,7 @@ WAYS = {
 on_gpu = pytest.mark.parametrize("backend", ["cupy", CARD], indirect=True)
 on_stand_in = pytest.mark.parametrize("backend", ["cupy"], indirect=True)
 needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="the stand-in for CuPy needs g++")
-every_way = pytest.mark.parametrize("optimizer, batch_rows", WAYS.values(), ids=WAYS)
+every_way = pytest.mark.parametrize("optimizer, batch_size", WAYS.values(), ids=WAYS)
 
 
 def planted():
@@ -59,9 +59,9 @@ def last(epochs):
     return epoch
 
 
-def assert_learns_the_same(backend, model, R, optimizer, batch_rows):
+def assert_learns_the_same(backend, model, R, optimizer, batch_size):
     ours, twin = (
-        fetch(last(fit(model, R.to(name), optimizer, epochs=20, batch_rows=batch_rows)).params)
+        fetch(last(fit(model, R.to(name), optimizer, epochs=20, batch_size=batch_size)).params)
         for name in (backend, "reference")
     )
     for name, w in ours.items():
@@ -71,8 +71,8 @@ def assert_learns_the_same(backend, model, R, optimizer, batch_rows):
 @on_gpu
 @every_way
 @pytest.mark.parametrize("rows", ["items", "users"])
-def test_each_optimiser_learns_what_it_learns_by_the_reference(backend, rows, optimizer, batch_rows):
-    assert_learns_the_same(backend, MODEL, R.T if rows == "items" else R, optimizer, batch_rows)
+def test_each_optimiser_learns_what_it_learns_by_the_reference(backend, rows, optimizer, batch_size):
+    assert_learns_the_same(backend, MODEL, R.T if rows == "items" else R, optimizer, batch_size)
 
 
 @on_gpu
@@ -101,15 +101,15 @@ def test_an_epoch_of_rprop_reads_the_card_once_and_copies_nothing_to_it(backend)
 @pytest.mark.parametrize("optimizer", [SGD(), RMSprop(), Adam()], ids=repr)
 def test_a_step_on_a_batch_reads_its_size_and_its_loss_and_copies_the_row_numbers(backend, optimizer):
     S = R.to(backend)
-    epochs = fit(MODEL, S, optimizer, epochs=2, batch_rows=10, start=begin(MODEL, S, optimizer))
+    epochs = fit(MODEL, S, optimizer, epochs=2, batch_size=10, start=begin(MODEL, S, optimizer))
     assert [traffic(backend, epochs) for _ in range(2)] == [(2 * 4, 4), (2 * 4, 4)]
 
 
 @on_gpu
 @every_way
-def test_what_begins_in_float32_stays_on_the_card_in_float32(backend, optimizer, batch_rows):
+def test_what_begins_in_float32_stays_on_the_card_in_float32(backend, optimizer, batch_size):
     S, ndarray = R.to(backend, np.float32), get_backend(backend).xp.ndarray
-    epoch = last(fit(MODEL, S, optimizer, epochs=2, batch_rows=batch_rows))
+    epoch = last(fit(MODEL, S, optimizer, epochs=2, batch_size=batch_size))
     _, grads = MODEL.loss_and_grads(epoch.params, S)
     arrays = [*epoch.params.values(), *grads.values()]
     arrays += [value for value in leaves(epoch.state) if not isinstance(value, int | float)]
@@ -135,7 +135,7 @@ def test_what_was_trained_on_the_card_predicts_saves_and_loads_on_the_host(backe
         DeepAutoRec(hidden_units=(4, 3, 4), l2=1.0, pretrain=2, dropout=0.3),
         CFN(hidden_units=(4, 3), l2=1.0, noise=0.1),
         NCAE(hidden_units=(4, 3), l2=0.01, pretrain_epochs=2),
-        ImplicitNCAE(hidden_units=4, epsilon=0.4),
+        ImplicitNCAE(hidden_units=4, augment_below=0.4),
         ImplicitNCAE(hidden_units=4, output="identity"),
     ],
     ids=lambda model: type(model).__name__,
@@ -143,7 +143,7 @@ def test_what_was_trained_on_the_card_predicts_saves_and_loads_on_the_host(backe
 def test_every_model_is_trained_to_the_same_numbers(backend, model):
     features = Features.of({"kind": ["ab"[i % 2] for i in range(len(DATA.items))]})
     data = DATA.binarized() if model.implicit else DATA.with_features(items=features if model.reads_features else None)
-    options = {"epochs": 3, "optimizer": Adam(0.01), "batch_rows": 16, "seed": 1}
+    options = {"epochs": 3, "optimizer": Adam(0.01), "batch_size": 16, "seed": 1}
     trained, twin = (model.fit(data, backend=name, **options) for name in (backend, "reference"))
     users, items = np.indices(data.ratings.shape).reshape(2, -1)
     ours, theirs = (its.of_pairs(users, items) for its in (trained, twin))
@@ -192,11 +192,11 @@ def test_without_cupy_the_command_line_says_so_in_one_line_and_ends_with_4(ratin
 
 
 WATCHED = """
-from tests.test_gpu import *
+from tests.backend.test_gpu import *
 from tinyrec.backend import gpu
 wide = replace(MODEL, hidden_units=70)  # of which spmm makes two blocks, and sddmm three turns of a warp
-for optimizer, batch_rows in WAYS.values():
-    for epoch in fit(wide, R.to("cupy"), optimizer, epochs=3, batch_rows=batch_rows):
+for optimizer, batch_size in WAYS.values():
+    for epoch in fit(wide, R.to("cupy"), optimizer, epochs=3, batch_size=batch_size):
         print(epoch.loss)
 print(gpu._kernel.cache_info().currsize)
 """

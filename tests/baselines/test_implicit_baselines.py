@@ -14,7 +14,7 @@ from tinyrec.backend import get_backend
 from tinyrec.baselines import bpr, common, factors, neumf
 from tinyrec.baselines.bpr import BPR
 from tinyrec.baselines.common import fastest
-from tinyrec.baselines.eals import EALS, sweep
+from tinyrec.baselines.eals import EALS, update_factors
 from tinyrec.baselines.ease import EASE
 from tinyrec.baselines.implicit import draw_unobserved, ones
 from tinyrec.baselines.knn import ItemKNN
@@ -26,7 +26,7 @@ from tinyrec.evaluation import top_n as ranking
 from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.sparse import Ratings
 
-REGRESSIONS = [Pop(), ItemKNN(neighbours=3), EASE(l2=2.0), WMF(factors=4, sweeps=3), EALS(factors=4, sweeps=3)]
+REGRESSIONS = [Pop(), ItemKNN(neighbours=3), EASE(l2=2.0), WMF(factors=4, iterations=3), EALS(factors=4, iterations=3)]
 SAMPLED = [BPR(factors=4, epochs=3), NeuMF(factors=4, epochs=3)]
 ALL = [*REGRESSIONS, *SAMPLED]
 name_of = {"ids": lambda model: type(model).__name__}
@@ -130,7 +130,7 @@ def test_it_learns_tastes_that_popularity_cannot_know(model):
         (lambda: EASE(l2=0), "l2 is 0"),
         (lambda: ItemKNN(neighbours=0), "neighbours is 0"),
         (lambda: WMF(factors=1.5), "factors is 1.5"),
-        (lambda: WMF(sweeps=0), "sweeps is 0"),
+        (lambda: WMF(iterations=0), "iterations is 0"),
         (lambda: EALS(c0=-1.0), "c0 is -1"),
         (lambda: BPR(learning_rate=float("nan")), "learning_rate is nan"),
         (lambda: NeuMF(negatives=0), "negatives is 0"),
@@ -233,10 +233,10 @@ def test_solve_is_the_normal_equations_of_each_row(mask, k, rng, most, block):
 
 
 def test_each_sweep_of_wmf_lowers_the_loss_to_a_minimum():
-    model = WMF(factors=3, missing=0.2, l2=0.5)
+    model = WMF(factors=3, unobserved_weight=0.2, l2=0.5)
     losses = []
-    for sweeps in (1, 2, 3, 10, 500):
-        fitted = replace(model, sweeps=sweeps).fit(TINY)
+    for iterations in (1, 2, 3, 10, 500):
+        fitted = replace(model, iterations=iterations).fit(TINY)
         losses.append(weighted_loss(TINY, fitted.P, fitted.Q, 0.2, 0.5))
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
     rng = np.random.default_rng(0)
@@ -250,7 +250,7 @@ def test_eals_is_coordinate_descent_over_all_cells(mask, rng, c0, omega):
     """Against the formula of one coordinate of a weighted ridge regression, one scalar at a time, in dense matrices."""
     (n, d), k, l2, R = mask.shape, 3, 0.7, from_mask(mask)
     f = mask.sum(axis=0).astype(float)
-    c = EALS(c0=c0, omega=omega).missing(R)
+    c = EALS(c0=c0, omega=omega).unobserved_weights(R)
     np.testing.assert_allclose(c, c0 * f**omega / max((f**omega).sum(), 1e-9))
     C, P, Q = np.where(mask, 1, c), rng.standard_normal((n, k)), rng.standard_normal((d, k))
     slow_P, slow_Q = P.copy(), Q.copy()
@@ -258,17 +258,17 @@ def test_eals_is_coordinate_descent_over_all_cells(mask, rng, c0, omega):
         for u, g in itertools.product(range(len(ours)), range(k)):
             rest = y[u] - other @ ours[u] + other[:, g] * ours[u, g]
             ours[u, g] = (weight[u] * rest) @ other[:, g] / (weight[u] @ other[:, g] ** 2 + l2)
-    sweep(R, P, Q, (Q.T * c) @ Q, np.ones(n), 1 - c[R.cols], l2)
+    update_factors(R, P, Q, (Q.T * c) @ Q, np.ones(n), 1 - c[R.cols], l2)
     np.testing.assert_allclose(P, slow_P, rtol=1e-8, atol=1e-10)
-    sweep(R.T, Q, P, P.T @ P, c, 1 - c[R.T.rows], l2)
+    update_factors(R.T, Q, P, P.T @ P, c, 1 - c[R.T.rows], l2)
     np.testing.assert_allclose(Q, slow_Q, rtol=1e-7, atol=1e-9)
 
 
 def test_each_sweep_of_eals_lowers_the_loss_and_at_the_end_p_is_what_solve_finds():
     model, losses = EALS(factors=3, c0=2.0, l2=0.5), []
-    for sweeps in (1, 2, 3, 10, 1000):
-        fitted = replace(model, sweeps=sweeps).fit(TINY)
-        losses.append(weighted_loss(TINY, fitted.P, fitted.Q, model.missing(TINY), 0.5))
+    for iterations in (1, 2, 3, 10, 1000):
+        fitted = replace(model, iterations=iterations).fit(TINY)
+        losses.append(weighted_loss(TINY, fitted.P, fitted.Q, model.unobserved_weights(TINY), 0.5))
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
     np.testing.assert_allclose(fitted.scores_of_new(TINY), fitted.scores(np.arange(7)), atol=1e-6)
 

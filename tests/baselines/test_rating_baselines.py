@@ -25,7 +25,7 @@ from tinyrec.reproduce import pages, run, tables
 from tinyrec.reproduce.cell import run_cell
 from tinyrec.sparse import Ratings
 
-ALL = [BiasedMF(factors=4, epochs=3), ALSWR(factors=4, sweeps=3), BPMF(factors=4, burn_in=1, samples=2)]
+ALL = [BiasedMF(factors=4, epochs=3), ALSWR(factors=4, iterations=3), BPMF(factors=4, burn_in=1, samples=2)]
 LEARNS = [
     BiasedMF(factors=3, l2=0.02, decay=1.0),
     ALSWR(factors=3, l2=0.02),
@@ -96,7 +96,7 @@ def test_who_has_no_rating_is_predicted_as_the_mean_of_the_others(model):
         (lambda: BiasedMF(epochs=1.5), "epochs is 1.5"),
         (lambda: BiasedMF(learning_rate=float("nan")), "learning_rate is nan"),
         (lambda: ALSWR(l2=0), "l2 is 0"),
-        (lambda: ALSWR(sweeps=0), "sweeps is 0"),
+        (lambda: ALSWR(iterations=0), "iterations is 0"),
         (lambda: BPMF(precision=-1.0), "precision is -1"),
         (lambda: BPMF(samples=0), "samples is 0"),
         (lambda: BPMF(burn_in=True), "burn_in is True"),
@@ -214,8 +214,8 @@ def test_a_half_step_is_where_the_gradient_is_0(R, k, rng):
 
 def test_each_sweep_lowers_the_loss():
     model, R, losses = ALSWR(factors=3, l2=0.1), TRAIN.with_values(TRAIN.values.astype(float)), []
-    for sweeps in (1, 2, 3, 10, 30):
-        fitted = replace(model, sweeps=sweeps).fit(R)
+    for iterations in (1, 2, 3, 10, 30):
+        fitted = replace(model, iterations=iterations).fit(R)
         losses.append(weighted_loss(R, fitted.P, fitted.Q, 0.1))
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
 
@@ -279,7 +279,7 @@ def test_what_is_predicted_is_the_mean_over_the_draws_after_those_thrown_away(mo
     "name, settings, epochs",
     [
         ("biased-mf", {"factors": 2, "epochs": 3}, 3),
-        ("als-wr", {"factors": 2, "sweeps": 4}, 4),
+        ("als-wr", {"factors": 2, "iterations": 4}, 4),
         ("bpmf", {"factors": 2, "burn_in": 1, "samples": 2}, 3),
     ],
 )

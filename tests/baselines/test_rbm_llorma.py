@@ -14,7 +14,7 @@ from tinyrec.evaluation.rating_metrics import rmse
 from tinyrec.recommenders.biases import Bias
 from tinyrec.sparse import Ratings
 
-SMALL = [RBM(hidden_units=4, epochs=3, batch_rows=16), LLORMA(anchors=3, rank=2, global_rank=2, sweeps=2)]
+SMALL = [RBM(hidden_units=4, epochs=3, batch_size=16), LLORMA(anchors=3, rank=2, global_rank=2, iterations=2)]
 name_of = {"ids": lambda model: type(model).__name__}
 
 
@@ -35,9 +35,9 @@ TRAIN, TEST = two_tastes()
 @pytest.mark.parametrize(
     "model",
     [
-        RBM(by="user", hidden_units=8, learning_rate=0.5, epochs=60, batch_rows=16),
-        RBM(by="item", hidden_units=8, learning_rate=0.5, epochs=60, batch_rows=16),
-        LLORMA(anchors=5, rank=2, global_rank=2, sweeps=4),
+        RBM(by="user", hidden_units=8, learning_rate=0.5, epochs=60, batch_size=16),
+        RBM(by="item", hidden_units=8, learning_rate=0.5, epochs=60, batch_size=16),
+        LLORMA(anchors=5, rank=2, global_rank=2, iterations=4),
     ],
     ids=["U-RBM", "I-RBM", "LLORMA"],
 )
@@ -83,7 +83,7 @@ def test_predictions_are_finite_however_little_there_is(model, mask):
         (lambda: RBM(by="film"), "unknown by 'film'"),
         (lambda: RBM(hidden_units=0), "hidden_units is 0"),
         (lambda: RBM(steps=0), "steps is 0"),
-        (lambda: RBM(batch_rows=2.5), "batch_rows is 2.5"),
+        (lambda: RBM(batch_size=2.5), "batch_size is 2.5"),
         (lambda: RBM(learning_rate=float("nan")), "learning_rate is nan"),
         (lambda: LLORMA(anchors=0), "anchors is 0"),
         (lambda: LLORMA(l2=0), "l2 is 0"),
@@ -215,7 +215,7 @@ def test_t_grows_evenly_and_weights_decay_at_a_rate_that_falls(monkeypatch):
         return {name: 0 * w for name, w in params.items()}
 
     monkeypatch.setattr(rbm, "contrastive_divergence", no_gradient)
-    settings = {"hidden_units": 3, "learning_rate": 0.5, "momentum": 0.0, "weight_decay": 0.1, "batch_rows": 1000}
+    settings = {"hidden_units": 3, "learning_rate": 0.5, "momentum": 0.0, "weight_decay": 0.1, "batch_size": 1000}
     RBM(**settings, steps=2, epochs=4).fit(TRAIN)
     T, W, b = zip(*seen, strict=True)
     assert T == (1, 1, 2, 2)
@@ -249,7 +249,7 @@ def near(rng, n, zero=0.2):
 
 def test_one_anchor_that_is_near_to_all_is_a_plain_factorisation(monkeypatch):
     monkeypatch.setattr(llorma, "kernel", lambda s, h: np.ones(len(s)))
-    model = LLORMA(anchors=1, rank=3, l2=0.1, global_rank=3, global_l2=0.1, sweeps=100)
+    model = LLORMA(anchors=1, rank=3, l2=0.1, global_rank=3, global_l2=0.1, iterations=100)
     fitted = model.fit(TRAIN)
     (local,) = fitted.local
     np.testing.assert_allclose(fitted.predict(TEST.rows, TEST.cols), local.predict(TEST.rows, TEST.cols)[0], rtol=1e-12)

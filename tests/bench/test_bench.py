@@ -161,7 +161,7 @@ def test_a_process_of_its_own_has_an_id_of_its_own():
 PARENT = """
 import os, time
 from tinyrec.bench.machine import in_own_process
-from tests.test_bench import fall_asleep
+from tests.bench.test_bench import fall_asleep
 if __name__ == "__main__":
     in_own_process(fall_asleep)
 """
@@ -254,7 +254,7 @@ def test_pytorch_trains_the_same(rivals, monkeypatch, batch_cells):
     model, R, _ = tiny_problem()
     result = contest(model, R, RProp(), rounds=4, seed=0)
     assert list(result["contestants"]) == [OURS, "torch dense", "torch sparse"]
-    assert result["largest_difference"] < SAME and result["dense_batch_rows"] == min(150, batch_cells // 200)
+    assert result["largest_difference"] < SAME and result["dense_batch_size"] == min(150, batch_cells // 200)
     losses = result["contestants"][OURS]["losses"]
     assert len(losses) == 8 and losses[-1] < losses[0]
 

@@ -241,7 +241,7 @@ def test_a_plot_is_a_picture(ratings, tmp_path):
     (["--test", "0", "--repeats", "3"], "exclude each other"),
     (["--folds", "3", "--repeats", "3"], "exclude each other"),
     (["--repeats", "2", "--save", "m.npz"], "for one training"),
-    (["--batch-rows", "8"], "RProp needs all rows"),
+    (["--batch-size", "8"], "RProp needs all rows"),
     (["--config", "CONFIG"], "is no TOML"),
 ])  # fmt: skip
 def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, tmp_path, flags, message):

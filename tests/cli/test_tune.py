@@ -99,8 +99,8 @@ def test_where_l2_is_not_given_five_values_around_the_usual_one_are_tried(search
 
 def test_epochs_and_batches_can_be_tried_too(search, ratings):
     flags = ("--optimizer", "adam", "--set", "l2=4", "--set", "linear_decay=true", "--set", "learning_rate=0.3")
-    rows = search(ratings, *flags, "--grid", "epochs=2,5", "--grid", "batch_rows=0,8")
-    assert sorted(settings(rows, "epochs", "batch_rows")) == [(2, 0), (2, 8), (5, 0), (5, 8)]
+    rows = search(ratings, *flags, "--grid", "epochs=2,5", "--grid", "batch_size=0,8")
+    assert sorted(settings(rows, "epochs", "batch_size")) == [(2, 0), (2, 8), (5, 0), (5, 8)]
     assert len({row["valid_rmse"] for row in rows}) == 4
 
 
@@ -117,7 +117,7 @@ def test_candidates_at_random_are_drawn_from_lists_and_ranges(search, ratings):
 @given(bounds=st.lists(st.integers(1, 10**6), min_size=2, max_size=2, unique=True).map(sorted), rng=GENERATORS)
 def test_a_range_of_whole_numbers_gives_whole_numbers_within_it(bounds, rng):
     low, high = bounds
-    (values,) = tune.parse_grid([f"batch_rows={low}..{high}"]).values()
+    (values,) = tune.parse_grid([f"batch_size={low}..{high}"]).values()
     value = tune.draw(values, rng)
     assert type(value) is int and low <= value <= high
 
@@ -171,7 +171,7 @@ def test_side_by_side_gives_what_one_after_another_gives(search, ratings, capsys
 
 @pytest.mark.parametrize("flags", [
     ["--grid", "l2=2,8", "--set", "output=sigmoid"],
-    ["--grid", "l2=2,8", "--set", "learning_rate=0.3", "--optimizer", "adam", "--epochs", "3", "--batch-rows", "8"],
+    ["--grid", "l2=2,8", "--set", "learning_rate=0.3", "--optimizer", "adam", "--epochs", "3", "--batch-size", "8"],
     ["--model", "deep-autorec", "--set", "l2=3", "--set", "pretrain=2", "--grid", "hidden_units=3x2x3,4x1x4"],
     ["--grid", "center=true", "--set", "l2=9", "--by", "user"],
 ])  # fmt: skip
@@ -187,10 +187,10 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
         best["epochs"],
         None,
     ]
-    spec = tune.Spec.of(**{key: best[key] for key in ("model", "by", "optimizer", "epochs", "batch_rows", "set")})
+    spec = tune.Spec.of(**{key: best[key] for key in ("model", "by", "optimizer", "epochs", "batch_size", "set")})
     train, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
     again = spec.model.fit(
-        train, epochs=spec.epochs, optimizer=spec.optimizer, batch_rows=spec.batch_rows, backend="reference"
+        train, epochs=spec.epochs, optimizer=spec.optimizer, batch_size=spec.batch_size, backend="reference"
     )
     assert trained["test_rmse"] == again.score(test)["rmse"] and trained["optimizer"] == repr(spec.optimizer)
 
@@ -209,13 +209,13 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
     (["--model", "average"], "invalid choice: 'average'"),
     (["--grid", "l2=5", "--grid", "epochs=0"], "0 epochs would not train anything"),
     (["--grid", "l2=5", "--grid", "epochs=few"], "epochs is 'few', but must be int"),
-    (["--grid", "l2=5", "--grid", "batch_rows=8"], "RProp needs all rows in each step"),
+    (["--grid", "l2=5", "--grid", "batch_size=8"], "RProp needs all rows in each step"),
     (["--grid", "l2=5", "--optimizer", "adam", "--set", "linear_decay=true"], "tell how many there are: epochs"),
     (["--grid", "l2=5", "--set", "dropout=0.5"], "dropout makes the gradient noisy, which RProp cannot bear"),
     (["--grid", "l2=5", "--valid", "2"], "valid=2.0 is no part of the ratings"),
     (["--grid", "l2=5", "--test", "2"], "test=2.0 is no part of a whole"),
     (["--jobs", "0"], "0 is less than 1"),
-    (["--grid", "l2=5", "--grid", "batch_rows=few", "--optimizer", "adam"], "batch_rows is 'few', but must be int"),
+    (["--grid", "l2=5", "--grid", "batch_size=few", "--optimizer", "adam"], "batch_size is 'few', but must be int"),
     (["--grid", "l2=1..inf", "--random", "3"], "is no range"),
 ])  # fmt: skip
 def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, flags, message):

@@ -109,11 +109,11 @@ def test_an_all_missing_row_adds_nothing(backend, problem):
     assert_close(grads, longer_grads)
 
 
-@given(problem=problems(), batch_rows=st.integers(1, 4), rng=GENERATORS)
-def test_losses_and_gradients_of_the_mini_batches_sum_to_those_of_all_rows(backend, problem, batch_rows, rng):
+@given(problem=problems(), batch_size=st.integers(1, 4), rng=GENERATORS)
+def test_losses_and_gradients_of_the_mini_batches_sum_to_those_of_all_rows(backend, problem, batch_size, rng):
     model, params, R = problem
     R = R.to(backend)
-    parts = [loss_and_grads(model, params, S, backend, S.shape[0] / R.shape[0]) for S in batches(R, batch_rows, rng)]
+    parts = [loss_and_grads(model, params, S, backend, S.shape[0] / R.shape[0]) for S in batches(R, batch_size, rng)]
     loss, grads = loss_and_grads(model, params, R, backend)
     assert sum(part for part, _ in parts) == pytest.approx(loss, rel=1e-12)
     assert_close(grads, {name: sum(part[name] for _, part in parts) for name in grads}, 1e-11)

@@ -94,7 +94,7 @@ def test_how_many_cells_are_made_at_once_changes_nothing(case, cells):
 
 @given(R=matrices(), rng=GENERATORS, output=st.sampled_from(["tanh", "identity"]), units=UNITS)
 def test_the_loss_for_clicks_is_the_mean_over_users_and_the_penalty(R, rng, output, units):
-    model = ImplicitNCAE(hidden_units=units, l2=0.3, output=output, absent=0.2)
+    model = ImplicitNCAE(hidden_units=units, l2=0.3, output=output, unobserved_weight=0.2)
     R = model.prepare(R.with_values(np.ones(R.size)))
     params = {name: rng.standard_normal(shape) for name, shape in model.shapes(R.shape[1]).items()}
     X, mask = as_dense(drop(R, 0.5, np.random.default_rng(5)))
@@ -106,20 +106,20 @@ def test_the_loss_for_clicks_is_the_mean_over_users_and_the_penalty(R, rng, outp
 
 def test_the_weights_of_figure_3_are_those_of_equation_10():
     R = from_dense(np.ones((4, 5)), FIGURE_3)
-    weights = ImplicitNCAE(c0=1.0, omega=1.0).prepare(R).absent
+    weights = ImplicitNCAE(c0=1.0, omega=1.0).prepare(R).unobserved_weights
     assert np.round(weights, 2).tolist() == [0.17, 0.25, 0.33, 0.17, 0.08]  # as printed in figure 3
-    half = ImplicitNCAE(c0=512.0, omega=0.5).prepare(R).absent
+    half = ImplicitNCAE(c0=512.0, omega=0.5).prepare(R).unobserved_weights
     np.testing.assert_allclose(half, 512 * np.sqrt([2, 3, 4, 2, 1]) / np.sqrt([2, 3, 4, 2, 1]).sum())
-    assert ImplicitNCAE(absent=0.05).prepare(R).absent.tolist() == [0.05] * 5
+    assert ImplicitNCAE(unobserved_weight=0.05).prepare(R).unobserved_weights.tolist() == [0.05] * 5
 
 
 def test_the_users_of_figure_3_are_augmented_as_it_shows():
     R = from_dense(np.ones((4, 5)), FIGURE_3)
-    _, mask = as_dense(ImplicitNCAE(epsilon=0.8, p=0.5).prepare(R))
+    _, mask = as_dense(ImplicitNCAE(augment_below=0.8, augment_drop=0.5).prepare(R))
     assert (mask[:4] == FIGURE_3).all()
     of_users_2_to_4 = [[0, 1, 0, 0, 0], [0, 1, 0, 1, 0], [1, 0, 0, 0, 1]]  # without item 3, the most popular
     assert mask[4:].astype(int).tolist() == of_users_2_to_4
-    assert ImplicitNCAE(epsilon=0.0).prepare(R).shape == (4, 5)
+    assert ImplicitNCAE(augment_below=0.0).prepare(R).shape == (4, 5)
     assert augmented(R, np.ones(5), 0.8, 1.0).shape == (4, 5)  # "p = 1.0 means [...] no data augmentation"
 
 
@@ -136,8 +136,8 @@ def tribes():
 @pytest.mark.parametrize("output", ["tanh", "identity"])
 def test_it_learns_who_meets_what(tribes, output):
     train, test = split_leave_one_out(tribes, seed=0)
-    model = ImplicitNCAE(hidden_units=8, output=output, l2=0.001, absent=0.2)
-    trained = model.fit(train, epochs=60, optimizer=Adam(0.01), batch_rows=20, backend="reference")
+    model = ImplicitNCAE(hidden_units=8, output=output, l2=0.001, unobserved_weight=0.2)
+    trained = model.fit(train, epochs=60, optimizer=Adam(0.01), batch_size=20, backend="reference")
     ranked = trained.score(test)
     by_popularity = rank(Pop().fit(train.ratings).scores, train.ratings, test.ratings)
     assert ranked["users"] == 80 and ranked["mrr"] > 1.3 * by_popularity["mrr"]
@@ -171,10 +171,10 @@ def test_ratings_and_clicks_are_not_confused(tribes):
         (NCAE, {"pretrain": "S+X"}, "unknown pretrain 'S\\+X'; choose one of S\\+U\\+S"),
         (NCAE, {"pretrain_epochs": 0}, "pretrain_epochs is 0"),
         (NCAE, {"beta": -1.0}, "beta is -1"),
-        (ImplicitNCAE, {"p": 1.5}, "p is 1.5, but must be a part"),
+        (ImplicitNCAE, {"augment_drop": 1.5}, "augment_drop is 1.5, but must be a part"),
         (ImplicitNCAE, {"output": "sigmoid"}, "unknown output 'sigmoid'"),
         (ImplicitNCAE, {"by": "item"}, "reads users"),
-        (ImplicitNCAE, {"absent": -0.1}, "absent is -0.1"),
+        (ImplicitNCAE, {"unobserved_weight": -0.1}, "unobserved_weight is -0.1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(kind, settings, said):
@@ -215,7 +215,7 @@ def test_what_is_frozen_stays_as_it_is():
 
 def test_fine_tuning_begins_where_pretraining_ends():
     train = tr.make_synthetic(200, 150, 6000, seed=3)
-    options = {"epochs": 2, "backend": "reference", "optimizer": Adam(0.002), "batch_rows": 32, "seed": 4}
+    options = {"epochs": 2, "backend": "reference", "optimizer": Adam(0.002), "batch_size": 32, "seed": 4}
     model = NCAE(hidden_units=(8, 8), pretrain_epochs=9)
     trained = model.fit(train, **options)
     history = trained.info["history"]

@@ -83,8 +83,8 @@ def test_the_encoders_come_one_after_the_other_and_the_decoders_in_reverse(units
 @every_depth
 def test_each_epoch_of_each_layer_is_observed_and_the_losses_fall(backend, units):
     model = DeepAutoRec(hidden_units=units, l2=0.1, pretrain=7)
-    for optimizer, batch_rows in ((RProp(), None), (Adam(0.02), 16)):
-        _, learned, seen = pretrained(model, R.to(backend), optimizer, batch_rows=batch_rows)
+    for optimizer, batch_size in ((RProp(), None), (Adam(0.02), 16)):
+        _, learned, seen = pretrained(model, R.to(backend), optimizer, batch_size=batch_size)
         assert [(layer, epoch) for layer, epoch, _ in seen] == [(j, e) for j in learned for e in range(1, 8)]
         for layer in learned:
             first, *_, last = (loss for number, _, loss in seen if number == layer)
@@ -93,7 +93,7 @@ def test_each_epoch_of_each_layer_is_observed_and_the_losses_fall(backend, units
 
 def test_the_same_seed_gives_the_same_bits_and_another_others(backend):
     model = DeepAutoRec(hidden_units=(4, 2, 4), l2=0.1, pretrain=3)
-    runs = [pretrained(model, R.to(backend), Adam(), batch_rows=16, seed=seed)[0] for seed in (0, 0, 1)]
+    runs = [pretrained(model, R.to(backend), Adam(), batch_size=16, seed=seed)[0] for seed in (0, 0, 1)]
     assert_same_bits(runs[0], runs[1])
     for name in ("V1", "V2", "V3", "W"):
         assert not np.array_equal(runs[0][name], runs[2][name])
@@ -101,7 +101,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_others(backend):
 
 def test_the_first_is_an_autorec_of_the_same_settings_and_the_next_reads_its_codes():
     own = {"l2": 0.3, "activation": "tanh", "output": "sigmoid", "dropout": 0.3, "by": "user"}
-    options = {"batch_rows": 16, "seed": 5}
+    options = {"batch_size": 16, "seed": 5}
     _, learned, _ = pretrained(DeepAutoRec(hidden_units=(4, 2, 4), pretrain=3, **own), R, Adam(), **options)
     shallow = AutoRec(hidden_units=4, **own)
     *_, first = fit(shallow, R, Adam(), epochs=3, **options)
@@ -178,14 +178,14 @@ def stop_after(epochs, watch):
     return observe
 
 
-@pytest.mark.parametrize("optimizer, batch_rows", [(RProp(), None), (Adam(), 16)], ids=["rprop", "adam in batches"])
+@pytest.mark.parametrize("optimizer, batch_size", [(RProp(), None), (Adam(), 16)], ids=["rprop", "adam in batches"])
 @pytest.mark.parametrize("valid", [None, 0.2])
 def test_checkpoints_are_of_fine_tuning_alone_and_resumed_equals_uninterrupted(
-    tmp_path, monkeypatch, optimizer, batch_rows, valid
+    tmp_path, monkeypatch, optimizer, batch_size, valid
 ):
     monkeypatch.setattr(checkpoints, "SECONDS", 0)  # it is always time for the next
     monkeypatch.setattr(checkpoints, "TIMES", 0)
-    options = {"optimizer": optimizer, "batch_rows": batch_rows, "epochs": 4, "valid": valid, "backend": "reference"}
+    options = {"optimizer": optimizer, "batch_size": batch_size, "epochs": 4, "valid": valid, "backend": "reference"}
     whole = MODEL.fit(DATA, **options)
     history = summary(whole.info["history"])
     for after in range(1, len(history) + 1, 3):

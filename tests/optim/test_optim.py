@@ -35,34 +35,34 @@ def slow_sgd(rate, momentum, decay, w, gs, losses):
         yield w
 
 
-def slow_rmsprop(rate, decay, tiny, w, gs, losses):
+def slow_rmsprop(rate, decay, epsilon, w, gs, losses):
     mean_square = 0
     for g in gs:
         mean_square = decay * mean_square + (1 - decay) * g**2
-        w = w - rate * g / (math.sqrt(mean_square) + tiny)
+        w = w - rate * g / (math.sqrt(mean_square) + epsilon)
         yield w
 
 
-def slow_adam(rate, beta1, beta2, tiny, linear_decay, w, gs, losses):
+def slow_adam(rate, beta1, beta2, epsilon, linear_decay, w, gs, losses):
     """Algorithm 1 of Kingma & Ba."""
     m = v = 0
     for t, g in enumerate(gs, start=1):
         m = beta1 * m + (1 - beta1) * g
         v = beta2 * v + (1 - beta2) * g**2
         m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
-        w = w - rate * m_hat / (math.sqrt(v_hat) + tiny)
+        w = w - rate * m_hat / (math.sqrt(v_hat) + epsilon)
         yield w
 
 
-def slow_rprop(variant, first, grow, shrink, smallest, largest, w, gs, losses):
+def slow_rprop(variant, step_init, eta_plus, eta_minus, step_min, step_max, w, gs, losses):
     """Rprop-, iRprop- and iRprop+ of Igel & Hüsken 2000."""
-    step, move, previous, previous_loss = first, 0, 0, math.inf
+    step, move, previous, previous_loss = step_init, 0, 0, math.inf
     for g, loss in zip(gs, losses, strict=True):
         undo = 0
         if previous * g > 0:
-            step = min(step * grow, largest)
+            step = min(step * eta_plus, step_max)
         elif previous * g < 0:
-            step = max(step * shrink, smallest)
+            step = max(step * eta_minus, step_min)
             if variant == "irprop+" and loss > previous_loss:
                 undo = move
             if variant != "rprop-":
@@ -76,9 +76,9 @@ def slow_rprop(variant, first, grow, shrink, smallest, largest, w, gs, losses):
 RULES = {SGD: slow_sgd, RMSprop: slow_rmsprop, Adam: slow_adam, RProp: slow_rprop}
 UNUSUAL = [  # with constants far from the usual ones, so that a few steps tell
     SGD(learning_rate=0.01, momentum=0.8, decay=0.5),
-    RMSprop(learning_rate=0.01, decay=0.8, tiny=1e-4),
-    Adam(learning_rate=0.01, beta1=0.8, beta2=0.95, tiny=1e-4),
-    *(RProp(variant, first=0.5, smallest=0.1, largest=1.0) for variant in VARIANTS),
+    RMSprop(learning_rate=0.01, decay=0.8, epsilon=1e-4),
+    Adam(learning_rate=0.01, beta1=0.8, beta2=0.95, epsilon=1e-4),
+    *(RProp(variant, step_init=0.5, step_min=0.1, step_max=1.0) for variant in VARIANTS),
 ]
 
 
@@ -148,7 +148,7 @@ def test_a_step_in_float32_stays_in_float32_and_remembers_what_json_and_npz_can_
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_rprop_stays_and_keeps_its_step_where_the_gradient_is_zero(backend, variant):
-    optimizer, params, gradients = RProp(variant, first=0.5), {"w": np.zeros(1)}, [1.0, 0.0, 1.0]
+    optimizer, params, gradients = RProp(variant, step_init=0.5), {"w": np.zeros(1)}, [1.0, 0.0, 1.0]
     grads = [{"w": np.array([g])} for g in gradients]
     after = [params["w"].item() for params in steps(optimizer, params, [1, 1, 1], grads, backend)]
     assert after == [-0.5, -0.5, -1.0]

@@ -21,7 +21,7 @@ def solve(R, user_damping, item_damping):
 
 @given(R=matrices(min_cells=1), user_damping=DAMPINGS, item_damping=DAMPINGS)
 def test_sweeps_converge_to_the_ridge_regression(R, user_damping, item_damping):
-    bias = Bias.fit(R, user_damping, item_damping, sweeps=300)
+    bias = Bias.fit(R, user_damping, item_damping, iterations=300)
     user, item = solve(R, user_damping, item_damping)
     assert bias.mean == pytest.approx(R.values.mean())
     np.testing.assert_allclose(bias.user, user, atol=1e-10)

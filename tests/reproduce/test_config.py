@@ -49,7 +49,7 @@ def test_a_recipe_is_taken_only_where_nothing_is_asked_for():
         {"epochs": 3},
         {"set": {"center": False}},
         {"optimizer": "adam"},
-        {"batch_rows": 0},
+        {"batch_size": 0},
         {"anew": True},
     ):
         (spec,), chosen_by = find("ml-1m", **options)

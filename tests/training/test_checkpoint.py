@@ -35,9 +35,9 @@ def stopped(folder, after, backend="reference", **options):
 @pytest.mark.parametrize("options", [
     {"optimizer": RProp()},
     {"optimizer": RProp(variant="irprop+")},
-    {"optimizer": SGD(), "batch_rows": 16},
-    {"optimizer": RMSprop(), "batch_rows": 16},
-    {"optimizer": Adam(), "batch_rows": 16},
+    {"optimizer": SGD(), "batch_size": 16},
+    {"optimizer": RMSprop(), "batch_size": 16},
+    {"optimizer": Adam(), "batch_size": 16},
     {"optimizer": LBFGS(iterations=3)},
 ], ids=lambda options: str(options["optimizer"]))  # fmt: skip
 def test_resumed_equals_uninterrupted_bit_for_bit(backend, tmp_path, options):

@@ -27,7 +27,7 @@ def planted():
 R = planted()
 
 every_way = pytest.mark.parametrize(
-    "optimizer, batch_rows",
+    "optimizer, batch_size",
     [
         pytest.param(RProp(), None, id="rprop"),
         pytest.param(RProp("irprop+"), None, id="irprop+"),
@@ -51,9 +51,9 @@ def last(epochs):
 
 
 @every_way
-def test_fit_yields_so_many_epochs_and_the_loss_falls(backend, optimizer, batch_rows):
+def test_fit_yields_so_many_epochs_and_the_loss_falls(backend, optimizer, batch_size):
     losses = []
-    for number, epoch in enumerate(fit(MODEL, R.to(backend), optimizer, epochs=30, batch_rows=batch_rows), start=1):
+    for number, epoch in enumerate(fit(MODEL, R.to(backend), optimizer, epochs=30, batch_size=batch_size), start=1):
         assert epoch.number == number and epoch.seconds >= 0
         losses.append(epoch.loss)
     assert len(losses) == 30
@@ -79,13 +79,13 @@ def test_loss_is_that_of_the_objective_before_the_update():
 
 def test_loss_of_an_epoch_in_batches_is_the_sum_of_its_parts():
     stay = SGD(learning_rate=0.0)
-    whole, parts = (next(fit(MODEL, R, stay, epochs=1, batch_rows=batch_rows)).loss for batch_rows in (None, 7))
+    whole, parts = (next(fit(MODEL, R, stay, epochs=1, batch_size=batch_size)).loss for batch_size in (None, 7))
     assert parts == pytest.approx(whole, rel=1e-12)
 
 
 @every_way
-def test_same_seed_same_bits_other_seed_others(backend, optimizer, batch_rows):
-    runs = (fit(MODEL, R.to(backend), optimizer, epochs=3, batch_rows=batch_rows, seed=seed) for seed in (0, 0, 1))
+def test_same_seed_same_bits_other_seed_others(backend, optimizer, batch_size):
+    runs = (fit(MODEL, R.to(backend), optimizer, epochs=3, batch_size=batch_size, seed=seed) for seed in (0, 0, 1))
     first, again, other = (digest(last(epochs)) for epochs in runs)
     assert first == again != other
 
@@ -103,20 +103,20 @@ def test_the_backends_learn_the_same(backend, optimizer):
 
 SAME_BITS = """
 from tests.training.test_loop import *
-print(digest(last(fit(MODEL, R.to("numpy", np.float32), Adam(), epochs=3, batch_rows=7))))
+print(digest(last(fit(MODEL, R.to("numpy", np.float32), Adam(), epochs=3, batch_size=7))))
 """
 
 
 def test_same_seed_same_bits_in_another_process(run_python):
-    here = digest(last(fit(MODEL, R.to("numpy", np.float32), Adam(), epochs=3, batch_rows=7)))
+    here = digest(last(fit(MODEL, R.to("numpy", np.float32), Adam(), epochs=3, batch_size=7)))
     assert run_python(SAME_BITS) == here + "\n"
 
 
 @every_way
-def test_going_on_is_the_same_as_never_having_stopped(optimizer, batch_rows):
-    stopped = copy.deepcopy(last(fit(MODEL, R, optimizer, epochs=3, batch_rows=batch_rows)))
-    resumed = last(fit(MODEL, R, optimizer, epochs=8, batch_rows=batch_rows, start=stopped))
-    uninterrupted = last(fit(MODEL, R, optimizer, epochs=8, batch_rows=batch_rows))
+def test_going_on_is_the_same_as_never_having_stopped(optimizer, batch_size):
+    stopped = copy.deepcopy(last(fit(MODEL, R, optimizer, epochs=3, batch_size=batch_size)))
+    resumed = last(fit(MODEL, R, optimizer, epochs=8, batch_size=batch_size, start=stopped))
+    uninterrupted = last(fit(MODEL, R, optimizer, epochs=8, batch_size=batch_size))
     assert resumed.number == uninterrupted.number == 8
     assert digest(resumed) == digest(uninterrupted)
 
@@ -128,15 +128,15 @@ def test_going_on_from_the_last_epoch_yields_nothing():
 @pytest.mark.parametrize("optimizer", [RProp(), LBFGS()], ids=repr)
 def test_an_optimizer_that_needs_all_rows_refuses_batches(optimizer):
     with pytest.raises(UsageError, match="needs all rows in each step"):
-        next(fit(MODEL, R, optimizer, epochs=1, batch_rows=10))
+        next(fit(MODEL, R, optimizer, epochs=1, batch_size=10))
 
 
-@given(S=matrices(), batch_rows=st.integers(1, 8), rng=GENERATORS)
-def test_batches_hold_each_row_once_and_all_but_the_last_are_full(S, batch_rows, rng):
+@given(S=matrices(), batch_size=st.integers(1, 8), rng=GENERATORS)
+def test_batches_hold_each_row_once_and_all_but_the_last_are_full(S, batch_size, rng):
     numbered = S.with_values(np.arange(S.size))
-    parts = list(batches(numbered, batch_rows, rng))
+    parts = list(batches(numbered, batch_size, rng))
     assert sum(part.shape[0] for part in parts) == S.shape[0]
-    assert {part.shape[0] for part in parts[:-1]} <= {batch_rows}
+    assert {part.shape[0] for part in parts[:-1]} <= {batch_size}
     assert sorted(np.concatenate([part.values for part in parts])) == list(range(S.size))
 
 
@@ -202,11 +202,11 @@ def test_lbfgs_stops_at_once_where_scipy_would_go_on_and_report_success(quantity
 
 
 @every_way
-def test_a_rating_that_is_nan_is_noticed_in_the_first_epoch(backend, optimizer, batch_rows):
+def test_a_rating_that_is_nan_is_noticed_in_the_first_epoch(backend, optimizer, batch_size):
     values = R.values.copy()
     values[50] = np.nan
     with pytest.raises(Diverged, match="epoch 1: the loss is nan"):
-        next(fit(MODEL, R.with_values(values).to(backend), optimizer, epochs=1, batch_rows=batch_rows))
+        next(fit(MODEL, R.with_values(values).to(backend), optimizer, epochs=1, batch_size=batch_size))
 
 
 @pytest.mark.parametrize("optimizer", [SGD(1e30), RMSprop(1e30), Adam(1e30), RProp(first=1e30, largest=1e30)], ids=repr)
@@ -262,7 +262,7 @@ def test_before_each_step_the_optimizer_is_told_how_much_of_the_training_is_done
     list(fit(MODEL, R, optimizer, epochs=4))
     assert optimizer.parts == pytest.approx([0, 1 / 4, 2 / 4, 3 / 4])
     optimizer = Told()
-    list(fit(MODEL, R, optimizer, epochs=2, batch_rows=12))  # of 30: 12, 12 and 6
+    list(fit(MODEL, R, optimizer, epochs=2, batch_size=12))  # of 30: 12, 12 and 6
     assert optimizer.parts == pytest.approx([0, 12 / 60, 24 / 60, 30 / 60, 42 / 60, 54 / 60])
     optimizer = Told()
     start = last(fit(MODEL, R, Told(), epochs=3))

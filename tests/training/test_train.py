@@ -86,10 +86,10 @@ def test_the_test_part_is_never_looked_at(data):
 @pytest.mark.parametrize("optimizer, options", [
     (RProp(), {}),
     (LBFGS(iterations=10), {"epochs": 5}),
-    (SGD(learning_rate=1e-3), {"batch_rows": 8}),
-    (RMSprop(learning_rate=0.01), {"batch_rows": 8}),
-    (Adam(learning_rate=0.01), {"batch_rows": 8}),
-    (Adam(learning_rate=0.1), {"batch_rows": 0}),
+    (SGD(learning_rate=1e-3), {"batch_size": 8}),
+    (RMSprop(learning_rate=0.01), {"batch_size": 8}),
+    (Adam(learning_rate=0.01), {"batch_size": 8}),
+    (Adam(learning_rate=0.1), {"batch_size": 0}),
 ])  # fmt: skip
 def test_every_optimiser_learns_something(data, optimizer, options):
     train, test = tr.split_random(data, 0.1, seed=0)
@@ -183,7 +183,7 @@ def test_what_was_returned_is_not_trained_further(data):
     [
         {"epochs": 2.5},
         {"optimizer": "adam"},
-        {"batch_rows": -5},
+        {"batch_size": -5},
         {"epochs": 0},
         {"valid": 0.0},
         {"valid": 1.5},

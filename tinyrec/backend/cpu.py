@@ -152,12 +152,12 @@ def _block_rows(indptr, X):
     return max(1, int(min(max(wanted, LEAST_BYTES), MOST_BYTES)) // row_bytes)
 
 
-def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
-    _update(_rprop_cells, w, g, (previous, step), (grow, shrink, smallest, largest), forget, undo)
+def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
+    _update(_rprop_cells, w, g, (previous, step), (eta_plus, eta_minus, step_min, step_max), forget, undo)
 
 
 @jit
-def _rprop_cells(start, stop, w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
+def _rprop_cells(start, stop, w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
     # Views that begin at 0, and one choice a statement, without `and`: so it compiles to vector code without a branch,
     # ten times as fast, as half of all signs cannot be guessed.
     w, g, previous, step = w[start:stop], g[start:stop], previous[start:stop], step[start:stop]
@@ -165,11 +165,11 @@ def _rprop_cells(start, stop, w, g, previous, step, grow, shrink, smallest, larg
     for i in range(len(w)):
         change = g[i] * previous[i]
         undone = _sign(previous[i], one) * step[i]
-        factor = grow if change > 0 else one
-        factor = shrink if change < 0 else factor
+        factor = eta_plus if change > 0 else one
+        factor = eta_minus if change < 0 else factor
         new_step = step[i] * factor
-        new_step = smallest if new_step < smallest else new_step
-        new_step = largest if new_step > largest else new_step
+        new_step = step_min if new_step < step_min else new_step
+        new_step = step_max if new_step > step_max else new_step
         trusted = zero if (change < 0) & forget else g[i]
         move = -_sign(trusted, one) * new_step
         w[i] += undone if (change < 0) & undo else move
@@ -195,29 +195,29 @@ def _sgd_cells(start, stop, w, g, m, rate, momentum):
         w[i] += m[i]
 
 
-def rmsprop(w, g, v, rate, decay, tiny):
-    _update(_rmsprop_cells, w, g, (v,), (rate, decay, 1 - decay, tiny))
+def rmsprop(w, g, v, rate, decay, epsilon):
+    _update(_rmsprop_cells, w, g, (v,), (rate, decay, 1 - decay, epsilon))
 
 
 @jit
-def _rmsprop_cells(start, stop, w, g, v, rate, decay, rest, tiny):
+def _rmsprop_cells(start, stop, w, g, v, rate, decay, rest, epsilon):
     w, g, v = w[start:stop], g[start:stop], v[start:stop]
     for i in range(len(w)):
         v[i] = decay * v[i] + rest * g[i] * g[i]
-        w[i] -= rate * g[i] / (np.sqrt(v[i]) + tiny)
+        w[i] -= rate * g[i] / (np.sqrt(v[i]) + epsilon)
 
 
-def adam(w, g, m, v, rate, beta1, beta2, tiny, m_part, v_part):
-    _update(_adam_cells, w, g, (m, v), (rate / m_part, beta1, 1 - beta1, beta2, 1 - beta2, tiny, v_part))
+def adam(w, g, m, v, rate, beta1, beta2, epsilon, m_part, v_part):
+    _update(_adam_cells, w, g, (m, v), (rate / m_part, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, v_part))
 
 
 @jit
-def _adam_cells(start, stop, w, g, m, v, rate, beta1, rest1, beta2, rest2, tiny, v_part):
+def _adam_cells(start, stop, w, g, m, v, rate, beta1, rest1, beta2, rest2, epsilon, v_part):
     w, g, m, v = w[start:stop], g[start:stop], m[start:stop], v[start:stop]
     for i in range(len(w)):
         m[i] = beta1 * m[i] + rest1 * g[i]
         v[i] = beta2 * v[i] + rest2 * g[i] * g[i]
-        w[i] -= rate * m[i] / (np.sqrt(v[i] / v_part) + tiny)
+        w[i] -= rate * m[i] / (np.sqrt(v[i] / v_part) + epsilon)
 
 
 def add_l2(w, g, l2):

@@ -59,20 +59,22 @@ def _cut(steps, threads):
     return length, _ceil(steps, length)
 
 
-def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
-    _update("rprop", w, g, (previous, step), (grow, shrink, smallest, largest), np.int32(forget), np.int32(undo))
+def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
+    _update(
+        "rprop", w, g, (previous, step), (eta_plus, eta_minus, step_min, step_max), np.int32(forget), np.int32(undo)
+    )
 
 
 def sgd(w, g, m, rate, momentum):
     _update("sgd", w, g, (m,), (rate, momentum))
 
 
-def rmsprop(w, g, v, rate, decay, tiny):
-    _update("rmsprop", w, g, (v,), (rate, decay, 1 - decay, tiny))
+def rmsprop(w, g, v, rate, decay, epsilon):
+    _update("rmsprop", w, g, (v,), (rate, decay, 1 - decay, epsilon))
 
 
-def adam(w, g, m, v, rate, beta1, beta2, tiny, m_part, v_part):
-    _update("adam", w, g, (m, v), (rate / m_part, beta1, 1 - beta1, beta2, 1 - beta2, tiny, v_part))
+def adam(w, g, m, v, rate, beta1, beta2, epsilon, m_part, v_part):
+    _update("adam", w, g, (m, v), (rate / m_part, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, v_part))
 
 
 def add_l2(w, g, l2):

@@ -127,16 +127,16 @@ __device__ long long element() { return blockIdx.x * (long long)blockDim.x + thr
 // -1, 0 or 1, or NaN for NaN: a weight whose gradient is not a number must not look sound
 __device__ REAL sign(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 
-extern "C" __global__ void rprop(REAL *w, const REAL *g, REAL *previous, REAL *step, long long size, REAL grow,
-                                 REAL shrink, REAL smallest, REAL largest, int forget, int undo)
+extern "C" __global__ void rprop(REAL *w, const REAL *g, REAL *previous, REAL *step, long long size, REAL eta_plus,
+                                 REAL eta_minus, REAL step_min, REAL step_max, int forget, int undo)
 {
     long long i = element();
     if (i >= size)
         return;
     REAL change = g[i] * previous[i]; // > 0: the gradient kept its sign; < 0: it turned
     REAL last_move = -sign(previous[i]) * step[i];
-    REAL next = step[i] * (change > 0 ? grow : change < 0 ? shrink : 1);
-    next = next < smallest ? smallest : next > largest ? largest : next;
+    REAL next = step[i] * (change > 0 ? eta_plus : change < 0 ? eta_minus : 1);
+    next = next < step_min ? step_min : next > step_max ? step_max : next;
     REAL trusted = forget && change < 0 ? 0 : g[i];
     w[i] += undo && change < 0 ? -last_move : -sign(trusted) * next;
     previous[i] = trusted;
@@ -155,26 +155,26 @@ extern "C" __global__ void sgd(REAL *w, const REAL *g, REAL *m, long long size, 
 
 // rest = 1 - decay: the host subtracts, as in float, 1 - 0.999 loses digits.
 extern "C" __global__ void rmsprop(REAL *w, const REAL *g, REAL *v, long long size, REAL rate, REAL decay, REAL rest,
-                                   REAL tiny)
+                                   REAL epsilon)
 {
     long long i = element();
     if (i >= size)
         return;
     REAL square = decay * v[i] + rest * g[i] * g[i];
-    w[i] -= rate * g[i] / (sqrt(square) + tiny);
+    w[i] -= rate * g[i] / (sqrt(square) + epsilon);
     v[i] = square;
 }
 
 // rest1 = 1 - beta1, rest2 = 1 - beta2; `rate` is already divided by 1 - beta1^t, and v_part = 1 - beta2^t.
 extern "C" __global__ void adam(REAL *w, const REAL *g, REAL *m, REAL *v, long long size, REAL rate, REAL beta1,
-                                REAL rest1, REAL beta2, REAL rest2, REAL tiny, REAL v_part)
+                                REAL rest1, REAL beta2, REAL rest2, REAL epsilon, REAL v_part)
 {
     long long i = element();
     if (i >= size)
         return;
     REAL mean = beta1 * m[i] + rest1 * g[i];
     REAL square = beta2 * v[i] + rest2 * g[i] * g[i];
-    w[i] -= rate * mean / (sqrt(square / v_part) + tiny);
+    w[i] -= rate * mean / (sqrt(square / v_part) + epsilon);
     m[i] = mean;
     v[i] = square;
 }

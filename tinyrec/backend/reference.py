@@ -43,7 +43,7 @@ def take(values, numbers):
     return values[numbers]
 
 
-def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
+def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
     """One RProp update of `w` in place; `tinyrec.optim.rprop` explains the rule and names the sources.
 
     w, g, previous, step: arrays of one shape; `previous` and `step` are updated too
@@ -51,8 +51,8 @@ def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
     """
     change = g * previous  # > 0: the gradient kept its sign; < 0: the last move jumped over a minimum; 0: no opinion
     last_move = -np.sign(previous) * step
-    step *= np.where(change > 0, grow, np.where(change < 0, shrink, 1)).astype(step.dtype)
-    np.clip(step, smallest, largest, out=step)
+    step *= np.where(change > 0, eta_plus, np.where(change < 0, eta_minus, 1)).astype(step.dtype)
+    np.clip(step, step_min, step_max, out=step)
     previous[...] = np.where(change < 0, 0, g) if forget else g
     w += np.where((change < 0) & undo, -last_move, -np.sign(previous) * step)
 
@@ -67,14 +67,14 @@ def sgd(w, g, m, rate, momentum):
     w += m
 
 
-def rmsprop(w, g, v, rate, decay, tiny):
+def rmsprop(w, g, v, rate, decay, epsilon):
     """One RMSprop update of `w` and of `v`, the mean square of g, in place."""
     v *= decay
     v += (1 - decay) * g * g
-    w -= rate * g / (np.sqrt(v) + tiny)
+    w -= rate * g / (np.sqrt(v) + epsilon)
 
 
-def adam(w, g, m, v, rate, beta1, beta2, tiny, m_part, v_part):
+def adam(w, g, m, v, rate, beta1, beta2, epsilon, m_part, v_part):
     """One Adam update of `w` and of the moments `m` and `v` in place.
 
     m_part, v_part: 1 - beta1^t and 1 - beta2^t, what the moments hold so far of the whole
@@ -83,7 +83,7 @@ def adam(w, g, m, v, rate, beta1, beta2, tiny, m_part, v_part):
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g * g
-    w -= rate / m_part * m / (np.sqrt(v / v_part) + tiny)
+    w -= rate / m_part * m / (np.sqrt(v / v_part) + epsilon)
 
 
 def add_l2(w, g, l2):

@@ -25,10 +25,10 @@ class ALSWR:
 
     factors: int = 50
     l2: float = 0.07
-    sweeps: int = 20
+    iterations: int = 20
 
     def __post_init__(self):
-        check_settings(self, factors=1, l2=TINY, sweeps=1)
+        check_settings(self, factors=1, l2=TINY, iterations=1)
 
     def fit(self, R: Ratings, seed: int = 0) -> RatingFactors:
         """R (n, d), with the ratings as they are"""
@@ -36,7 +36,7 @@ class ALSWR:
         Q = rng.normal(0, 0.1, (d, self.factors))
         counts = np.bincount(R.cols, minlength=d)
         Q[:, 0] = np.bincount(R.cols, R.values, minlength=d) / np.maximum(counts, 1)  # the mean rating, as in the paper
-        for _ in range(self.sweeps):
+        for _ in range(self.iterations):
             P = ridge(R, Q, np.ones(d), self.l2)
             Q = ridge(R.T, P, np.ones(n), self.l2)
         return RatingFactors.of(R, Bias(0.0, np.zeros(n), np.zeros(d)), P, Q)

@@ -19,35 +19,35 @@ class EALS:
     with c_i = c₀ f_i^ω / Σ_j f_j^ω, where f_i is how many users have item i               (He et al. 2016, eq. 7 and 8)
 
     factors: k;  c0: c₀;  omega: ω;  l2: λ. c₀ and ω are those of NCAE, section 5.1, whose λ is 0.05; ours and the
-    sweeps are from a search on a validation part of Last.fm.
+    iterations are from a search on a validation part of Last.fm.
     """
 
     factors: int = 128
     c0: float = 512.0
     omega: float = 0.5
     l2: float = 5.0
-    sweeps: int = 8
+    iterations: int = 8
 
     def __post_init__(self):
-        check_settings(self, factors=1, l2=TINY, sweeps=1)
+        check_settings(self, factors=1, l2=TINY, iterations=1)
 
     def fit(self, R: Ratings, seed: int = 0) -> WeightedFactors:
         """R (n, d)"""
-        (n, d), rng, c = R.shape, np.random.default_rng(seed), self.missing(R)
+        (n, d), rng, c = R.shape, np.random.default_rng(seed), self.unobserved_weights(R)
         P, Q = rng.normal(0, 0.1, (n, self.factors)), rng.normal(0, 0.1, (d, self.factors))
-        for _ in range(self.sweeps):
-            sweep(R, P, Q, (Q.T * c) @ Q, np.ones(n), 1 - c[R.cols], self.l2)
-            sweep(R.T, Q, P, P.T @ P, c, 1 - c[R.T.rows], self.l2)
+        for _ in range(self.iterations):
+            update_factors(R, P, Q, (Q.T * c) @ Q, np.ones(n), 1 - c[R.cols], self.l2)
+            update_factors(R.T, Q, P, P.T @ P, c, 1 - c[R.T.rows], self.l2)
         return WeightedFactors(P, Q, c, self.l2)
 
-    def missing(self, R: Ratings) -> Array:
+    def unobserved_weights(self, R: Ratings) -> Array:
         """c (d,)"""
         counts = np.bincount(R.cols, minlength=R.shape[1]).astype(float)
         powers = counts**self.omega
         return self.c0 * powers / max(powers.sum(), TINY)
 
 
-def sweep(R: Ratings, P: Array, Q: Array, S: Array, c: Array, excess: Array, l2: float) -> None:
+def update_factors(R: Ratings, P: Array, Q: Array, S: Array, c: Array, excess: Array, l2: float) -> None:
     """p_uf <- the minimiser given all else, for f = 1, ..., k                       (He et al. 2016, eq. 12 and 13)
 
     p_uf = (Σ_i [1 - (1 - c_i) ŷ_ui^f] q_if - Σ_{g≠f} p_ug s_gf) / (Σ_i (1 - c_i) q_if² + s_ff + λ), sums over the items

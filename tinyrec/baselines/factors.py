@@ -33,15 +33,15 @@ class Factors:
 class WeightedFactors(Factors):
     """Factors that regress on all cells, so that a new user's follow from their items by `solve`.
 
-    missing (d,): the weight of the cells of each item that were not observed;  l2: λ
+    unobserved (d,): the weight of the cells of each item that were not observed;  l2: λ
     """
 
-    missing: Array
+    unobserved: Array
     l2: float
 
     def scores_of_new(self, R: Ratings) -> Array:
         """R (m, d) -> (m, d)"""
-        return solve(R, self.Q, self.missing, self.l2) @ self.Q.T
+        return solve(R, self.Q, self.unobserved, self.l2) @ self.Q.T
 
 
 @dataclass(frozen=True)
@@ -110,22 +110,22 @@ def ridge(R: Ratings, Q: Array, weights: Array, l2: float) -> Array:
     return P
 
 
-def solve(R: Ratings, Q: Array, missing: Array, l2: float) -> Array:
+def solve(R: Ratings, Q: Array, unobserved: Array, l2: float) -> Array:
     """p_u = (Qᵀ C_u Q + λ I)⁻¹ Qᵀ C_u y_u for each row u of R             (Hu, Koren, Volinsky 2008, eq. 4)
 
-    R (n, d), Q (d, k), missing (d,), l2: λ  ->  P (n, k), the minimiser of Σ_i c_ui (y_ui - p_u · q_i)² + λ |p_u|² with
+    R (n, d), Q (d, k), unobserved (d,), l2: λ  ->  P (n, k), the minimiser of Σ_i c_ui (y_ui - p_u · q_i)² + λ |p_u|² with
     y_ui = c_ui = 1 where u has item i, else y_ui = 0 and c_ui = missing_i
 
-    All users share A = Qᵀ diag(missing) Q + λ I = L Lᵀ. In W = Q L⁻ᵀ the rest is (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1, W_u being
-    the rows of the f items that u has and D = diag(1 - missing) for these. That is also W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1, so
+    All users share A = Qᵀ diag(unobserved) Q + λ I = L Lᵀ. In W = Q L⁻ᵀ the rest is (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1, W_u being
+    the rows of the f items that u has and D = diag(1 - unobserved) for these. That is also W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1, so
     the smaller of a (k, k) and an (f, f) system is solved: most items have few users. Users of equal f go together.
     """
-    L = np.linalg.cholesky((Q.T * missing) @ Q + l2 * np.eye(Q.shape[1]))
+    L = np.linalg.cholesky((Q.T * unobserved) @ Q + l2 * np.eye(Q.shape[1]))
     W = np.linalg.solve(L, Q.T).T
     P = np.zeros((R.shape[0], Q.shape[1]))
     for rows, cells in _of_equal_length(R.pattern, Q.shape[1]):
         cols = R.cols[cells]
-        P[rows] = _solve_block(W[cols], 1 - missing[cols])
+        P[rows] = _solve_block(W[cols], 1 - unobserved[cols])
     return np.linalg.solve(L.T, P.T).T
 
 

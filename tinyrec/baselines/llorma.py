@@ -29,29 +29,29 @@ class LLORMA:
     rank: of the local models;  width: h;  l2: λ;  global_rank, global_l2: of the factorisation of all
     Anchors, rank and width are the paper's. There the model is fitted by gradient descent, and λ is not weighted by K;
     ours counts once for each rating, as in ALS-WR, since else a vector that is far from the anchor shrinks to 0. λ, the
-    sweeps and the factorisation of all are from a search on a validation part of MovieLens 1M.
+    iterations and the factorisation of all are from a search on a validation part of MovieLens 1M.
     """
 
     anchors: int = 50
     rank: int = 20
     width: float = 0.8
     l2: float = 0.05
-    sweeps: int = 10
+    iterations: int = 10
     global_rank: int = 10
     global_l2: float = 0.05
 
     def __post_init__(self):
-        check_settings(self, anchors=1, rank=1, width=TINY, l2=TINY, sweeps=1, global_rank=1, global_l2=TINY)
+        check_settings(self, anchors=1, rank=1, width=TINY, l2=TINY, iterations=1, global_rank=1, global_l2=TINY)
 
     def fit(self, R: Ratings, seed: int = 0) -> LocalModels:
         """R (n, d)"""
         rng, everybody, everything = np.random.default_rng(seed), np.ones(R.shape[0]), np.ones(R.shape[1])
-        overall = fit_local(R, everybody, everything, self.global_rank, self.global_l2, self.sweeps, rng)
+        overall = fit_local(R, everybody, everything, self.global_rank, self.global_l2, self.iterations, rng)
         local = []
         for anchor in rng.choice(R.size, min(self.anchors, R.size), replace=False):
             near_users = kernel(distances(overall.P, R.rows[anchor]), self.width)
             near_items = kernel(distances(overall.Q, R.cols[anchor]), self.width)
-            local.append(fit_local(R, near_users, near_items, self.rank, self.l2, self.sweeps, rng))
+            local.append(fit_local(R, near_users, near_items, self.rank, self.l2, self.iterations, rng))
         return LocalModels(float(R.values.mean(dtype=np.float64)), overall, local)
 
 
@@ -116,12 +116,12 @@ def kernel(s: Array, h: float) -> Array:
 
 
 def fit_local(
-    R: Ratings, near_users: Array, near_items: Array, rank: int, l2: float, sweeps: int, rng: np.random.Generator
+    R: Ratings, near_users: Array, near_items: Array, rank: int, l2: float, iterations: int, rng: np.random.Generator
 ) -> Local:
     """R (n, d), near_users (n,), near_items (d,)"""
     Q = rng.normal(0, 0.1, (R.shape[1], rank))
     Q[:, 0] += 1  # and so p_u starts near the mean of user u
-    for _ in range(sweeps):
+    for _ in range(iterations):
         P = ridge(R, Q, near_items, l2)
         Q = ridge(R.T, P, near_users, l2)
     return Local(P, Q, near_users, near_items)

@@ -37,13 +37,13 @@ class RBM:
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 0.006
-    batch_rows: int = 20
+    batch_size: int = 20
     steps: int = 1
     epochs: int = 30
 
     def __post_init__(self):
         check_choice("by", self.by, ("user", "item"))
-        check_settings(self, hidden_units=1, batch_rows=1, steps=1)
+        check_settings(self, hidden_units=1, batch_size=1, steps=1)
 
     def fit(self, R: Ratings, seed: int = 0) -> Machine:
         """R (n, d)"""
@@ -54,7 +54,7 @@ class RBM:
         for epoch in range(self.epochs):
             T = 1 + epoch * self.steps // self.epochs
             rate = self.learning_rate * (1 - epoch / self.epochs)
-            for batch in batches(V, self.batch_rows, rng):
+            for batch in batches(V, self.batch_size, rng):
                 rows = batch.shape[0]
                 grads = contrastive_divergence(params, batch, len(levels), T, rng)
                 grads["W"] += rows * self.weight_decay * params["W"]

@@ -18,24 +18,24 @@ class WMF:
     over all cells; y_ui = c_ui = 1 where user u has item i, else y_ui = 0 and c_ui = c
     Alternating least squares: all q exactly given all p, then all p exactly given all q, and so on.
 
-    factors: k;  missing: c;  l2: λ. c is that of NCAE, section 5.1, whose λ is 0.1; ours and the sweeps are from a
+    factors: k;  unobserved_weight: c;  l2: λ. c is that of NCAE, section 5.1, whose λ is 0.1; ours and the iterations are from a
     search on a validation part of Last.fm.
     """
 
     factors: int = 128
-    missing: float = 0.05
+    unobserved_weight: float = 0.05
     l2: float = 5.0
-    sweeps: int = 10
+    iterations: int = 10
 
     def __post_init__(self):
-        check_settings(self, factors=1, l2=TINY, sweeps=1)
+        check_settings(self, factors=1, l2=TINY, iterations=1)
 
     def fit(self, R: Ratings, seed: int = 0) -> WeightedFactors:
         """R (n, d)"""
         n, d = R.shape
-        of_items, of_users = np.full(d, float(self.missing)), np.full(n, float(self.missing))
+        of_items, of_users = np.full(d, float(self.unobserved_weight)), np.full(n, float(self.unobserved_weight))
         P = np.random.default_rng(seed).normal(0, 0.1, (n, self.factors))
-        for _ in range(self.sweeps):
+        for _ in range(self.iterations):
             Q = solve(R.T, P, of_users, self.l2)
             P = solve(R, Q, of_items, self.l2)
         return WeightedFactors(P, Q, of_items, self.l2)

@@ -22,10 +22,13 @@ def clicks(shape: str, hidden_units: int, rounds: int, backend: str, seed: int) 
     model = ImplicitNCAE(hidden_units=(hidden_units,), output="identity")
     R = model.prepare(R.with_values(R.values**0))
     params = {name: R.backend.asarray(w) for name, w in model.init(R, np.random.default_rng(seed)).items()}
-    assert R.absent is not None, "prepare weighs them"
+    assert R.unobserved_weights is not None, "prepare weighs them"
     X = np.zeros(R.shape, R.values.dtype)
     X[R.rows, R.cols] = 1
-    contestants = {OURS: lambda: model.loss_and_grads(params, R), NUMPY: lambda: dense(model, params, X, R.absent)}
+    contestants = {
+        OURS: lambda: model.loss_and_grads(params, R),
+        NUMPY: lambda: dense(model, params, X, R.unobserved_weights),
+    }
     (ours, grads), (theirs, others) = (contestants[name]() for name in (OURS, NUMPY))  # a warm-up: it compiles
     worst = max(float(np.abs(grads[name] - others[name]).max() / np.abs(others[name]).max()) for name in grads)
     times: dict[str, list[float]] = {name: [] for name in contestants}

@@ -36,7 +36,7 @@ def contest(model: AutoRec, R: Ratings, optimizer: RProp, rounds: int, seed: int
     results = take_turns(contestants, rounds, R.backend)
     return {
         "contestants": results,
-        "dense_batch_rows": min(rivals.batch_rows(R), R.shape[0]),
+        "dense_batch_size": min(rivals.batch_size(R), R.shape[0]),
         "largest_difference": largest_difference([result["losses"] for result in results.values()]),
     }
 

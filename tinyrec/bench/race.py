@@ -23,7 +23,7 @@ TARGET = 0.834  # on random split 0
 RECIPE: dict[str, Any] = {
     "optimizer": "adam",
     "epochs": 9,
-    "batch_rows": 128,
+    "batch_size": 128,
     "set": {
         "hidden_units": 400,
         "l2": 120.0,
@@ -46,10 +46,10 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
     scaling = Scaling.of(train, "scale")
     R = scaling.to_model(train.ratings, optimizer.dtype).T.to(backend)
     rmse = validator(model, R, scaling, train, test)
-    next(fit(model, R, optimizer, epochs=1, batch_rows=spec.batch_rows))  # a warm-up: it compiles
+    next(fit(model, R, optimizer, epochs=1, batch_size=spec.batch_size))  # a warm-up: it compiles
     runs: dict[str, list] = {OURS: [], "torch": []}
     for seed in range(rounds):
-        ours = fit(model, R, optimizer, epochs=epochs, batch_rows=spec.batch_rows, seed=seed)
+        ours = fit(model, R, optimizer, epochs=epochs, batch_size=spec.batch_size, seed=seed)
         runs[OURS].append(run(ours, lambda epoch: rmse(epoch.params), R.backend))
         theirs = rivals.adam(R, RECIPE, seed)
         runs["torch"].append(run(theirs, lambda net: rmse(rivals.params_of(net)), R.backend))

@@ -68,7 +68,7 @@ def adam(R: Ratings, recipe: dict[str, Any], seed: int) -> Iterator[list[torch.T
     """
     torch.set_num_threads(threads())
     torch.manual_seed(seed)
-    (n, d), batch, epochs, its = R.shape, recipe["batch_rows"], recipe["epochs"], recipe["set"]
+    (n, d), batch, epochs, its = R.shape, recipe["batch_size"], recipe["epochs"], recipe["set"]
     k, penalty = its["hidden_units"], {"weight_decay": its["l2"] * batch / n}
     r, mask = as_dense(R)
     r = r.bfloat16()  # exact, as ratings are small integers; products of bfloat16 are twice as fast here
@@ -104,8 +104,8 @@ def masked_error(r: torch.Tensor, mask: torch.Tensor, *net: torch.Tensor) -> tor
 def as_torch(optimizer: RProp, params: list[torch.Tensor]) -> torch.optim.Rprop:
     """The same rule in PyTorch: its Rprop is our variant irprop-."""
     assert optimizer.variant == "irprop-"
-    etas, sizes = (optimizer.shrink, optimizer.grow), (optimizer.smallest, optimizer.largest)
-    return torch.optim.Rprop(params, lr=optimizer.first, etas=etas, step_sizes=sizes)
+    etas, sizes = (optimizer.eta_minus, optimizer.eta_plus), (optimizer.step_min, optimizer.step_max)
+    return torch.optim.Rprop(params, lr=optimizer.step_init, etas=etas, step_sizes=sizes)
 
 
 def as_dense(R: Ratings) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,11 +127,11 @@ def fits_dense(R: Ratings) -> bool:
     return R.shape[0] * R.shape[1] <= MOST_CELLS
 
 
-def batch_rows(R: Ratings) -> int:
+def batch_size(R: Ratings) -> int:
     """How many rows `dense` takes at once; the gradients of batches add up to that of all rows."""
     return max(1, BATCH_CELLS // R.shape[1])
 
 
 def row_batches(R: Ratings) -> Iterator[slice]:
-    height = batch_rows(R)
+    height = batch_size(R)
     return (slice(first, first + height) for first in range(0, R.shape[0], height))

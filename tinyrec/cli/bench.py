@@ -146,8 +146,8 @@ def remark(shape: dict[str, Any]) -> str:
     verdict = differ if is_same(shape) else f"{differ}, MORE THAN {SAME:.0e}: not the same training"
     if "torch dense" not in contest["contestants"]:
         return f"{verdict}; torch dense is left out, as its matrices would not fit most memories"
-    if contest["dense_batch_rows"] < shape["items"]:
-        return f"{verdict}; torch dense takes {contest['dense_batch_rows']} of {shape['items']} rows at a time"
+    if contest["dense_batch_size"] < shape["items"]:
+        return f"{verdict}; torch dense takes {contest['dense_batch_size']} of {shape['items']} rows at a time"
     return verdict
 
 

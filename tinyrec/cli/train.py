@@ -57,7 +57,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: rprop; for cfn, adam")
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="with l2 set: so many; else at most so many")
     parser.add_argument(
-        "--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all"
+        "--batch-size", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam; 0: all"
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of model or optimizer"
@@ -86,7 +86,7 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     if args.model == "ncae" and args.feedback == "implicit":
         args.model = "implicit-ncae"
-    options = {"epochs": args.epochs, "batch_rows": args.batch_rows, "set": parse_settings(args.set)}
+    options = {"epochs": args.epochs, "batch_size": args.batch_size, "set": parse_settings(args.set)}
     specs, chosen_by = find(args.dataset, args.model, args.by, bool(args.valid), optimizer=args.optimizer, **options)
     check_flags(args)
     results: list[dict[str, Any]] = []
@@ -134,7 +134,7 @@ def train_one(
 ) -> TrainedAutoencoder:
     """Train one model, watched and with checkpoints."""
     backend = get_backend(args.backend).name
-    options = {"valid": args.valid, "batch_rows": spec.batch_rows, "seed": seed}
+    options = {"valid": args.valid, "batch_size": spec.batch_size, "seed": seed}
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(spec.model)}
     features = spec.model.features(part)
     task |= {"optimizer": repr(spec.optimizer), "epochs": spec.epochs, **options}
@@ -173,7 +173,7 @@ def columns(part: Dataset, spec: Spec) -> int:
 
 def bytes_of(part: Dataset, spec: Spec) -> int:
     shape = part.ratings.shape if spec.model.by == "user" else part.ratings.shape[::-1]
-    rows = rows_in_a_step(spec.model, spec.optimizer, spec.batch_rows)
+    rows = rows_in_a_step(spec.model, spec.optimizer, spec.batch_size)
     features = spec.model.features(part)
     q = len(features.names) if features else 0
     return training_bytes(spec.model, shape, part.ratings.size, spec.optimizer, rows, q)

@@ -56,12 +56,12 @@ def add_to(subparsers: Any) -> None:
     add_feature_flags(parser)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: the model's usual one")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="the same for all candidates")
-    grid = "values to try of a setting, of epochs or batch_rows; may be given again; of l2, if not given: five"
+    grid = "values to try of a setting, of epochs or batch_size; may be given again; of l2, if not given: five"
     parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
     draws = "instead of all combinations, N at random; then KEY=LOW..HIGH is a range, on a logarithmic scale"
     parser.add_argument("--random", type=whole(1), metavar="N", help=draws)
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="at most so many; adam with linear_decay: so many")
-    parser.add_argument("--batch-rows", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam")
+    parser.add_argument("--batch-size", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam")
     parser.add_argument("--test", type=float, default=0.1, metavar="PART", help="set aside unseen; default: 0.1")
     parser.add_argument("--valid", type=float, default=0.1, metavar="PART", help="of the rest; default: 0.1")
     parser.add_argument("--repeats", type=whole(1), default=1, metavar="K", help="K random splits: their mean counts")
@@ -73,14 +73,14 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     check_feature_flags(args)
     fixed = {"model": args.model, "by": args.by, "optimizer": args.optimizer}
-    fixed |= {"epochs": args.epochs, "batch_rows": args.batch_rows, "set": parse_settings(args.set)}
+    fixed |= {"epochs": args.epochs, "batch_size": args.batch_size, "set": parse_settings(args.set)}
     grid = parse_grid(args.grid)
     if "l2" not in grid and "l2" not in fixed["set"]:
         grid |= default_grid(args)
     drawn_or_all = drawn(fixed, grid, args) if args.random else combined(fixed, grid)
     candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # each once
     for spec in [Spec.of(**candidate) for candidate in candidates]:  # what is wrong is found before any work is done
-        check_options(spec.model, spec.optimizer, spec.epochs, args.valid, spec.batch_rows)
+        check_options(spec.model, spec.optimizer, spec.epochs, args.valid, spec.batch_size)
     cells = [
         {"dataset": args.dataset, "reading": read_options(args), "candidate": candidate, "at": (number, repeat)}
         | {"test": args.test, "valid": args.valid, "backend": args.backend, "seed": args.seed + repeat}
@@ -115,7 +115,7 @@ def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
     data = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
     train, _ = split_random(data, cell["test"], cell["seed"]) if cell["test"] else (data, None)
     options = {"valid": cell["valid"], "backend": cell["backend"], "seed": cell["seed"]}
-    options |= {"optimizer": spec.optimizer, "batch_rows": spec.batch_rows, "epochs": spec.epochs}
+    options |= {"optimizer": spec.optimizer, "batch_size": spec.batch_size, "epochs": spec.epochs}
     try:
         result = try_out(spec.model, train, **options)
     except Diverged:
@@ -175,8 +175,8 @@ def draw(values: list[Any] | tuple[float, float], rng: np.random.Generator) -> A
 
 
 def with_values(fixed: Candidate, values: dict[str, Any]) -> Candidate:
-    """`fixed` with these values: epochs and batch_rows in their places, the others among the settings."""
-    own = {key: value for key, value in values.items() if key in ("epochs", "batch_rows")}
+    """`fixed` with these values: epochs and batch_size in their places, the others among the settings."""
+    own = {key: value for key, value in values.items() if key in ("epochs", "batch_size")}
     others = {key: value for key, value in values.items() if key not in own}
     return {**fixed, **own, "set": {**fixed["set"], **others}}
 
@@ -195,7 +195,7 @@ def changing(candidate: Candidate, grid: dict[str, Any]) -> str:
 
 
 def value_of(candidate: Candidate, key: str) -> Any:
-    return candidate[key] if key in ("epochs", "batch_rows") else candidate["set"][key]
+    return candidate[key] if key in ("epochs", "batch_size") else candidate["set"][key]
 
 
 def text(rows: list[dict[str, Any]], grid: dict[str, Any]) -> str:
@@ -216,7 +216,7 @@ def toml(value: Any) -> str:
 def write_config(args: argparse.Namespace, best: dict[str, Any]) -> None:
     """The best candidate as flags of `train`."""
     flags = {"dataset": args.dataset, "model": best["model"], "by": best["by"], "optimizer": best["optimizer"]}
-    flags |= {"epochs": best["epochs"], "batch-rows": best["batch_rows"], "seed": args.seed, "test": args.test}
+    flags |= {"epochs": best["epochs"], "batch-size": best["batch_size"], "seed": args.seed, "test": args.test}
     flags |= {"item-features": args.item_features, "user-features": args.user_features}
     flags |= {name: list(value) if isinstance(value, tuple) else value for name, value in read_options(args).items()}
     lines = [f"# by tinyrec tune: RMSE {best['valid_rmse']:.4f} on validation parts of the training ratings"]

@@ -45,9 +45,9 @@ class Autoencoder:
     dropout: float = 0.0
     activation: str = "sigmoid"
 
-    usual_optimizer: ClassVar[str] = "rprop"
-    usual_epochs: ClassVar[int | None] = None
-    usual_batch_rows: ClassVar[int] = 64
+    default_optimizer: ClassVar[str] = "rprop"
+    default_epochs: ClassVar[int | None] = None
+    default_batch_size: ClassVar[int] = 64
     reads_features: ClassVar[bool] = False
     implicit: ClassVar[bool] = False
 

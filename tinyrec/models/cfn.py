@@ -42,7 +42,7 @@ class CFN(Autoencoder):
     noise: float = 0.0
     damping: float = 0.0
 
-    usual_optimizer = "adam"
+    default_optimizer = "adam"
     reads_features = True
 
     def __post_init__(self):

@@ -22,10 +22,10 @@ class ImplicitNCAE(Autoencoder):
     Minimises  1/M Σ_i [ Σ_{j in K_i} (nn(ũ_i)_j - 1)² + Σ_{other j} c_j nn(ũ_i)_j² ]  +  λ/2 ||θ||²        (eq. 11, 6)
 
     u_i: 1 for each item in K_i that user i of M has met;  ũ_i: as in NCAE;  θ and hidden_units: as in NCAE
-    c_j = c0 f_j^omega / Σ_k f_k^omega, f_j: how often item j was met (eq. 10); or `absent`, the same for all: NCAE-
+    c_j = c0 f_j^omega / Σ_k f_k^omega, f_j: how often item j was met (eq. 10); or `unobserved_weight`, the same for all: NCAE-
     output: f; tanh, as in all layers of the paper, or identity, whose loss need not make all cells
-    epsilon, p: users who have met less than this part of the items are trained on once more, without the p |K_i| most
-        popular of theirs: NCAE+, in the paper 0.001 and 0.8 (section 4.2);  epsilon 0: nobody is
+    augment_below, augment_drop: users who have met less than this part of the items are trained on once more, without the augment_drop |K_i| most
+        popular of theirs: NCAE+, in the paper 0.001 and 0.8 (section 4.2);  augment_below 0: no augmentation
     """
 
     by: str = "user"
@@ -37,23 +37,23 @@ class ImplicitNCAE(Autoencoder):
     hidden_units: tuple[int, ...] = (128,)
     c0: float = 512.0
     omega: float = 0.5
-    absent: float | None = None
-    epsilon: float = 0.0
-    p: float = 0.8
+    unobserved_weight: float | None = None
+    augment_below: float = 0.0
+    augment_drop: float = 0.8
 
-    usual_optimizer = "adam"
-    usual_epochs = 30
-    usual_batch_rows = 128
+    default_optimizer = "adam"
+    default_epochs = 30
+    default_batch_size = 128
     implicit = True
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("c0", "omega", "epsilon"):
+        for name in ("c0", "omega", "augment_below"):
             check_at_least(name, getattr(self, name), 0)
-        check_at_least("absent", self.absent or 0, 0)
+        check_at_least("unobserved_weight", self.unobserved_weight or 0, 0)
         check_choice("output", self.output, ("tanh", "identity"))
-        if not 0 <= self.p <= 1:
-            raise UsageError(f"p is {self.p}, but must be a part, from 0 to 1")
+        if not 0 <= self.augment_drop <= 1:
+            raise UsageError(f"augment_drop is {self.augment_drop}, but must be a part, from 0 to 1")
         if self.by != "user" or self.l2 is None:
             raise UsageError("NCAE for clicks reads users, and has an l2; leave both out, or give it a number")
 
@@ -77,18 +77,18 @@ class ImplicitNCAE(Autoencoder):
     def prepare(self, R: Ratings) -> Ratings:
         """With the weights of absent cells, by how often each item was met, and with the augmented users."""
         met = np.bincount(to_host(R.cols), minlength=R.shape[1])
-        if self.absent is not None:
-            c = np.full(R.shape[1], self.absent)
+        if self.unobserved_weight is not None:
+            c = np.full(R.shape[1], self.unobserved_weight)
         else:
             powers = (met / max(met.sum(), 1)) ** self.omega
             c = self.c0 * powers / (powers.sum() or 1.0)
-        return augmented(R, met, self.epsilon, self.p).with_absent(c)
+        return augmented(R, met, self.augment_below, self.augment_drop).with_unobserved_weights(c)
 
     def loss_and_grads(self, params, R, share=1.0, rng=None):
         seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
         H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation])  # (n, k_L)
         error_of = linear_error if self.output == "identity" else all_cells_error
-        error, (dH, dW, db) = error_of(H, params["W"], params["b"], R, R.absent, ACTIVATIONS[self.output])
+        error, (dH, dW, db) = error_of(H, params["W"], params["b"], R, R.unobserved_weights, ACTIVATIONS[self.output])
 
         of_row = R.values.dtype.type(share / R.shape[0])  # 1 / M
         for gradient in (dH, dW, db):

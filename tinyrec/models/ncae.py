@@ -51,8 +51,8 @@ class NCAE(Autoencoder):
     pretrain: str = "S+U+S"
     pretrain_epochs: int = 10
 
-    usual_optimizer = "adam"
-    usual_batch_rows = 128
+    default_optimizer = "adam"
+    default_batch_size = 128
 
     def __post_init__(self):
         super().__post_init__()

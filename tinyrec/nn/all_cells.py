@@ -15,11 +15,11 @@ Activation = Callable[[Array], tuple[Array, Backward]]
 
 
 def all_cells_error(
-    H: Array, W: Array, b: Array, at: Ratings, absent: Array, f: Activation
+    H: Array, W: Array, b: Array, at: Ratings, unobserved: Array, f: Activation
 ) -> tuple[Array, tuple[Array, Array, Array]]:
     """loss = Σ_observed (y - 1)² + Σ_others c_j y²,  y = f(H Wᵀ + b)                                (NCAE, eq. 11)
 
-    H (n, k), W (d, k), b (d,), at (n, d), absent (d,): c_j  ->  loss () and its gradients dH (n, k), dW (d, k), db (d,)
+    H (n, k), W (d, k), b (d,), at (n, d), unobserved (d,): c_j  ->  loss () and its gradients dH (n, k), dW (d, k), db (d,)
 
     Each cell is computed, n d k operations, a few rows at a time. Without an f, `linear_error` is far faster.
     """
@@ -30,9 +30,9 @@ def all_cells_error(
         rows, cells = slice(first, first + height), slice(bounds[first], bounds[min(first + height, len(H))])
         here = at.rows[cells] - first, at.cols[cells]
         Y, back = f(H[rows] @ W.T + b)  # (rows, d)
-        dY = absent * Y
+        dY = unobserved * Y
         loss = loss + (dY * Y).sum()
-        y, c = Y[here], absent[here[1]]
+        y, c = Y[here], unobserved[here[1]]
         loss = loss + ((y - 1) ** 2 - c * y * y).sum()
         dY[here] = y - 1
         dY *= 2
@@ -44,19 +44,19 @@ def all_cells_error(
 
 
 def linear_error(
-    H: Array, W: Array, b: Array, at: Ratings, absent: Array, f: Activation = identity
+    H: Array, W: Array, b: Array, at: Ratings, unobserved: Array, f: Activation = identity
 ) -> tuple[Array, tuple[Array, Array, Array]]:
     """The same for y = H Wᵀ + b, in O(k² + k p / n) operations a row and O(d k²) once       (as section 4.1 hints)
 
-    All cells as if absent: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. The observed ones, which
+    All cells as if unobserved: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. The observed ones, which
     should have been (y - 1)², are put right.
     """
     y, back = sampled_out(H, W, b, at)  # (p,)
-    c = absent[at.cols]
+    c = unobserved[at.cols]
     loss = ((y - 1) ** 2 - c * y * y).sum()
     dH, dW, db = back(2 * ((y - 1) - c * y))
 
-    root = at.xp.sqrt(2 * absent)  # the 2 is that of the square's derivative
+    root = at.xp.sqrt(2 * unobserved)  # the 2 is that of the square's derivative
     A, a, n = root[:, None] * W, root * b, len(H)  # (d, k), (d,)
     G, g, sums = A.T @ A, A.T @ a, H.sum(axis=0)  # (k, k), (k,), (k,)
     HG = H @ G  # (n, k)

@@ -12,7 +12,7 @@ from tinyrec.optim.base import Optimizer
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """m <- β₁ m + (1 - β₁) g;  v <- β₂ v + (1 - β₂) g²;  w <- w - rate m̂ / (√v̂ + tiny)   (Kingma & Ba 2015, alg. 1)
+    """m <- β₁ m + (1 - β₁) g;  v <- β₂ v + (1 - β₂) g²;  w <- w - rate m̂ / (√v̂ + epsilon)   (Kingma & Ba 2015, alg. 1)
 
     with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) at step t = 1, 2, ...
     linear_decay: the rate falls in a straight line, and is 0 at the end of the training
@@ -21,10 +21,10 @@ class Adam(Optimizer):
     learning_rate: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
-    tiny: float = 1e-8
+    epsilon: float = 1e-8
     linear_decay: bool = False
 
-    numbers_a_weight = 2
+    state_per_parameter = 2
 
     @property
     def patience(self):
@@ -43,7 +43,7 @@ class Adam(Optimizer):
     def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
         loss, grads = objective(params)
         state["t"] += 1
-        constants = (self.learning_rate, self.beta1, self.beta2, self.tiny)
+        constants = (self.learning_rate, self.beta1, self.beta2, self.epsilon)
         m_part, v_part = 1 - self.beta1 ** state["t"], 1 - self.beta2 ** state["t"]
         for name, w in params.items():
             m, v = state["m"][name], state["v"][name]

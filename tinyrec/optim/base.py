@@ -8,14 +8,14 @@ import numpy as np
 
 
 class Optimizer:
-    """full_batch: it needs all rows in each step;  dtype: of what it trains;  numbers_a_weight: that it remembers
+    """full_batch: it needs all rows in each step;  dtype: of what it trains;  state_per_parameter: that it remembers
 
     patience: epochs without a gain on a validation part to bear; None: it is to run for all its epochs
     """
 
     full_batch = False
     dtype: type = np.float32
-    numbers_a_weight = 1
+    state_per_parameter = 1
     patience: int | None = 20
 
     def at(self, done: float, epochs: int) -> Self:

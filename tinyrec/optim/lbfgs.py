@@ -32,7 +32,7 @@ class LBFGS(Optimizer):
     dtype = np.float64  # of the ratings and parameters: the line search needs the digits
 
     @property
-    def numbers_a_weight(self) -> int:  # type: ignore[override]
+    def state_per_parameter(self) -> int:  # type: ignore[override]
         return 2 * self.memory + 11  # SciPy's own 2 memory + 5, and the copies that go to and from it
 
     def init(self, params: Params) -> dict[str, Any]:

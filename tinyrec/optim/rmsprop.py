@@ -12,11 +12,11 @@ from tinyrec.optim.base import Optimizer
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + tiny)          (Tieleman & Hinton 2012, lecture 6.5)"""
+    """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + epsilon)          (Tieleman & Hinton 2012, lecture 6.5)"""
 
     learning_rate: float = 0.001
     decay: float = 0.9
-    tiny: float = 1e-8
+    epsilon: float = 1e-8
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"v": {name: 0 * w for name, w in params.items()}}
@@ -24,5 +24,5 @@ class RMSprop(Optimizer):
     def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
         loss, grads = objective(params)
         for name, w in params.items():
-            backend.rmsprop(w, grads[name], state["v"][name], self.learning_rate, self.decay, self.tiny)
+            backend.rmsprop(w, grads[name], state["v"][name], self.learning_rate, self.decay, self.epsilon)
         return loss

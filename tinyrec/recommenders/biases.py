@@ -22,29 +22,29 @@ class Bias:
     item: Array
 
     @classmethod
-    def fit(cls, R: Ratings, user_damping: float = 15.0, item_damping: float = 10.0, sweeps: int = 10) -> Bias:
+    def fit(cls, R: Ratings, user_damping: float = 15.0, item_damping: float = 10.0, iterations: int = 10) -> Bias:
         """Minimise Σ (r - r̂)² + user_damping Σ b_u² + item_damping Σ b_i², by turns exactly in b_i and in b_u.
 
-        R (n, d). A damping is worth as many ratings of 0 deviation. Dampings and sweeps are those of the library
+        R (n, d). A damping is worth as many ratings of 0 deviation. Dampings and iterations are those of the library
         Surprise (its BaselineOnly), so that the figure can be held against others'.
         """
         bias = cls(float(R.values.mean(dtype=np.float64)), np.zeros(R.shape[0]), np.zeros(R.shape[1]))
-        for _ in range(sweeps):
-            bias = bias._sweep(R, user_damping, item_damping)
+        for _ in range(iterations):
+            bias = bias._iteration(R, user_damping, item_damping)
         return bias
 
     @classmethod
-    def estimate(cls, R: Ratings, sweeps: int = 30) -> Bias:
+    def estimate(cls, R: Ratings, iterations: int = 30) -> Bias:
         """The same with dampings learned from the ratings, as ratios of variances: σ² / σ_u² and σ² / σ_i².
 
         b_u ~ N(0, σ_u²), b_i ~ N(0, σ_i²), r ~ N(r̂, σ²): random effects, by a variational EM (independent posteriors,
-        μ the mean of the ratings), stopped after so many sweeps.
+        μ the mean of the ratings), stopped after so many iterations.
         """
-        bias = cls.fit(R, sweeps=1)
+        bias = cls.fit(R, iterations=1)
         per_user, per_item = np.bincount(R.rows, minlength=R.shape[0]), np.bincount(R.cols, minlength=R.shape[1])
         user_damping = item_damping = 10.0
-        for _ in range(sweeps):
-            bias = bias._sweep(R, user_damping, item_damping)
+        for _ in range(iterations):
+            bias = bias._iteration(R, user_damping, item_damping)
             fitted = (per_user / (per_user + user_damping)).sum() + (per_item / (per_item + item_damping)).sum()
             noise = _square(R.values - bias.predict(R.rows, R.cols)) / max(R.size - fitted, 1) + 1e-9
             user_damping = noise / _variance(bias.user, noise, per_user, user_damping)
@@ -56,7 +56,7 @@ class Bias:
         user_bias, item_bias = np.append(self.user, 0.0), np.append(self.item, 0.0)
         return self.mean + user_bias[users] + item_bias[items]
 
-    def _sweep(self, R: Ratings, user_damping: float, item_damping: float) -> Bias:
+    def _iteration(self, R: Ratings, user_damping: float, item_damping: float) -> Bias:
         """The best item biases given those of the users, then the best user biases given these."""
         (n, d), rest = R.shape, R.values - self.mean
         per_user, per_item = np.bincount(R.rows, minlength=n), np.bincount(R.cols, minlength=d)

@@ -30,7 +30,7 @@ Task = dict[str, Any]  # what is trained, on what: data set, features, split, va
 # What a task says only where it is otherwise: the part of the ratings that is held out, or else all that so many items
 # have, and whether to score after each epoch.
 USUAL: Task = {"test": 0.1, "cold_items": 0, "curve": False, "share": 1.0}
-PASSES = "epochs", "sweeps", "burn_in", "samples"  # settings of baselines: how often they go through all ratings
+PASSES = "epochs", "iterations", "burn_in", "samples"  # settings of baselines: how often they go through all ratings
 
 
 def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     members = []
     for number, its in enumerate(task["trainings"]):
         model, optimizer = MODELS[its["model"]](**its["settings"]), OPTIMIZERS[its["optimizer"]](**its["constants"])
-        options = {"epochs": its["epochs"], "valid": task["valid"], "batch_rows": its["batch_rows"] or None}
+        options = {"epochs": its["epochs"], "valid": task["valid"], "batch_size": its["batch_size"] or None}
         if task["curve"]:
 
             def observe(progress, model=model):

@@ -23,7 +23,7 @@ class Spec:
     model: Autoencoder
     optimizer: Any
     epochs: int | None = None
-    batch_rows: int | None = None
+    batch_size: int | None = None
 
     @classmethod
     def of(
@@ -32,7 +32,7 @@ class Spec:
         by: str = "item",
         optimizer: str | None = None,
         epochs: int | None = None,
-        batch_rows: int | None = None,
+        batch_size: int | None = None,
         set: Mapping[str, Any] | None = None,
     ) -> Spec:
         """From names, and settings of model and optimiser: what a TOML file holds.
@@ -40,7 +40,7 @@ class Spec:
         UsageError: a setting that neither has, or a value of another type than the field's
         """
         check_choice("model", model, MODELS)
-        optimizer = optimizer or MODELS[model].usual_optimizer
+        optimizer = optimizer or MODELS[model].default_optimizer
         check_choice("optimizer", optimizer, OPTIMIZERS)
         settings = {"by": by, **(set or {})}
         kinds = MODELS[model], OPTIMIZERS[optimizer]
@@ -56,8 +56,8 @@ class Spec:
             if not known[key].type.startswith("tuple"):  # these the model itself checks, and makes of a single number
                 check_type(key, value, str(known[key].type))
         own = ({field.name: settings[field.name] for field in fields(kind) if field.name in settings} for kind in kinds)
-        epochs = kinds[0].usual_epochs if epochs is None else epochs
-        return cls(kinds[0](**next(own)), kinds[1](**next(own)), epochs, batch_rows)
+        epochs = kinds[0].default_epochs if epochs is None else epochs
+        return cls(kinds[0](**next(own)), kinds[1](**next(own)), epochs, batch_size)
 
 
 def find(
@@ -72,7 +72,7 @@ def find(
     if model == AVERAGE:
         if by or options:
             raise UsageError(
-                "an average has members of its own; leave --by, --set, --optimizer, --epochs and --batch-rows out"
+                "an average has members of its own; leave --by, --set, --optimizer, --epochs and --batch-size out"
             )
         known = recipes.AVERAGE.get(dataset)
         if known and not anew:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-ADAM = {"optimizer": "adam", "batch_rows": 128}
+ADAM = {"optimizer": "adam", "batch_size": 128}
 QUICK = {"beta1": 0.7, "beta2": 0.9, "linear_decay": True}
 FALLING = {**QUICK, "learning_rate": 0.004, "center": False}
 

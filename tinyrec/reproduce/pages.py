@@ -158,7 +158,7 @@ def describe(spec: Spec) -> str:
     """In one line: what is not said is as by default."""
     if spec.optimizer is None:
         return _unusual(spec.model)
-    rows = "" if spec.batch_rows is None else f", {spec.batch_rows} rows in a step"
+    rows = "" if spec.batch_size is None else f", {spec.batch_size} rows in a step"
     return f"{_unusual(spec.model)}, {_unusual(spec.optimizer)}, {spec.epochs or 'best number of'} epochs{rows}"
 
 

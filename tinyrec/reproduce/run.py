@@ -99,7 +99,7 @@ def settings_of(spec: Spec) -> dict[str, Any]:
     """All that a training depends on, besides the data and the seed, as JSON has it."""
     if spec.optimizer is None:
         name = next(name for name, kind in BASELINES.items() if type(spec.model) is kind)
-        none: dict[str, Any] = {"optimizer": None, "constants": {}, "epochs": None, "batch_rows": 0}
+        none: dict[str, Any] = {"optimizer": None, "constants": {}, "epochs": None, "batch_size": 0}
         return {"model": name, "settings": asdict(spec.model), **none}
     settings = {
         "model": next(name for name, kind in MODELS.items() if type(spec.model) is kind),
@@ -107,7 +107,7 @@ def settings_of(spec: Spec) -> dict[str, Any]:
         "optimizer": next(name for name, kind in OPTIMIZERS.items() if type(spec.optimizer) is kind),
         "constants": asdict(spec.optimizer),
         "epochs": spec.epochs,
-        "batch_rows": rows_in_a_step(spec.model, spec.optimizer, spec.batch_rows) or 0,
+        "batch_size": rows_in_a_step(spec.model, spec.optimizer, spec.batch_size) or 0,
     }
     return json.loads(json.dumps(settings))
 
@@ -125,7 +125,7 @@ def serves(cell: Cell, task: Task, scores: set[str]) -> bool:
 
 
 def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    if any(old[key] != new[key] for key in ("model", "optimizer", "epochs", "batch_rows")):
+    if any(old[key] != new[key] for key in ("model", "optimizer", "epochs", "batch_size")):
         return False
     kinds = {"settings": {**MODELS, **BASELINES}[new["model"]], "constants": OPTIMIZERS.get(new["optimizer"])}
     for key, kind in kinds.items():

@@ -61,23 +61,23 @@ def fit(
     optimizer: Any,
     *,
     epochs: int,
-    batch_rows: int | None = None,
+    batch_size: int | None = None,
     seed: int = 0,
     start: Epoch | None = None,
 ) -> Iterator[Epoch]:
     """Minimise model.loss_and_grads over the rows of R, up to epoch number `epochs`; yield an Epoch after each.
 
-    R: (n, d); the dtype of its values is that of the parameters; batch_rows: rows in a step, by default all
+    R: (n, d); the dtype of its values is that of the parameters; batch_size: rows in a step, by default all
     Diverged: in the step in which the loss or a gradient is not finite, before that step's update
     """
-    if batch_rows is not None and optimizer.full_batch:
+    if batch_size is not None and optimizer.full_batch:
         name = type(optimizer).__name__
         raise UsageError(f"{name} needs all rows in each step; leave the batch size out, or take adam")
     epoch = start or begin(model, R, optimizer, seed)
     params, state, rng = epoch.params, epoch.state, epoch.rng
     for number in range(epoch.number + 1, epochs + 1):
         started, loss, done = time.perf_counter(), 0.0, number - 1.0
-        for batch in batches(R, batch_rows, rng):
+        for batch in batches(R, batch_size, rng):
             share = batch.shape[0] / R.shape[0]
             objective = finite(model, batch, share, rng, number)
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
@@ -86,14 +86,14 @@ def fit(
         yield Epoch(number, loss, time.perf_counter() - started, params, state, rng)
 
 
-def batches(R: Ratings, batch_rows: int | None, rng: np.random.Generator) -> Iterator[Ratings]:
-    """All rows of R at once, or `batch_rows` of them at a time in random order."""
-    if batch_rows is None:
+def batches(R: Ratings, batch_size: int | None, rng: np.random.Generator) -> Iterator[Ratings]:
+    """All rows of R at once, or `batch_size` of them at a time in random order."""
+    if batch_size is None:
         yield R
         return
     order = rng.permutation(R.shape[0])
-    for first in range(0, len(order), batch_rows):
-        yield R.take_rows(order[first : first + batch_rows])
+    for first in range(0, len(order), batch_size):
+        yield R.take_rows(order[first : first + batch_size])
 
 
 def finite(

@@ -18,7 +18,7 @@ KERNELS = 40 * 2**20  # bytes that numba's machine code takes
 
 
 def training_bytes(
-    model: Autoencoder, shape: tuple[int, int], p: int, optimizer: Any, batch_rows: int | None = None, q: int = 0
+    model: Autoencoder, shape: tuple[int, int], p: int, optimizer: Any, batch_size: int | None = None, q: int = 0
 ) -> int:
     """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns, with q features.
 
@@ -27,10 +27,10 @@ def training_bytes(
     ratings: the matrix and its transpose with their index arrays, predictions and errors
     """
     (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
-    parameters = model.count(d, q) * (3 + optimizer.numbers_a_weight)
+    parameters = model.count(d, q) * (3 + optimizer.state_per_parameter)
     units = [its[0] for name, its in model.shapes(d).items() if name.startswith("mu")]  # a hidden unit has one mu
-    codes = min(batch_rows or n, n) * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # all when predicting
-    cells = 5 * min(CELLS, min(batch_rows or n, n) * d) if model.implicit else 0  # of clicks, absent ones are made, too
+    codes = min(batch_size or n, n) * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # all when predicting
+    cells = 5 * min(CELLS, min(batch_size or n, n) * d) if model.implicit else 0  # of clicks, absent ones are made, too
     return KERNELS + width * (parameters + codes + cells + 14 * p)
 
 

@@ -28,7 +28,7 @@ def pretrain(
     R: Ratings,
     optimizer: Any,
     *,
-    batch_rows: int | None = None,
+    batch_size: int | None = None,
     seed: int = 0,
     observe: Callable[[int, Epoch], None] = lambda layer, epoch: None,
 ) -> Params:
@@ -38,7 +38,7 @@ def pretrain(
     """
 
     def trained(layer, shallow, rows):
-        for epoch in fit(shallow, rows, optimizer, epochs=model.pretrain, batch_rows=batch_rows, seed=seed + layer - 1):
+        for epoch in fit(shallow, rows, optimizer, epochs=model.pretrain, batch_size=batch_size, seed=seed + layer - 1):
             observe(layer, epoch)
         return epoch.params
 

@@ -55,7 +55,7 @@ class Job:
 
     data: Dataset
     optimizer: Any
-    batch_rows: int | None
+    batch_size: int | None
     backend: str
     seed: int
     observe: Callable[[Progress], None]
@@ -95,7 +95,7 @@ class Job:
             if stop.is_out_of_patience(progress.epoch):
                 epochs = progress.epoch.number  # it was about to end
         progress.epoch = moved(progress.epoch, R.backend)  # one that was read from a file is on the host
-        for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_rows=self.batch_rows, start=progress.epoch):
+        for epoch in fit(model, R, self.optimizer, epochs=epochs, batch_size=self.batch_size, start=progress.epoch):
             enough = stop(epoch) if stop else False
             progress.epoch = epoch
             if stop:
@@ -124,7 +124,7 @@ class Job:
             self.record(epoch, None, is_trial, layer)
             self.observe(self.progress)
 
-        options: dict[str, Any] = {"batch_rows": self.batch_rows, "seed": self.seed, "observe": record}
+        options: dict[str, Any] = {"batch_size": self.batch_size, "seed": self.seed, "observe": record}
         if isinstance(model, NCAE):
             params = pretrain_stages(model, R, self.optimizer, **options)
         else:

@@ -26,7 +26,7 @@ def pretrain_stages(
     R: Ratings,
     optimizer: Any,
     *,
-    batch_rows: int | None = None,
+    batch_size: int | None = None,
     seed: int = 0,
     observe: Callable[[int, Epoch], None] = lambda layer, epoch: None,
 ) -> Params:
@@ -39,7 +39,7 @@ def pretrain_stages(
     params = {name: R.backend.asarray(w) for name, w in drawn.items()}
 
     def trained(layer, stage, rows):
-        options = {"epochs": model.pretrain_epochs, "batch_rows": batch_rows, "seed": seed + layer}
+        options = {"epochs": model.pretrain_epochs, "batch_size": batch_size, "seed": seed + layer}
         for epoch in fit(stage, rows, optimizer, **options):
             observe(layer, epoch)
         return epoch.params

@@ -27,7 +27,7 @@ def train(
     epochs: int | None = None,
     valid: float | None = None,
     optimizer: Any = None,
-    batch_rows: int | None = None,
+    batch_size: int | None = None,
     backend: str = "auto",
     seed: int = 0,
     observe: Callable[[Progress], None] = lambda progress: None,
@@ -42,23 +42,23 @@ def train(
     were asked for: a centred AutoRec after 0 epochs; so, too, with fewer than 20 ratings.
 
     optimizer: the model's usual one unless given
-    batch_rows: rows in a step (SGD, RMSprop and Adam), by default 64, or 128 for NCAE, 0 for all
+    batch_size: rows in a step (SGD, RMSprop and Adam), by default 64, or 128 for NCAE, 0 for all
     observe: called with the Progress after each epoch;  progress: one to go on from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
-    optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), progress or Progress()
-    check_options(model, optimizer, epochs, valid, batch_rows)
+    optimizer, progress = optimizer or OPTIMIZERS[model.default_optimizer](), progress or Progress()
+    check_options(model, optimizer, epochs, valid, batch_size)
     check_feedback(model, data, epochs, valid)
-    batch_rows = rows_in_a_step(model, optimizer, batch_rows)
-    job = Job(data, optimizer, batch_rows, backend, seed, observe, progress)
+    batch_size = rows_in_a_step(model, optimizer, batch_size)
+    job = Job(data, optimizer, batch_size, backend, seed, observe, progress)
     valid_rmse = None
     if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
         model, epochs, valid_rmse = job.choose(model, epochs or MOST_EPOCHS, 0.1 if valid is None else valid)
     params, scaling = job.run(model, data, epochs)
     info = {"backend": get_backend(backend).name, "seed": seed, "optimizer": repr(optimizer)}
-    info |= {"batch_rows": batch_rows, "epochs": epochs}
+    info |= {"batch_size": batch_size, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `progress` may be trained further
     return TrainedAutoencoder(model, params, data, scaling, on_host(backend), info)
@@ -71,7 +71,7 @@ def try_out(
     epochs: int | None = None,
     valid: float = 0.1,
     optimizer: Any = None,
-    batch_rows: int | None = None,
+    batch_size: int | None = None,
     backend: str = "auto",
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -79,33 +79,33 @@ def try_out(
 
     The options are those of `train`, which does the same with each of its candidates.
     """
-    optimizer, progress = optimizer or OPTIMIZERS[model.usual_optimizer](), Progress()
-    check_options(model, optimizer, epochs, valid, batch_rows)
+    optimizer, progress = optimizer or OPTIMIZERS[model.default_optimizer](), Progress()
+    check_options(model, optimizer, epochs, valid, batch_size)
     check_feedback(model, data, epochs, valid)
     if model.l2 is None:
         raise UsageError("l2 is what is to be tried out; give it")
     job = Job(
-        data, optimizer, rows_in_a_step(model, optimizer, batch_rows), backend, seed, lambda progress: None, progress
+        data, optimizer, rows_in_a_step(model, optimizer, batch_size), backend, seed, lambda progress: None, progress
     )
     part, held_out = split_random(data, valid, seed)
     job.run(model, part, epochs or MOST_EPOCHS, held_out)
     return progress.trials[0]
 
 
-def rows_in_a_step(model: Autoencoder, optimizer: Any, batch_rows: int | None) -> int | None:
-    """What `batch_rows` comes to with this model and optimizer; None: all rows."""
-    if batch_rows is None and not optimizer.full_batch:
-        return model.usual_batch_rows
-    return batch_rows or None
+def rows_in_a_step(model: Autoencoder, optimizer: Any, batch_size: int | None) -> int | None:
+    """What `batch_size` comes to with this model and optimizer; None: all rows."""
+    if batch_size is None and not optimizer.full_batch:
+        return model.default_batch_size
+    return batch_size or None
 
 
 def check_options(
-    model: Autoencoder, optimizer: Any, epochs: int | None, valid: float | None, batch_rows: int | None
+    model: Autoencoder, optimizer: Any, epochs: int | None, valid: float | None, batch_size: int | None
 ) -> None:
     if isinstance(optimizer, str):
         raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
     check_type("epochs", epochs, "int | None")
-    check_type("batch_rows", batch_rows, "int | None")
+    check_type("batch_size", batch_size, "int | None")
     name = type(optimizer).__name__
     if model.dropout and optimizer.full_batch:
         raise UsageError(f"dropout makes the gradient noisy, which {name} cannot bear; choose adam, rmsprop or sgd")
@@ -115,8 +115,8 @@ def check_options(
         raise UsageError(f"{epochs} epochs would not train anything; ask for at least 1")
     if valid is not None and not 0 < valid < 1:
         raise UsageError(f"valid={valid} is no part of the ratings; give a fraction between 0 and 1, such as 0.1")
-    if batch_rows is not None and batch_rows < 0:
-        raise UsageError(f"{batch_rows} rows in a step are none; give a number, or 0 for all")
+    if batch_size is not None and batch_size < 0:
+        raise UsageError(f"{batch_size} rows in a step are none; give a number, or 0 for all")
 
 
 def check_feedback(model: Autoencoder, data: Dataset, epochs: int | None, valid: float | None) -> None:
