@@ -1,11 +1,13 @@
 import hashlib
 import http.server
 import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tinyrec.cli import main
 from tinyrec.data import DATASETS, load_dataset
 from tinyrec.data.sets import fetch
 from tinyrec.errors import FileError
@@ -16,9 +18,8 @@ CONTENT = b"not really a zip file, but that is not looked at here" * 1000
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache folder, no TINYREC_DATA, and the checksum of CONTENT."""
-    pooch = pytest.importorskip("pooch")
     folder = tmp_path / "cache"
-    monkeypatch.setattr(pooch, "os_cache", lambda _: folder)
+    monkeypatch.setattr(fetch, "_cache_folder", lambda: folder)
     monkeypatch.delenv("TINYREC_DATA", raising=False)
     monkeypatch.delenv("TINYREC_OFFLINE", raising=False)
     monkeypatch.setitem(fetch.MD5, "ml-1m", hashlib.md5(CONTENT).hexdigest())
@@ -121,6 +122,31 @@ def test_offline_opens_no_socket(cache, monkeypatch):
     cache.mkdir()
     (cache / "ml-1m.zip").write_bytes(CONTENT)
     assert fetch.locate("ml-1m") == cache / "ml-1m.zip"
+
+
+def test_pooch_is_imported_for_downloads_only(cache, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pooch", None)  # importing it fails
+    cache.mkdir()
+    (cache / "ml-1m.zip").write_bytes(CONTENT)
+    assert main(["data", "list"]) == 0 and str(cache / "ml-1m.zip") in capsys.readouterr().out
+    assert fetch.locate("ml-1m") == cache / "ml-1m.zip"
+    monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
+    (tmp_path / "ml-10m.zip").write_bytes(CONTENT)
+    assert fetch.locate("ml-10m") == tmp_path / "ml-10m.zip"
+
+
+def test_import_and_data_list_load_neither_pooch_nor_tqdm(run_python, tmp_path):
+    code = "import sys, tinyrec.cli; tinyrec.cli.main(['data', 'list']); print({'pooch', 'tqdm'} & set(sys.modules))"
+    assert run_python(code, XDG_CACHE_HOME=str(tmp_path)).endswith("\nset()\n")
+
+
+def test_a_warning_at_the_import_of_pooch_is_silenced(cache, server, tmp_path, monkeypatch):
+    fake = ["import warnings", "warnings.warn('IProgress not found')", "HTTPDownloader = dict"]
+    fake.append("def retrieve(*_, **__): return 'path'")
+    (tmp_path / "pooch.py").write_text("\n".join(fake))
+    monkeypatch.delitem(sys.modules, "pooch", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert str(fetch.locate("ml-1m")) == "path"
 
 
 @pytest.mark.parametrize("value, offline", [("1", True), ("yes", True), ("0", False), ("", False)])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import warnings
 from pathlib import Path
+
+import platformdirs  # a dependency of pooch, which uses the same cache folder
 
 from tinyrec.errors import FileError
 
@@ -60,24 +64,29 @@ def _in_own_folder(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _in_cache(name: str) -> Path | None:
-    import pooch
+def _cache_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("tinyrec"))
 
-    path = Path(pooch.os_cache("tinyrec"), file_name(name))
-    return path if path.is_file() and pooch.file_hash(str(path), alg="md5") == MD5[name] else None
+
+def _in_cache(name: str) -> Path | None:
+    path = _cache_folder() / file_name(name)
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return path if hashlib.file_digest(file, "md5").hexdigest() == MD5[name] else None
 
 
 def _download(name: str) -> Path:
-    import pooch
-
-    file, md5, folder = file_name(name), MD5[name], Path(pooch.os_cache("tinyrec"))
+    file, md5 = file_name(name), MD5[name]
     if md5 is None:
         raise FileError(f"{file} is not here, and no checksum of it is known; {by_hand(name)}")
     if offline():
         raise FileError(f"{file} is not here and TINYREC_OFFLINE is set; {by_hand(name)}")
+    with warnings.catch_warnings(action="ignore"):  # pooch imports tqdm.auto, which may warn in a notebook
+        import pooch
     try:  # pooch loads to a temporary name, checks, and renames; a redirect, to http perhaps, fails the check
         server = pooch.HTTPDownloader(timeout=SECONDS, allow_redirects=False)
-        return Path(pooch.retrieve(url(name), f"md5:{md5}", file, folder, downloader=server))
+        return Path(pooch.retrieve(url(name), f"md5:{md5}", file, _cache_folder(), downloader=server))
     except (OSError, ValueError) as problem:
         cause = "its checksum is wrong" if isinstance(problem, ValueError) else type(problem).__name__
         raise FileError(f"{file} could not be downloaded ({cause}); {by_hand(name)}") from None
