@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import TEXT_IDS, as_dict, datasets, triples
 from tinyrec.data import Dataset, load_dataset, load_split
-from tinyrec.data.pair import on_common_ids
+from tinyrec.data.align import on_common_ids
 from tinyrec.errors import DataError, FileError, UsageError
 
 

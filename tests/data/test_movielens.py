@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.strategies import as_dict
 from tinyrec.data import load_dataset, load_split
 from tinyrec.data.reading import archive
-from tinyrec.data.sets import members
+from tinyrec.data.sets import zip_tables
 from tinyrec.errors import DataError, FileError, UsageError
 
 GENRES = [f"Genre{k}" for k in range(19)]
@@ -155,7 +155,7 @@ def test_an_unusual_packing_is_refused(make):
 
 def test_a_member_above_the_limit_is_refused(make, monkeypatch):
     make("ml-1m", ML_1M)
-    monkeypatch.setattr(members, "MOST_RATINGS", 10)
+    monkeypatch.setattr(zip_tables, "MOST_RATINGS", 10)
     with pytest.raises(FileError, match="ratings.dat .* above the limit of 10"):
         load_dataset("ml-1m")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import tinyrec
 from tinyrec.backend import get_backend
-from tinyrec.bench.clicks import clicks
 from tinyrec.bench.contest import OURS, SAME
+from tinyrec.bench.implicit import implicit_loss
 from tinyrec.bench.machine import ceilings, description, in_own_process
 from tinyrec.bench.measure import Case, measure
 from tinyrec.bench.race import TARGET, race
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         say(args, f"measuring {case.shape}")
         result["shapes"].append(in_own_process(measure, case))
     of_clicks = [(case.shape, args.hidden_units, args.rounds, backend, args.seed) for case in cases if args.clicks]
-    result["clicks"] = [in_own_process(clicks, *arguments) for arguments in of_clicks]
+    result["clicks"] = [in_own_process(implicit_loss, *arguments) for arguments in of_clicks]
     if args.race:
         say(args, f"racing to RMSE {TARGET} on ml-1m, {args.rounds} times each")
     result["race"] = in_own_process(race, args.rounds, backend) if args.race else None

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data import figures
+from tinyrec.data import summary
+from tinyrec.data.bad_rows import BadRows
 from tinyrec.data.features.columns import own_features, read_features
 from tinyrec.data.features.encoding import Features
 from tinyrec.data.ids import Index
-from tinyrec.data.problems import BadRows
-from tinyrec.data.rules import check_scale, check_times, check_values, one_per_cell
+from tinyrec.data.validation import check_scale, check_times, check_values, one_per_cell
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Pattern, Ratings
 
@@ -139,11 +139,11 @@ class Dataset:
 
     def describe(self) -> dict[str, Any]:
         """The figures of the data set, as plain Python values that JSON can hold."""
-        return figures.describe(self)
+        return summary.describe(self)
 
     def fingerprint(self) -> str:
         """The SHA-256 of shape, pattern, values and ids, in hex: equal ratings of equal ids, and nothing else."""
-        return figures.fingerprint(self)
+        return summary.fingerprint(self)
 
     def __repr__(self) -> str:
         n, d = self.ratings.shape

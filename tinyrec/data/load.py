@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tinyrec.data.align import on_common_ids
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index
-from tinyrec.data.pair import on_common_ids
 from tinyrec.data.reading.layout import find_columns
 from tinyrec.data.reading.readers import read_ratings
 from tinyrec.data.sets import hetrec, movielens

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.data.bad_rows import SHOWN, BadRows, explain
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index, ids_from_text
-from tinyrec.data.problems import SHOWN, BadRows, explain
-from tinyrec.data.reading.flaws import NO_TIME, TIME_FLAWS, Flaw, id_flaws, line_flaw, rating_flaws, text_flaw
 from tinyrec.data.reading.layout import Layout, split
-from tinyrec.data.rules import check_scale
+from tinyrec.data.reading.line_errors import NO_TIME, TIME_FLAWS, Flaw, id_flaws, line_flaw, rating_flaws, text_flaw
+from tinyrec.data.validation import check_scale
 from tinyrec.errors import DataError
 
 BLANKS = " \t"  # they may surround a field and are no part of it

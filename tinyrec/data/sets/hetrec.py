@@ -13,7 +13,7 @@ from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index
 from tinyrec.data.reading.layout import Layout
-from tinyrec.data.sets.members import Zip, align, gather, read_info, read_numbers, read_ratings
+from tinyrec.data.sets.zip_tables import Zip, align, gather, read_info, read_numbers, read_ratings
 from tinyrec.errors import DataError
 
 

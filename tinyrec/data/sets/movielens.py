@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.reading.layout import Layout
-from tinyrec.data.sets.members import Zip, align, gather, read_info, read_ratings
+from tinyrec.data.sets.zip_tables import Zip, align, gather, read_info, read_ratings
 
 SPLITS_100K = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 TABS, COLONS = (Layout(sep, width=4, columns=(0, 1, 2, 3)) for sep in ("\t", "::"))  # user, item, rating, time

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data.problems import BadRows
+from tinyrec.data.bad_rows import BadRows
 from tinyrec.errors import DataError, UsageError
 
 DUPLICATES = ("error", "last", "mean")

@@ -16,7 +16,7 @@ from tinyrec.models import ImplicitNCAE
 NUMPY = "NumPy, all cells"
 
 
-def clicks(shape: str, hidden_units: int, rounds: int, backend: str, seed: int) -> dict[str, Any]:
+def implicit_loss(shape: str, hidden_units: int, rounds: int, backend: str, seed: int) -> dict[str, Any]:
     """Loss and gradients of one epoch of ImplicitNCAE with an identity output, on all rows at once, in turns."""
     R = draw(find_shape(shape), seed).to(backend)
     model = ImplicitNCAE(hidden_units=(hidden_units,), output="identity")

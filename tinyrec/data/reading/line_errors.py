@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from tinyrec.data.problems import shorten
+from tinyrec.data.bad_rows import shorten
 
 # Not float(), which reads "1_000", "nan" and the digits of other scripts, too.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
