@@ -1,6 +1,6 @@
-"""Backends: where the arrays live, who multiplies the sparse matrices, and who updates the parameters.
+"""Backends: where arrays are stored, and the kernels for sparse products and parameter updates.
 
-Dense mathematics is written once, against `xp`; only what stands in `Backend` differs.
+Dense mathematics is written once, in terms of `xp`; only the fields of `Backend` differ.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ BACKENDS = tuple(MODULES)
 
 @dataclass(frozen=True)
 class Backend:
-    """What a backend must bring; `reference.py` is the specification of each function."""
+    """What a backend must provide; `reference.py` specifies each function."""
 
     name: str
-    xp: ModuleType
-    asarray: Callable[[Array], Array]  # from the host's memory to where the backend's arrays live
+    xp: ModuleType  # numpy or cupy
+    asarray: Callable[[Array], Array]  # copies from host memory to the device where needed
     spmm: Callable[..., Array]
     sddmm: Callable[..., Array]
     take: Callable[..., Array]
@@ -44,29 +44,29 @@ class Backend:
 def get_backend(name: str) -> Backend:
     """Return the backend called `name`: "reference", "numpy", "cupy", or "auto" (the fastest that works).
 
-    Without a working numba, `reference` serves for "numpy", and a line on stderr says so.
-    BackendError: "cupy" without CuPy or without a card
+    Without a working numba, "numpy" falls back to `reference` and prints one line to stderr.
+    BackendError: "cupy" without CuPy or without a GPU
     """
     if name not in (*BACKENDS, "auto"):
         raise UsageError(f"unknown backend {name!r}; choose one of {', '.join(BACKENDS)} or auto")
     if name == "cupy" or (name == "auto" and importlib.util.find_spec("cupy")):
         try:
             return _backend("cupy")
-        except Exception as problem:  # a missing driver or library shows in many ways, not only by ImportError
+        except Exception as problem:  # a missing driver or library does not always raise ImportError
             if name == "cupy":
-                cure = 'pip install "tinyrec[cuda12]" (or cuda13) on a machine with an NVIDIA card, or --backend numpy'
+                cure = 'pip install "tinyrec[cuda12]" (or cuda13) on a machine with an NVIDIA GPU, or --backend numpy'
                 raise BackendError(f"CuPy cannot be used here ({_first_line(problem)}); {cure}") from None
     if name in ("numpy", "auto"):
         try:
             return _backend("numpy")
-        except Exception as problem:  # a broken numba fails in as many ways
-            print(f"tinyrec: numba cannot be used ({problem}); the slower reference backend serves", file=sys.stderr)
+        except Exception as problem:  # the same holds for a broken numba
+            print(f"tinyrec: numba cannot be used ({problem}); using the slower reference backend", file=sys.stderr)
     return _backend("reference")
 
 
 def on_host(name: str) -> str:
-    """The name of the backend that predicts, on the host, where the ids are: one forward pass is no work for a card."""
-    name = get_backend("numpy" if name == "auto" else name).name  # "auto" would wake a card for nothing
+    """The name of the backend for prediction, always on the CPU: one forward pass is too little work for a GPU."""
+    name = get_backend("numpy" if name == "auto" else name).name  # get_backend("auto") would initialize the GPU
     return "numpy" if name == "cupy" else name
 
 
@@ -80,19 +80,19 @@ def _first_line(problem: Exception) -> str:
 
 
 def to_host(array: Array) -> Array:
-    """The numpy array of an array of any backend: a copy if it lies on a card, else itself."""
+    """An array of any backend as a NumPy array: copied if it is on the GPU, otherwise the same object."""
     return array.get() if hasattr(array, "get") else array
 
 
 def threads() -> int:
-    """How many threads the kernels of the CPU use."""
+    """The number of threads that the CPU kernels use."""
     if get_backend("numpy").name == "numpy":
         return importlib.import_module("tinyrec.backend.cpu").THREADS
     return 1
 
 
 def use_threads(count: int) -> None:
-    """Let the kernels and the BLAS that multiplies dense matrices use so many threads of the CPU."""
+    """Set the number of threads of the CPU kernels and of BLAS, which multiplies dense matrices."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(count)

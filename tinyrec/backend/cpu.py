@@ -1,7 +1,7 @@
-"""The kernels in numba: the loops of `reference.py`, compiled. The only file that imports numba.
+"""The CPU kernels: the loops of `reference.py`, compiled by numba. Only this file imports numba.
 
-To step through them in a debugger, set NUMBA_DISABLE_JIT=1. A kernel writes the rows start to stop of its output and
-nothing else, so the rows are shared out to threads without locks, and the bits are the same for any number of threads.
+To step through them in a debugger, set NUMBA_DISABLE_JIT=1. A call writes only the rows start:stop of its output, so
+threads need no locks, and the results are bitwise identical for any number of threads.
 """
 
 import ctypes
@@ -17,22 +17,22 @@ from numba import config, njit
 xp = np
 asarray = np.asarray
 
-# Sums may be reordered and fused, so that they run in vector registers; NaN and infinity stay visible (no nnan, ninf).
+# Sums may be reordered and fused, so that they vectorize; NaN and infinity still propagate (no nnan, no ninf).
 FASTMATH = {"reassoc", "contract", "nsz"}
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-CHUNKS_A_THREAD = 3  # more than one, so that one slow chunk does not hold the others up
-L2_CHUNKS = 8  # whose sums are added in order: the same bits for any number of threads
-# Of the matrix whose rows are gathered, the kernels take a block at a time, which stays in the cache meanwhile: so many
-# rows that a row of the sparse matrix has some 20 cells there, but no fewer and no more bytes than these.
-CELLS_A_BLOCK, LEAST_BYTES, MOST_BYTES = 20, 2**19, 3 * 2**20
+CHUNKS_PER_THREAD = 3  # more than one, for load balancing
+L2_CHUNKS = 8  # their sums are added in a fixed order: bitwise identical for any number of threads
+# Cache blocking: the products process the dense matrix, whose rows they gather, in blocks of rows that fit the cache.
+# A block has enough rows for a sparse row to have about 20 cells in it, within these limits in bytes.
+CELLS_PER_BLOCK, MIN_BYTES, MAX_BYTES = 20, 2**19, 3 * 2**20
 
 
 def jit(kernel):
-    """Compile at first use, without the interpreter lock; kept on disk where there is a place to write."""
-    options = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}  # 1 / 0 is inf, and no reason to branch
+    """Compile at the first call; release the GIL; cache on disk where the cache directory is writable."""
+    options = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}  # 1 / 0 is inf, without a branch
     try:
         return njit(cache=True, **options)(kernel)
-    except RuntimeError:  # numba found no place for its cache
+    except RuntimeError:  # numba found no writable cache directory
         return njit(**options)(kernel)
 
 
@@ -47,14 +47,14 @@ def spmm(indptr, cols, values, X):
 
 @jit
 def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
-    done = indptr[start:stop].copy()  # the cells of each row before this one are in the sum
-    for block_end in range(block_rows, max(1, len(X)) + block_rows, block_rows):  # a part of X that stays in the cache
+    next_cell = indptr[start:stop].copy()  # of each row: the first cell that is not yet added
+    for block_end in range(block_rows, max(1, len(X)) + block_rows, block_rows):  # a block of X, cached
         for i in range(start, stop):
             if block_end == block_rows:
                 out[i] = 0
-            j = done[i - start]
-            end = done[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
-            while j + 6 <= end:  # six cells a pass: `out` is read and written a sixth as often
+            j = next_cell[i - start]
+            end = next_cell[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
+            while j + 6 <= end:  # unrolled by six: `out` is read and written a sixth as often
                 v0, v1, v2 = values[j], values[j + 1], values[j + 2]
                 v3, v4, v5 = values[j + 3], values[j + 4], values[j + 5]
                 x0, x1, x2 = X[cols[j]], X[cols[j + 1]], X[cols[j + 2]]
@@ -62,7 +62,7 @@ def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
                 for c in range(X.shape[1]):
                     out[i, c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c] + v4 * x4[c] + v5 * x5[c]
                 j += 6
-            while j + 2 <= end:  # the rows of a mini-batch, turned, have few cells
+            while j + 2 <= end:  # the rows of a transposed mini-batch have few cells
                 v0, v1 = values[j], values[j + 1]
                 x0, x1 = X[cols[j]], X[cols[j + 1]]
                 for c in range(X.shape[1]):
@@ -92,13 +92,13 @@ def sddmm(indptr, cols, H, W):
 @jit
 def _sddmm_rows(start, stop, indptr, cols, H, W, out, block_rows):
     zero = out.dtype.type(0)
-    done = indptr[start:stop].copy()
+    next_cell = indptr[start:stop].copy()
     for block_end in range(block_rows, len(W) + block_rows, block_rows):
         for i in range(start, stop):
             h = H[i]
-            j = done[i - start]
-            end = done[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
-            while j + 6 <= end:  # six cells a pass: `h` is read a sixth as often
+            j = next_cell[i - start]
+            end = next_cell[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
+            while j + 6 <= end:  # unrolled by six: `h` is read a sixth as often
                 w0, w1, w2 = W[cols[j]], W[cols[j + 1]], W[cols[j + 2]]
                 w3, w4, w5 = W[cols[j + 3]], W[cols[j + 4]], W[cols[j + 5]]
                 y0 = y1 = y2 = y3 = y4 = y5 = zero
@@ -128,28 +128,28 @@ def _sddmm_rows(start, stop, indptr, cols, H, W, out, block_rows):
 
 @jit
 def _first_cell_from(col, j, end, cols):
-    """The first of the cells j to end whose column is `col` or later; they ascend."""
+    """The first cell of j:end whose column is at least `col`, or `end`; the columns are sorted."""
     while j < end and cols[j] < col:
         j += 1
     return j
 
 
-def take(values, numbers):
-    out = np.empty(len(numbers), values.dtype)
-    run_in_threads(_equal_parts(len(numbers)), _take_cells, values, numbers, out)
+def take(values, indices):
+    out = np.empty(len(indices), values.dtype)
+    run_in_threads(_equal_parts(len(indices)), _take_cells, values, indices, out)
     return out
 
 
 @jit
-def _take_cells(start, stop, values, numbers, out):
+def _take_cells(start, stop, values, indices, out):
     for j in range(start, stop):
-        out[j] = values[numbers[j]]
+        out[j] = values[indices[j]]
 
 
 def _block_rows(indptr, X):
     row_bytes = max(1, X.itemsize * X.shape[1])
-    wanted = CELLS_A_BLOCK * len(X) * (len(indptr) - 1) / max(1, indptr[-1]) * row_bytes
-    return max(1, int(min(max(wanted, LEAST_BYTES), MOST_BYTES)) // row_bytes)
+    target = CELLS_PER_BLOCK * len(X) * (len(indptr) - 1) / max(1, indptr[-1]) * row_bytes
+    return max(1, int(min(max(target, MIN_BYTES), MAX_BYTES)) // row_bytes)
 
 
 def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
@@ -158,28 +158,28 @@ def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget,
 
 @jit
 def _rprop_cells(start, stop, w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
-    # Views that begin at 0, and one choice a statement, without `and`: so it compiles to vector code without a branch,
-    # ten times as fast, as half of all signs cannot be guessed.
+    # Views that start at index 0, one conditional per statement, and `&` instead of `and`: this form vectorizes without
+    # branches, which is ten times as fast, as the signs are too irregular for branch prediction.
     w, g, previous, step = w[start:stop], g[start:stop], previous[start:stop], step[start:stop]
     one, zero = w.dtype.type(1), w.dtype.type(0)
     for i in range(len(w)):
         change = g[i] * previous[i]
-        undone = _sign(previous[i], one) * step[i]
+        revert = _sign(previous[i], one) * step[i]
         factor = eta_plus if change > 0 else one
         factor = eta_minus if change < 0 else factor
         new_step = step[i] * factor
         new_step = step_min if new_step < step_min else new_step
         new_step = step_max if new_step > step_max else new_step
-        trusted = zero if (change < 0) & forget else g[i]
-        move = -_sign(trusted, one) * new_step
-        w[i] += undone if (change < 0) & undo else move
-        previous[i] = trusted
+        kept_g = zero if (change < 0) & forget else g[i]
+        move = -_sign(kept_g, one) * new_step
+        w[i] += revert if (change < 0) & undo else move
+        previous[i] = kept_g
         step[i] = new_step
 
 
 @jit
 def _sign(x, one):
-    s = one if x > 0 else x  # 0 and NaN stay what they are
+    s = one if x > 0 else x  # 0 and NaN are returned as they are
     return -one if x < 0 else s
 
 
@@ -200,28 +200,28 @@ def rmsprop(w, g, v, rate, decay, epsilon):
 
 
 @jit
-def _rmsprop_cells(start, stop, w, g, v, rate, decay, rest, epsilon):
+def _rmsprop_cells(start, stop, w, g, v, rate, decay, one_minus_decay, epsilon):
     w, g, v = w[start:stop], g[start:stop], v[start:stop]
     for i in range(len(w)):
-        v[i] = decay * v[i] + rest * g[i] * g[i]
+        v[i] = decay * v[i] + one_minus_decay * g[i] * g[i]
         w[i] -= rate * g[i] / (np.sqrt(v[i]) + epsilon)
 
 
-def adam(w, g, m, v, rate, beta1, beta2, epsilon, m_part, v_part):
-    _update(_adam_cells, w, g, (m, v), (rate / m_part, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, v_part))
+def adam(w, g, m, v, rate, beta1, beta2, epsilon, correction1, correction2):
+    _update(_adam_cells, w, g, (m, v), (rate / correction1, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, correction2))
 
 
 @jit
-def _adam_cells(start, stop, w, g, m, v, rate, beta1, rest1, beta2, rest2, epsilon, v_part):
+def _adam_cells(start, stop, w, g, m, v, rate, beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon, correction2):
     w, g, m, v = w[start:stop], g[start:stop], m[start:stop], v[start:stop]
     for i in range(len(w)):
-        m[i] = beta1 * m[i] + rest1 * g[i]
-        v[i] = beta2 * v[i] + rest2 * g[i] * g[i]
-        w[i] -= rate * m[i] / (np.sqrt(v[i] / v_part) + epsilon)
+        m[i] = beta1 * m[i] + one_minus_beta1 * g[i]
+        v[i] = beta2 * v[i] + one_minus_beta2 * g[i] * g[i]
+        w[i] -= rate * m[i] / (np.sqrt(v[i] / correction2) + epsilon)
 
 
 def add_l2(w, g, l2):
-    assert w.flags.c_contiguous and g.flags.c_contiguous, "a copy would be updated"
+    assert w.flags.c_contiguous and g.flags.c_contiguous, "reshape would update a copy"
     length = max(1, -(-w.size // L2_CHUNKS))
     bounds = np.minimum(np.arange(L2_CHUNKS + 1) * length, w.size)
     sums = np.zeros(L2_CHUNKS)
@@ -231,7 +231,7 @@ def add_l2(w, g, l2):
 
 @jit
 def _l2_cells(start, stop, w, g, l2, sums, length):
-    if start == stop:  # or it would share the place of another chunk's sum
+    if start == stop:  # an empty chunk at the end must not overwrite the sum of another
         return
     w, g, total = w[start:stop], g[start:stop], 0.0
     for i in range(len(w)):
@@ -240,23 +240,23 @@ def _l2_cells(start, stop, w, g, l2, sums, length):
     sums[start // length] = total
 
 
-def _update(kernel, w, g, state, numbers, *flags):
-    """Run the kernel of an optimiser over all elements: one pass over memory, where NumPy would take ten."""
-    assert all(array.flags.c_contiguous for array in (w, *state)), "copies would be updated"
+def _update(kernel, w, g, state, constants, *flags):
+    """Run an optimizer's kernel over all elements: one pass over memory, where NumPy would need ten."""
+    assert all(array.flags.c_contiguous for array in (w, *state)), "reshape would update a copy"
     arrays = [array.reshape(-1) for array in (w, g, *state)]
-    numbers = [w.dtype.type(number) for number in numbers]  # so that float32 stays float32
-    run_in_threads(_equal_parts(w.size), kernel, *arrays, *numbers, *flags)
+    constants = [w.dtype.type(constant) for constant in constants]  # so that float32 stays float32
+    run_in_threads(_equal_parts(w.size), kernel, *arrays, *constants, *flags)
 
 
 def run_in_threads(bounds, kernel, *args):
-    """Run kernel(start, stop, *args) between each two neighbouring bounds, on all threads, this one among them."""
-    if config.DISABLE_JIT:  # somebody steps through it
+    """Run kernel(start, stop, *args) for each pair of consecutive bounds, on all threads including the calling one."""
+    if config.DISABLE_JIT:  # one call, for stepping through it in a debugger
         kernel(bounds[0], bounds[-1], *args)
         return
     chunks = iter(list(pairwise(bounds)))
 
     def work():
-        for start, stop in chunks:  # each thread takes the next one that is left
+        for start, stop in chunks:  # each thread takes the next chunk from the shared iterator
             kernel(start, stop, *args)
 
     others = [_pool().submit(work) for _ in range(min(THREADS, len(bounds) - 1) - 1)]
@@ -270,14 +270,14 @@ def _equal_parts(size):
 
 
 def _equal_cells(indptr):
-    """Bounds of chunks of rows with about the same number of cells each, however unequal the rows are."""
-    bounds = np.searchsorted(indptr, np.linspace(0, indptr[-1], CHUNKS_A_THREAD * THREADS + 1))
+    """Bounds of chunks of rows, with about the same number of cells in each chunk."""
+    bounds = np.searchsorted(indptr, np.linspace(0, indptr[-1], CHUNKS_PER_THREAD * THREADS + 1))
     bounds[0], bounds[-1] = 0, len(indptr) - 1
     return bounds
 
 
 def use_threads(count):
-    """Share the work out to so many threads from now on."""
+    """Use `count` threads from now on."""
     global THREADS
     THREADS = count
     _pool.cache_clear()
@@ -293,12 +293,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def keep_freed_memory():
-    """Let malloc keep what is freed: each epoch frees its arrays, and the next would get the pages anew, all zeroed."""
-    most = 2**31 - 1
-    ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, most)
-    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, most)
+    """Let malloc reuse freed memory; by default, each epoch returns its arrays to the OS and gets new, zeroed pages."""
+    limit = 2**31 - 1
+    ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, limit)
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, limit)
 
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):  # musl has none
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
+if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):  # musl has no mallopt
     keep_freed_memory()

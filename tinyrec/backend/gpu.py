@@ -1,7 +1,7 @@
-"""The kernels on an NVIDIA card: checks the arrays and launches `kernels.cu`. The only file that imports cupy.
+"""The GPU backend: checks the arrays and launches the kernels of `kernels.cu`. Only this file imports cupy.
 
-All arrays are on the card. Nothing here waits for the card or reads from it, so launches queue up while it works.
-Indices are not checked here, but once, when the matrix is made.
+All arrays are on the GPU. Nothing here synchronizes or copies to the host, so launches are queued asynchronously.
+Indices are not checked here: the matrix checks them once, when it is created.
 """
 
 import functools
@@ -11,30 +11,30 @@ import cupy
 import numpy as np
 
 if not cupy.cuda.is_available():
-    raise RuntimeError("no NVIDIA card with a working driver was found")
+    raise RuntimeError("no NVIDIA GPU with a working driver was found")
 
 xp = cupy
 asarray = cupy.asarray
 
-C_NAMES = {"float32": "float", "float64": "double"}  # what REAL may be in kernels.cu
+C_NAMES = {"float32": "float", "float64": "double"}  # the values of REAL in kernels.cu
 WARP = 32
-TILE = 64  # columns of X that a block of spmm takes: so few that all rows of them may fit the cache
-BLOCK = 256  # threads a block elsewhere
-THREADS = 2**21  # that a product is shared out to: a large card runs some 2**17 of them at a time
-SHORTEST = 32  # steps a piece has at least, as the search for its first row has to pay
+TILE = 64  # columns of X per block of spmm: few enough that these columns of all rows can fit the cache
+BLOCK = 256  # threads per block in the other kernels
+THREADS = 2**21  # upper bound for the threads of a product; a large GPU runs about 2**17 at a time
+MIN_STEPS = 32  # steps per chunk at least, to amortize the binary search for its first row
 
 
 def spmm(indptr, cols, values, X):
     n, p, k, real = len(indptr) - 1, len(cols), X.shape[1], np.result_type(values.dtype, X.dtype)
     out = xp.empty((n, k), real)
     if out.size:
-        length, pieces = _cut(n + p, max(k, WARP))
-        partial = xp.empty((pieces, k), real)
-        indptr, cols, values, X = _as(np.int64, indptr), _as(np.int32, cols), _as(real, values), _as(real, X)
+        length, chunks = _split(n + p, max(k, WARP))
+        partial = xp.empty((chunks, k), real)
+        indptr, cols, values, X = _cast(np.int64, indptr), _cast(np.int32, cols), _cast(real, values), _cast(real, X)
         sizes = np.int32(n), np.int64(p), np.int32(k), np.int64(length)
         block = TILE if k > WARP else WARP
-        _launch("spmm", real, (pieces, _ceil(k, block)), block, indptr, cols, values, X, out, partial, *sizes)
-        _launch("add_partial", real, (pieces,), block, indptr, out, partial, *sizes)
+        _launch("spmm", real, (chunks, _ceil_div(k, block)), block, indptr, cols, values, X, out, partial, *sizes)
+        _launch("add_partial", real, (chunks,), block, indptr, out, partial, *sizes)
     return out
 
 
@@ -42,21 +42,21 @@ def sddmm(indptr, cols, H, W):
     n, p, k, real = len(indptr) - 1, len(cols), H.shape[1], np.result_type(H.dtype, W.dtype)
     out = xp.empty(p, real)
     if out.size:
-        length, pieces = _cut(n + p, WARP)
-        indptr, cols, H, W = _as(np.int64, indptr), _as(np.int32, cols), _as(real, H), _as(real, W)
+        length, chunks = _split(n + p, WARP)
+        indptr, cols, H, W = _cast(np.int64, indptr), _cast(np.int32, cols), _cast(real, H), _cast(real, W)
         sizes = np.int32(n), np.int64(p), np.int32(k), np.int64(length)
-        _launch("sddmm", real, (_ceil(pieces * WARP, BLOCK),), BLOCK, indptr, cols, H, W, out, *sizes)
+        _launch("sddmm", real, (_ceil_div(chunks * WARP, BLOCK),), BLOCK, indptr, cols, H, W, out, *sizes)
     return out
 
 
-def take(values, numbers):
-    return values[numbers]
+def take(values, indices):
+    return values[indices]
 
 
-def _cut(steps, threads):
-    """The length and the number of pieces of so many threads each; from the shapes alone, so that the bits repeat."""
-    length = max(SHORTEST, _ceil(steps * threads, THREADS))
-    return length, _ceil(steps, length)
+def _split(steps, threads):
+    """(steps per chunk, number of chunks), with `threads` threads per chunk; depends on shapes only: reproducible."""
+    length = max(MIN_STEPS, _ceil_div(steps * threads, THREADS))
+    return length, _ceil_div(steps, length)
 
 
 def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
@@ -73,8 +73,8 @@ def rmsprop(w, g, v, rate, decay, epsilon):
     _update("rmsprop", w, g, (v,), (rate, decay, 1 - decay, epsilon))
 
 
-def adam(w, g, m, v, rate, beta1, beta2, epsilon, m_part, v_part):
-    _update("adam", w, g, (m, v), (rate / m_part, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, v_part))
+def adam(w, g, m, v, rate, beta1, beta2, epsilon, correction1, correction2):
+    _update("adam", w, g, (m, v), (rate / correction1, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, correction2))
 
 
 def add_l2(w, g, l2):
@@ -83,25 +83,25 @@ def add_l2(w, g, l2):
     return l2 / 2 * (w * w).sum()
 
 
-def _update(name, w, g, state, numbers, *flags):
-    arrays = w, _as(w.dtype, g), *state
-    assert all(array.flags.c_contiguous for array in arrays), "copies would be updated"
-    assert all((array.shape, array.dtype) == (w.shape, w.dtype) for array in arrays), "the kernel would go astray"
+def _update(name, w, g, state, constants, *flags):
+    arrays = w, _cast(w.dtype, g), *state
+    assert all(array.flags.c_contiguous for array in arrays), "the kernel needs C order"
+    assert all((array.shape, array.dtype) == (w.shape, w.dtype) for array in arrays), "shapes or dtypes differ"
     if w.size:
-        numbers = (w.dtype.type(number) for number in numbers)
-        _launch(name, w.dtype, (_ceil(w.size, BLOCK),), BLOCK, *arrays, np.int64(w.size), *numbers, *flags)
+        constants = (w.dtype.type(constant) for constant in constants)
+        _launch(name, w.dtype, (_ceil_div(w.size, BLOCK),), BLOCK, *arrays, np.int64(w.size), *constants, *flags)
 
 
-def _ceil(number, divisor):
+def _ceil_div(number, divisor):
     return -(-number // divisor)
 
 
-def _as(dtype, array):
-    return xp.ascontiguousarray(array, dtype)  # the array itself where it is so already
+def _cast(dtype, array):
+    return xp.ascontiguousarray(array, dtype)  # in C order; no copy where none is needed
 
 
 def _launch(name, real, grid, block, *arguments):
-    """Queue a kernel. CuPy checks no argument: each must have exactly the type that stands in the prototype."""
+    """Launch a kernel. CuPy does not check arguments: each must have exactly the type in the kernel's signature."""
     _kernel(name, C_NAMES[real.name])(grid, (block,), arguments)
 
 
@@ -112,6 +112,6 @@ def _kernel(name, real):
 
 @functools.cache
 def _module(real):
-    """kernels.cu compiled for "float" or "double", when first needed; CuPy keeps the outcome on disk."""
+    """kernels.cu compiled for "float" or "double" at first use; CuPy caches the result on disk."""
     source = Path(__file__).with_name("kernels.cu").read_text(encoding="utf-8")
     return cupy.RawModule(code=source, options=(f"-DREAL={real}",))

@@ -1,6 +1,6 @@
-"""Loops in which each step needs the one before it, compiled by numba: they run on one thread, in the order given.
+"""Sequential training loops compiled by numba: each step needs the result of the previous one, so one thread runs all.
 
-Each has a slow twin in plain NumPy with the same signature, where its method is explained.
+Each has a reference implementation in plain NumPy with the same signature, which documents the method.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from tinyrec.backend.cpu import jit
 
 @jit
 def bpr(users, items, others, P, Q, rate, l2):
-    """The slow twin is `tinyrec.baselines.bpr.descend`."""
+    """SGD for BPR; the reference implementation is `tinyrec.baselines.bpr.descend`."""
     for t in range(len(users)):
         p, q, r = P[users[t]], Q[items[t]], Q[others[t]]
         x = 0.0
@@ -26,7 +26,7 @@ def bpr(users, items, others, P, Q, rate, l2):
 
 @jit
 def biased_mf(users, items, x, b_user, b_item, P, Q, rate, l2):
-    """The slow twin is `tinyrec.baselines.biased_mf.descend`."""
+    """SGD for BiasedMF; the reference implementation is `tinyrec.baselines.biased_mf.descend`."""
     for t in range(len(users)):
         u, i = users[t], items[t]
         p, q = P[u], Q[i]

@@ -1,7 +1,7 @@
-"""The kernels in plain NumPy: the specification of every backend, and what to step through in a debugger.
+"""The reference kernels in plain NumPy: they specify every backend and are easy to step through in a debugger.
 
-A sparse (n, d) matrix with p cells is given by its CSR arrays: `indptr` (n + 1,), where row i owns the cells
-indptr[i] to indptr[i + 1]; `cols` (p,), the column of each cell; `values` (p,).
+A sparse (n, d) matrix with p cells is passed as its CSR arrays: `indptr` (n + 1,), where the cells of row i are
+indptr[i]:indptr[i + 1]; `cols` (p,), the column of each cell; `values` (p,).
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def spmm(indptr, cols, values, X):
 
 
 def sddmm(indptr, cols, H, W):
-    """out = (H Wᵀ) at the cells: out[j] = H[i] · W[cols[j]] for each cell j of row i.
+    """out = H Wᵀ at the cells only: out[j] = H[i] · W[cols[j]] for each cell j of row i.
 
     indptr (n + 1,), cols (p,), H (n, k), W (d, k)  ->  (p,)
     """
@@ -35,21 +35,21 @@ def sddmm(indptr, cols, H, W):
     return out
 
 
-def take(values, numbers):
-    """out[j] = values[numbers[j]].
+def take(values, indices):
+    """out[j] = values[indices[j]].
 
-    values (m,), numbers (p,), each from 0 to m - 1  ->  (p,)
+    values (m,), indices (p,) in the range 0 to m - 1  ->  (p,)
     """
-    return values[numbers]
+    return values[indices]
 
 
 def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
-    """One RProp update of `w` in place; `tinyrec.optim.rprop` explains the rule and names the sources.
+    """Update `w`, `previous` and `step` in place by RProp; see `tinyrec.optim.rprop` for the rule and its sources.
 
-    w, g, previous, step: arrays of one shape; `previous` and `step` are updated too
-    forget: take the gradient for 0 where it changed sign; undo: take the last move back there
+    w, g, previous, step: weights, gradient, previous gradient and step size of each weight, all of the same shape
+    forget: where the gradient changed sign, treat it as 0; undo: where it changed sign, revert the last move
     """
-    change = g * previous  # > 0: the gradient kept its sign; < 0: the last move jumped over a minimum; 0: no opinion
+    change = g * previous  # > 0: the same sign; < 0: the last move jumped over a minimum; 0: one of the two is 0
     last_move = -np.sign(previous) * step
     step *= np.where(change > 0, eta_plus, np.where(change < 0, eta_minus, 1)).astype(step.dtype)
     np.clip(step, step_min, step_max, out=step)
@@ -58,9 +58,9 @@ def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget,
 
 
 def sgd(w, g, m, rate, momentum):
-    """One update of `w` and its momentum `m` in place; `tinyrec.optim.sgd` explains it, and so on below.
+    """Update `w` and its momentum `m` in place by SGD; see `tinyrec.optim.sgd`.
 
-    w, g, m: arrays of one shape
+    w, g, m: all of the same shape, as are the arrays of the updates below
     """
     m *= momentum
     m -= rate * g
@@ -68,25 +68,25 @@ def sgd(w, g, m, rate, momentum):
 
 
 def rmsprop(w, g, v, rate, decay, epsilon):
-    """One RMSprop update of `w` and of `v`, the mean square of g, in place."""
+    """Update `w` and `v`, the running mean of g², in place by RMSprop; see `tinyrec.optim.rmsprop`."""
     v *= decay
     v += (1 - decay) * g * g
     w -= rate * g / (np.sqrt(v) + epsilon)
 
 
-def adam(w, g, m, v, rate, beta1, beta2, epsilon, m_part, v_part):
-    """One Adam update of `w` and of the moments `m` and `v` in place.
+def adam(w, g, m, v, rate, beta1, beta2, epsilon, correction1, correction2):
+    """Update `w` and the moments `m` and `v` in place by Adam; see `tinyrec.optim.adam`.
 
-    m_part, v_part: 1 - beta1^t and 1 - beta2^t, what the moments hold so far of the whole
+    correction1, correction2: the bias corrections 1 - beta1^t and 1 - beta2^t at step t
     """
     m *= beta1
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g * g
-    w -= rate / m_part * m / (np.sqrt(v / v_part) + epsilon)
+    w -= rate / correction1 * m / (np.sqrt(v / correction2) + epsilon)
 
 
 def add_l2(w, g, l2):
-    """Add l2 w, the gradient of l2/2 Σ w², to `g` in place, and return l2/2 Σ w²."""
+    """Return the penalty l2/2 Σ w², and add its gradient l2 w to `g` in place."""
     g += l2 * w
     return l2 / 2 * (w * w).sum()
