@@ -1,4 +1,4 @@
-"""What all tests share: the backends, and Python in a process of its own."""
+"""Fixtures for all tests: the backends, and a new Python process."""
 
 import os
 import shutil
@@ -10,30 +10,30 @@ import hypothesis
 import pytest
 
 from tests import fake_cupy
-from tests.strategies import CARD
+from tests.strategies import GPU
 from tinyrec.backend import get_backend
 from tinyrec.errors import BackendError
 
-hypothesis.settings.register_profile("tinyrec", deadline=None)  # the first call of a kernel waits for the compiler
+hypothesis.settings.register_profile("tinyrec", deadline=None)  # the first call of a kernel compiles it
 hypothesis.settings.load_profile("tinyrec")
 
 
-@pytest.fixture(scope="session", params=["reference", "numpy", "cupy", CARD])
+@pytest.fixture(scope="session", params=["reference", "numpy", "cupy", GPU])
 def backend(request):
-    """The name of each backend in turn: a test that takes it runs once on each, on "cupy" with a stand-in for a card.
+    """The name of each backend: a test with this fixture runs once per backend, for "cupy" on the fake CuPy.
 
-    With -m gpu, the same tests run on a real card.
+    With -m gpu, the same tests run on a real GPU.
     """
     if request.param in ("reference", "numpy"):
         return request.param
-    load_gpu_backend(real=request.param == "card")
+    load_gpu_backend(real=request.param == "gpu")
     return "cupy"
 
 
 def load_gpu_backend(real):
-    """Make `get_backend("cupy")` that of the real CuPy or of the stand-in, and leave no other trace of the latter.
+    """Make `get_backend("cupy")` use the real CuPy or the fake one.
 
-    So "auto" does not find it: CuPy cannot be imported by then, but the backend holds on to it.
+    "auto" does not find the fake: it can be imported only while the backend is loaded, which keeps a reference to it.
     """
     forget_gpu_backend()
     if real:
@@ -44,7 +44,7 @@ def load_gpu_backend(real):
             pytest.skip(str(problem))
         return
     if not shutil.which("g++"):
-        pytest.skip("the stand-in for CuPy compiles the kernels with g++, which is not installed")
+        pytest.skip("the fake CuPy compiles the kernels with g++, which is not installed")
     with fake_cupy.installed():
         get_backend("cupy")
 
@@ -56,9 +56,9 @@ def forget_gpu_backend():
 
 @pytest.fixture(scope="session")
 def run_python():
-    """A function (code, **environment) -> what the code prints in a new interpreter, where a warning is an error.
+    """A function (code, **environment) -> stdout of the code in a new interpreter, where warnings are errors.
 
-    folder: where it looks for tinyrec first
+    folder: the working directory, from which tinyrec is imported first
     """
 
     def run(code, folder=Path(__file__).parents[1], **environment):

@@ -1,4 +1,4 @@
-"""Random data for hypothesis, the plainest form to compare it in, and the way to a backend and back."""
+"""Hypothesis strategies for data and matrices, and conversions for comparison and between backends."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tinyrec.models import AutoRec
 from tinyrec.nn import OUTPUTS
 from tinyrec.sparse import Ratings
 
-CARD = pytest.param("card", marks=pytest.mark.gpu)  # for the fixture `backend`
-fast_backends = pytest.mark.parametrize("backend", ["numpy", "cupy", CARD], indirect=True)
+GPU = pytest.param("gpu", marks=pytest.mark.gpu)  # a parameter of the fixture `backend`
+fast_backends = pytest.mark.parametrize("backend", ["numpy", "cupy", GPU], indirect=True)
 
 RATINGS = st.sampled_from([0.0, -1.0, 1.0, 2.5, 5.0])  # 0 and -1 are ratings like any other
 INTEGER_IDS = st.integers(-(2**63), 2**63 - 1)
@@ -24,7 +24,7 @@ GENERATORS = st.builds(np.random.default_rng, st.integers(0, 9999))
 
 @st.composite
 def triples(draw, ids=INTEGER_IDS, unique=True, max_size=30):
-    """Three lists (users, items, ratings) of equal length, at least 1; unique: no pair twice."""
+    """Three lists (users, items, ratings) of equal length, at least 1; unique: no duplicate pairs."""
     few = st.sampled_from(draw(st.lists(ids, min_size=1, max_size=6)))
     by = (lambda triple: triple[:2]) if unique else None
     rows = draw(st.lists(st.tuples(few, few, RATINGS), min_size=1, max_size=max_size, unique_by=by))
@@ -48,7 +48,7 @@ def matrices(draw, max_rows=6, max_cols=6, min_cells=0, dtype=np.float64):
 
 @st.composite
 def wide_matrices(draw, max_rows=6, max_cols=40, dtype=np.float64):
-    """A Ratings matrix with normal values, from no cell at all to long rows without a gap."""
+    """A Ratings matrix with normally distributed values, from empty to fully observed, with rows up to max_cols."""
     n, d, rng = draw(st.integers(1, max_rows)), draw(st.integers(1, max_cols)), draw(GENERATORS)
     observed = rng.random((n, d)) < draw(st.sampled_from([0, 0.1, 0.5, 1]))
     return from_dense(rng.standard_normal((n, d)).astype(dtype), observed)
@@ -56,7 +56,7 @@ def wide_matrices(draw, max_rows=6, max_cols=40, dtype=np.float64):
 
 @st.composite
 def problems(draw, dtype=np.float64):
-    """What loss_and_grads takes: (an AutoRec of any kind, random parameters, a matrix)."""
+    """(an AutoRec with random settings, random parameters, a matrix), for loss_and_grads."""
     R, rng = draw(matrices(dtype=dtype)), draw(GENERATORS)
     model = AutoRec(
         hidden_units=draw(st.integers(1, 4)),
@@ -70,12 +70,12 @@ def problems(draw, dtype=np.float64):
 
 
 def put(value, backend):
-    """An array, or tuples and dicts of arrays, on the backend of this name."""
+    """Move an array, or nested tuples and dicts of arrays, to the backend of this name."""
     return _mapped(get_backend(backend).asarray, value)
 
 
 def fetch(value):
-    """The same back on the host."""
+    """Move the same back to the host."""
     return _mapped(to_host, value)
 
 
@@ -92,12 +92,12 @@ def leaves(tree):
 
 
 def from_dense(r, observed):
-    """The Ratings matrix of r (n, d) where `observed` (n, d) is true; the other cells of r are never read."""
+    """The Ratings matrix of r (n, d) where `observed` (n, d) is true; ignores the other cells of r."""
     return Ratings.from_cells(*np.nonzero(observed), r[observed], r.shape)
 
 
 def as_dense(R):
-    """(r, observed), both (n, d): r is 0 where nothing is observed, and maybe elsewhere."""
+    """(r, observed), both (n, d): r is 0 at unobserved cells, and where the rating is 0."""
     R = R.to("reference")
     r, observed = np.zeros(R.shape, R.values.dtype), np.zeros(R.shape, bool)
     r[R.rows, R.cols], observed[R.rows, R.cols] = R.values, True
@@ -105,7 +105,7 @@ def as_dense(R):
 
 
 def as_dict(data):
-    """{(raw user, raw item): rating}, the plainest form of a data set."""
+    """{(raw user, raw item): rating}, for comparison."""
     R = data.ratings
     users, items = data.users.ids[R.rows].tolist(), data.items.ids[R.cols].tolist()
     return dict(zip(zip(users, items, strict=True), R.values.tolist(), strict=True))

@@ -1,6 +1,6 @@
-"""The whole way over the GPU: the same numbers as everywhere, and no more waiting for the card than is said.
+"""Training end to end on the GPU: the same numbers as the reference, and no unexpected copies or synchronization.
 
-Without a card, on the stand-in for CuPy, which counts copies and can have the kernels watched by sanitizers.
+Without a GPU, on the fake CuPy, which counts copies and can run the kernels under sanitizers.
 """
 
 import json
@@ -17,7 +17,7 @@ import pytest
 
 import tinyrec as tr
 from tests import fake_cupy
-from tests.strategies import CARD, fetch, from_dense, leaves
+from tests.strategies import GPU, fetch, from_dense, leaves
 from tinyrec.backend import get_backend
 from tinyrec.data import Features
 from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec, ImplicitNCAE
@@ -28,7 +28,7 @@ from tinyrec.training.loop import begin, fit
 ROOT = Path(tr.__file__).parents[1]
 MODEL = AutoRec(hidden_units=4, l2=0.1)
 DATA = tr.make_synthetic(60, 40, 900, seed=3)
-WAYS = {
+OPTIMIZERS = {
     "rprop-": (RProp("rprop-"), None),
     "irprop-": (RProp("irprop-"), None),
     "irprop+": (RProp("irprop+"), None),
@@ -38,20 +38,20 @@ WAYS = {
     "adam": (Adam(0.01), 7),
 }
 
-on_gpu = pytest.mark.parametrize("backend", ["cupy", CARD], indirect=True)
-on_stand_in = pytest.mark.parametrize("backend", ["cupy"], indirect=True)
-needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="the stand-in for CuPy needs g++")
-every_way = pytest.mark.parametrize("optimizer, batch_size", WAYS.values(), ids=WAYS)
+on_gpu = pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+on_fake = pytest.mark.parametrize("backend", ["cupy"], indirect=True)
+needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="the fake CuPy needs g++")
+every_optimizer = pytest.mark.parametrize("optimizer, batch_size", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
-def planted():
-    """40 rows and 30 columns of rank 2, from a row without any rating to one with all."""
+def low_rank():
+    """A (40, 30) matrix of rank 2 whose rows range from unobserved to fully observed."""
     rng = np.random.default_rng(0)
     r = 3 + rng.standard_normal((40, 2)) @ rng.standard_normal((2, 30))
     return from_dense(r, rng.random(r.shape) < np.linspace(0, 1, 40)[:, np.newaxis])
 
 
-R = planted()
+R = low_rank()
 
 
 def last(epochs):
@@ -59,55 +59,55 @@ def last(epochs):
     return epoch
 
 
-def assert_learns_the_same(backend, model, R, optimizer, batch_size):
-    ours, twin = (
+def assert_same_params(backend, model, R, optimizer, batch_size):
+    actual, expected = (
         fetch(last(fit(model, R.to(name), optimizer, epochs=20, batch_size=batch_size)).params)
         for name in (backend, "reference")
     )
-    for name, w in ours.items():
-        np.testing.assert_allclose(w, twin[name], rtol=0, atol=1e-12 * np.abs(twin[name]).max())
+    for name, w in actual.items():
+        np.testing.assert_allclose(w, expected[name], rtol=0, atol=1e-12 * np.abs(expected[name]).max())
 
 
 @on_gpu
-@every_way
+@every_optimizer
 @pytest.mark.parametrize("rows", ["items", "users"])
-def test_each_optimiser_learns_what_it_learns_by_the_reference(backend, rows, optimizer, batch_size):
-    assert_learns_the_same(backend, MODEL, R.T if rows == "items" else R, optimizer, batch_size)
+def test_each_optimizer_matches_the_reference(backend, rows, optimizer, batch_size):
+    assert_same_params(backend, MODEL, R.T if rows == "items" else R, optimizer, batch_size)
 
 
 @on_gpu
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("center", [False, True])
-def test_each_model_learns_what_it_learns_by_the_reference(backend, activation, center):
-    assert_learns_the_same(backend, replace(MODEL, activation=activation, center=center), R, Adam(0.01), 7)
+def test_each_activation_matches_the_reference(backend, activation, center):
+    assert_same_params(backend, replace(MODEL, activation=activation, center=center), R, Adam(0.01), 7)
 
 
-def traffic(backend, epochs):
-    """How often the next epoch reads from the card, and how often it copies something to it."""
+def copies(backend, epochs):
+    """The numbers of copies to the host and to the GPU in the next epoch."""
     counts = get_backend(backend).xp.fake_counts
     counts.reset()
     next(epochs)
     return counts.to_host, counts.to_device
 
 
-@on_stand_in
-def test_an_epoch_of_rprop_reads_the_card_once_and_copies_nothing_to_it(backend):
+@on_fake
+def test_an_epoch_of_rprop_copies_once_to_the_host_and_never_to_the_gpu(backend):
     S = R.to(backend)
     epochs = fit(MODEL, S, RProp(), epochs=2, start=begin(MODEL, S, RProp()))
-    assert [traffic(backend, epochs) for _ in range(2)] == [(1, 0), (1, 0)]
+    assert [copies(backend, epochs) for _ in range(2)] == [(1, 0), (1, 0)]
 
 
-@on_stand_in
+@on_fake
 @pytest.mark.parametrize("optimizer", [SGD(), RMSprop(), Adam()], ids=repr)
 def test_a_step_on_a_batch_reads_its_size_and_its_loss_and_copies_the_row_numbers(backend, optimizer):
     S = R.to(backend)
     epochs = fit(MODEL, S, optimizer, epochs=2, batch_size=10, start=begin(MODEL, S, optimizer))
-    assert [traffic(backend, epochs) for _ in range(2)] == [(2 * 4, 4), (2 * 4, 4)]
+    assert [copies(backend, epochs) for _ in range(2)] == [(2 * 4, 4), (2 * 4, 4)]
 
 
 @on_gpu
-@every_way
-def test_what_begins_in_float32_stays_on_the_card_in_float32(backend, optimizer, batch_size):
+@every_optimizer
+def test_float32_stays_float32_on_the_gpu(backend, optimizer, batch_size):
     S, ndarray = R.to(backend, np.float32), get_backend(backend).xp.ndarray
     epoch = last(fit(MODEL, S, optimizer, epochs=2, batch_size=batch_size))
     _, grads = MODEL.loss_and_grads(epoch.params, S)
@@ -118,12 +118,12 @@ def test_what_begins_in_float32_stays_on_the_card_in_float32(backend, optimizer,
 
 @on_gpu
 @pytest.mark.parametrize("by", ["item", "user"])
-def test_what_was_trained_on_the_card_predicts_saves_and_loads_on_the_host(backend, by, tmp_path):
+def test_a_model_trained_on_the_gpu_predicts_saves_and_loads_on_the_host(backend, by, tmp_path):
     model, users, items = AutoRec(by=by, hidden_units=3, l2=4.0), [1, 2, 60], [40, 2, 1]
-    recommender, twin = (model.fit(DATA, epochs=5, backend=name) for name in (backend, "reference"))
+    recommender, expected = (model.fit(DATA, epochs=5, backend=name) for name in (backend, "reference"))
     assert {type(w) for w in recommender.params.values()} == {np.ndarray}
     y = recommender.predict(users, items)
-    np.testing.assert_allclose(y, twin.predict(users, items), atol=1e-4)
+    np.testing.assert_allclose(y, expected.predict(users, items), atol=1e-4)
     recommender.save(tmp_path / "model.npz")
     np.testing.assert_array_equal(tr.load(tmp_path / "model.npz").predict(users, items), y)
 
@@ -140,28 +140,29 @@ def test_what_was_trained_on_the_card_predicts_saves_and_loads_on_the_host(backe
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_every_model_is_trained_to_the_same_numbers(backend, model):
+def test_every_model_matches_the_reference(backend, model):
     features = Features.of({"kind": ["ab"[i % 2] for i in range(len(DATA.items))]})
     data = DATA.binarized() if model.implicit else DATA.with_features(items=features if model.reads_features else None)
     options = {"epochs": 3, "optimizer": Adam(0.01), "batch_size": 16, "seed": 1}
-    trained, twin = (model.fit(data, backend=name, **options) for name in (backend, "reference"))
+    recommenders = (model.fit(data, backend=name, **options) for name in (backend, "reference"))
     users, items = np.indices(data.ratings.shape).reshape(2, -1)
-    ours, theirs = (its.of_pairs(users, items) for its in (trained, twin))
-    np.testing.assert_allclose(ours, theirs, atol=2e-3)
+    actual, expected = (recommender.of_pairs(users, items) for recommender in recommenders)
+    np.testing.assert_allclose(actual, expected, atol=2e-3)
 
 
 @on_gpu
-def test_on_the_card_the_same_model_is_chosen(backend):
-    info, twin = (AutoRec(hidden_units=3).fit(DATA, epochs=25, backend=name).info for name in (backend, "reference"))
-    assert len(info["trials"]) == 2
-    for ours, theirs in zip(info["trials"], twin["trials"], strict=True):
-        assert ours["settings"] == theirs["settings"]
-        assert ours["valid_rmse"] == pytest.approx(theirs["valid_rmse"], abs=1e-4)
+def test_model_selection_matches_the_reference(backend):
+    model = AutoRec(hidden_units=3)
+    results = [model.fit(DATA, epochs=25, backend=name).info["trials"] for name in (backend, "reference")]
+    assert len(results[0]) == 2
+    for actual, expected in zip(*results, strict=True):
+        assert actual["settings"] == expected["settings"]
+        assert actual["valid_rmse"] == pytest.approx(expected["valid_rmse"], abs=1e-4)
 
 
 @pytest.fixture(scope="module")
 def ratings(tmp_path_factory):
-    """DATA as a file."""
+    """The path of DATA as a CSV file."""
     cells, path = DATA.ratings, tmp_path_factory.mktemp("data") / "ratings.csv"
     lines = (f"u{u},i{i},{r:g}\n" for u, i, r in zip(cells.rows, cells.cols, cells.values, strict=True))
     path.write_text("user,item,rating\n" + "".join(lines))
@@ -169,7 +170,7 @@ def ratings(tmp_path_factory):
 
 
 def train(ratings, backend, folder):
-    """Train on the command line, in a process that finds the package cupy in this folder."""
+    """Train on the command line, in a process that imports cupy from this folder."""
     small = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--json", "-"]
     command = [sys.executable, "-m", "tinyrec", "train", "--dataset", ratings, "--backend", backend, *small]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
@@ -177,25 +178,25 @@ def train(ratings, backend, folder):
 
 
 @needs_compiler
-def test_the_command_line_trains_on_the_card(ratings):
-    ours, twin = (json.loads(train(ratings, name, fake_cupy.FOLDER).stdout) for name in ("cupy", "reference"))
-    assert ours["backend"] == "cupy"
-    assert ours["test_rmse"] == pytest.approx(twin["test_rmse"], abs=1e-3)
+def test_the_command_line_trains_on_the_gpu(ratings):
+    actual, expected = (json.loads(train(ratings, name, fake_cupy.FOLDER).stdout) for name in ("cupy", "reference"))
+    assert actual["backend"] == "cupy"
+    assert actual["test_rmse"] == pytest.approx(expected["test_rmse"], abs=1e-3)
 
 
-def test_without_cupy_the_command_line_says_so_in_one_line_and_ends_with_4(ratings, tmp_path):
-    (tmp_path / "cupy.py").write_text("raise ImportError('there is none')")
+def test_without_cupy_the_command_line_prints_one_line_and_exits_with_4(ratings, tmp_path):
+    (tmp_path / "cupy.py").write_text("raise ImportError('not installed')")
     done = train(ratings, "cupy", tmp_path)
     (line,) = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (4, "")
-    assert "CuPy cannot be used here (there is none)" in line
+    assert "CuPy cannot be used here (not installed)" in line
 
 
-WATCHED = """
+SANITIZED = """
 from tests.backend.test_gpu import *
 from tinyrec.backend import gpu
-wide = replace(MODEL, hidden_units=70)  # of which spmm makes two blocks, and sddmm three turns of a warp
-for optimizer, batch_size in WAYS.values():
+wide = replace(MODEL, hidden_units=70)  # two blocks of columns in spmm, three passes of a warp in sddmm
+for optimizer, batch_size in OPTIMIZERS.values():
     for epoch in fit(wide, R.to("cupy"), optimizer, epochs=3, batch_size=batch_size):
         print(epoch.loss)
 print(gpu._kernel.cache_info().currsize)
@@ -203,14 +204,14 @@ print(gpu._kernel.cache_info().currsize)
 
 
 @needs_compiler
-def test_sanitizers_find_no_fault_in_any_kernel(run_python):
-    """They end the process at the first one: a wrong address, an overflow, a shift too far."""
+def test_sanitizers_find_no_error_in_any_kernel(run_python):
+    """They abort the process at the first invalid address, integer overflow or invalid shift."""
     sanitizer = subprocess.run(["g++", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
     if not Path(sanitizer).is_absolute():
         pytest.skip("g++ has no libasan.so")
     options = {"FAKE_CUPY_SANITIZE": "1", "LD_PRELOAD": sanitizer, "ASAN_OPTIONS": "detect_leaks=0"}
-    watched = run_python(WATCHED, PYTHONPATH=fake_cupy.FOLDER, **options)
-    assert watched == run_python(WATCHED, PYTHONPATH=fake_cupy.FOLDER)
-    *_, launched = watched.splitlines()
+    sanitized = run_python(SANITIZED, PYTHONPATH=fake_cupy.FOLDER, **options)
+    assert sanitized == run_python(SANITIZED, PYTHONPATH=fake_cupy.FOLDER)
+    *_, launched = sanitized.splitlines()
     kernels = (resources.files("tinyrec.backend") / "kernels.cu").read_text(encoding="utf-8")
     assert int(launched) == kernels.count("__global__")
