@@ -1,4 +1,4 @@
-"""kernels.cu compiles for every card a reader may have: by NVRTC, as CuPy does it, and by nvcc. No card is needed."""
+"""kernels.cu compiles for all common GPU architectures, with NVRTC, as in CuPy, and with nvcc. Needs no GPU."""
 
 import ctypes
 import ctypes.util
@@ -12,25 +12,25 @@ from pathlib import Path
 import pytest
 
 SOURCE = (resources.files("tinyrec.backend") / "kernels.cu").read_text(encoding="utf-8")
-ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)  # from Turing (2018) to Blackwell (2025), of servers and of desktops
+ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)  # Turing (2018) to Blackwell (2025), server and desktop
 ARRAYS = {"REAL *", "const REAL *", "const int *", "const long long *"}
-NUMBERS = {"REAL", "int", "long long"}  # gpu.py hands over a NumPy scalar of exactly this type
+NUMBERS = {"REAL", "int", "long long"}  # gpu.py passes a NumPy scalar of exactly this type
 
 
-class Mistake(Exception):
-    """The compiler refuses the source; its log says why."""
+class CompileError(Exception):
+    """The source does not compile; the message is the compiler's log."""
 
 
 class Nvrtc:
-    """The compiler that CuPy uses: from the wheels nvidia-cuda-nvrtc(-cu12) or from an installed CUDA toolkit."""
+    """The compiler that CuPy uses, from a wheel nvidia-cuda-nvrtc(-cu12) or an installed CUDA toolkit."""
 
     def __init__(self, folder):
         wheels = [path for place in sys.path for path in Path(place).glob("nvidia/*/lib/libnvrtc.so.*")]
         toolkits = [*Path("/usr/local").glob("cuda*/lib64/libnvrtc.so"), ctypes.util.find_library("nvrtc")]
         path = next(filter(None, [*wheels, *toolkits]), None)
         if path is None:
-            pytest.skip("there is no NVRTC; pip install nvidia-cuda-nvrtc")
-        for needed in Path(path).parent.glob("libnvrtc-builtins.so.*"):  # which it would not find by itself
+            pytest.skip("NVRTC is not installed; pip install nvidia-cuda-nvrtc")
+        for needed in Path(path).parent.glob("libnvrtc-builtins.so.*"):  # NVRTC does not find it by itself
             ctypes.CDLL(str(needed))
         self.library = ctypes.CDLL(str(path))
 
@@ -48,13 +48,13 @@ class Nvrtc:
         program, size = ctypes.c_void_p(), ctypes.c_size_t()
         self.library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
         arguments = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
-        refused = self.library.nvrtcCompileProgram(program, len(options), arguments)
+        status = self.library.nvrtcCompileProgram(program, len(options), arguments)
         self.library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
         log = ctypes.create_string_buffer(size.value)
         self.library.nvrtcGetProgramLog(program, log)
         self.library.nvrtcDestroyProgram(ctypes.byref(program))
-        if refused:
-            raise Mistake(log.value.decode())
+        if status:
+            raise CompileError(log.value.decode())
         return log.value.decode()
 
 
@@ -64,7 +64,7 @@ class Nvcc:
     def __init__(self, folder):
         self.folder = folder
         if not shutil.which("nvcc"):
-            pytest.skip("there is no nvcc; install the CUDA toolkit")
+            pytest.skip("nvcc is not installed; install the CUDA toolkit")
 
     def architectures(self):
         return [int(number) for number in re.findall(r"compute_(\d+)\b", self._run("--list-gpu-arch").stdout)]
@@ -74,7 +74,7 @@ class Nvcc:
         targets = [f"-gencode=arch=compute_{number},code=sm_{number}" for number in architectures]
         done = self._run("-fatbin", f"-DREAL={real}", *targets, "-o", "kernels.fatbin", "kernels.cu")
         if done.returncode:
-            raise Mistake(done.stderr)
+            raise CompileError(done.stderr)
         return done.stderr
 
     def _run(self, *arguments):
@@ -83,28 +83,28 @@ class Nvcc:
 
 @pytest.fixture(params=[Nvrtc, Nvcc])
 def compiler(request, tmp_path):
-    """Its compile(source, real, architectures) returns what it has to say, "" if nothing, or raises Mistake."""
+    """Its compile(source, real, architectures) returns the warnings, "" if there are none, or raises CompileError."""
     return request.param(tmp_path)
 
 
 @pytest.mark.parametrize("real", ["float", "double"])
-def test_the_kernels_compile_for_all_cards_without_a_warning(compiler, real):
-    known = [number for number in ARCHITECTURES if number in compiler.architectures()]  # an old one lacks new cards
+def test_the_kernels_compile_for_all_architectures_without_warnings(compiler, real):
+    known = [number for number in ARCHITECTURES if number in compiler.architectures()]  # an old compiler lacks new ones
     assert 90 in known
     assert compiler.compile(SOURCE, real, known) == ""
 
 
-def test_a_warning_is_noticed(compiler):
+def test_a_warning_is_reported(compiler):
     assert "warning" in compiler.compile(SOURCE + "__device__ void f() { int never_used; }", "float", [90])
 
 
 @pytest.mark.parametrize("wrong", ["undeclared[row]", "row[indptr", "indptr.row"])
-def test_a_mistake_is_refused_by_the_compiler(compiler, wrong):
-    with pytest.raises(Mistake, match=r"kernels.cu\(\d+\): error"):
+def test_an_error_in_the_source_is_reported(compiler, wrong):
+    with pytest.raises(CompileError, match=r"kernels.cu\(\d+\): error"):
         compiler.compile(SOURCE.replace("indptr[row]", wrong, 1), "float", [90])
 
 
-def test_a_kernel_takes_nothing_but_arrays_and_numbers():
+def test_kernels_take_only_arrays_and_numbers():
     kernels = re.findall(r"__global__ void (?:__launch_bounds__\(.*?\)\s+)?(\w+)\((.*?)\)\s*\{", SOURCE, re.DOTALL)
     assert len(kernels) == SOURCE.count("__global__") == SOURCE.count('extern "C"') > 0
     for name, parameters in kernels:

@@ -1,8 +1,8 @@
-"""A strict stand-in for CuPy 14: the GPU backend runs on it unmodified, on a machine without a card.
+"""A strict fake of CuPy 14: the GPU backend runs on it unmodified, on a machine without a GPU.
 
-With the folder above on sys.path, `import cupy` finds this package. What it does not define, it lacks on purpose: a
-name is added once somebody has checked that CuPy has it. Where CuPy would silently wait for the card, it raises or
-counts, and where CuPy leaves open what happens, it does not do what one hopes for.
+With the parent folder on sys.path, `import cupy` finds this package. It defines only names that are known to exist in
+CuPy; check CuPy before adding one. Where CuPy would silently synchronize with the GPU, the fake raises or counts, and
+where CuPy's behaviour is undefined, the fake does something unexpected, so that tests fail.
 """
 
 from types import SimpleNamespace
@@ -31,5 +31,5 @@ def is_available():
 
 
 def get_default_memory_pool():
-    """An empty one: the fake keeps no memory back."""
+    """An empty pool: the fake does not cache memory."""
     return SimpleNamespace(used_bytes=lambda: 0, total_bytes=lambda: 0, free_all_blocks=lambda: None)

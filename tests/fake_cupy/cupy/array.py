@@ -1,4 +1,4 @@
-"""The array: NumPy memory that plays the card's, and refuses what CuPy refuses."""
+"""The fake cupy.ndarray: NumPy memory in the role of GPU memory; rejects what CuPy rejects."""
 
 from operator import attrgetter
 from types import SimpleNamespace
@@ -8,17 +8,17 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .counts import fake_counts
 
-FUNCTIONS = {}  # the functions of the module cupy by name; functions.py and rules.py fill it
-DTYPES = "?bhilqBHILQefdFD"  # the codes of the types that CuPy knows
-KNOWN = ["dtype", "flags", "itemsize", "nbytes", "ndim", "shape", "size", "strides"]  # to the host, without asking
-READING = ["__bool__", "__int__", "__float__", "__complex__", "__iter__", "item", "tobytes", "tolist"]
-LAST = np.random.default_rng(0)  # draws which of several writes to one place is the last: on a card, any
+FUNCTIONS = {}  # name -> function of the module cupy; filled by functions.py and rules.py
+DTYPES = "?bhilqBHILQefdFD"  # the type codes that CuPy supports
+METADATA = ["dtype", "flags", "itemsize", "nbytes", "ndim", "shape", "size", "strides"]  # kept on the host
+SYNCHRONIZING = ["__bool__", "__int__", "__float__", "__complex__", "__iter__", "item", "tobytes", "tolist"]
+WRITE_ORDER = np.random.default_rng(0)  # on a GPU, any of several writes to the same element may be the last
 
 
-class ndarray(NDArrayOperatorsMixin):  # the mixin hands each operator to __array_ufunc__, as the NumPy ufunc it is
+class ndarray(NDArrayOperatorsMixin):  # the mixin passes operators to __array_ufunc__ as ufuncs
     __slots__ = ("_memory",)
     __array_priority__ = 100
-    __imatmul__ = None  # CuPy has none
+    __imatmul__ = None  # CuPy has no @=
 
     def __init__(self, shape, dtype=float):
         self._memory = poisoned(np.empty(shape, dtype))
@@ -30,7 +30,7 @@ class ndarray(NDArrayOperatorsMixin):  # the mixin hands each operator to __arra
         )
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        """NumPy's ufuncs work on the device, as in CuPy: np.tanh(a) is cupy.tanh(a)."""
+        """NumPy's ufuncs run on the device, as in CuPy: np.tanh(a) is cupy.tanh(a)."""
         if method != "__call__" or ufunc.__name__ not in FUNCTIONS:
             return NotImplemented
         if "out" in kwargs:
@@ -38,7 +38,7 @@ class ndarray(NDArrayOperatorsMixin):  # the mixin hands each operator to __arra
         return FUNCTIONS[ufunc.__name__](*inputs, **kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
-        """NumPy's other functions do too: np.diff(a) is cupy.diff(a)."""
+        """So do NumPy's other functions: np.diff(a) is cupy.diff(a)."""
         if function.__module__ != "numpy" or function.__name__ not in FUNCTIONS:
             return NotImplemented
         return FUNCTIONS[function.__name__](*args, **kwargs)
@@ -58,17 +58,17 @@ class ndarray(NDArrayOperatorsMixin):  # the mixin hands each operator to __arra
             if not _has_array(index):
                 self._memory[index] = value
                 return
-            places = np.arange(self.size).reshape(self.shape)[index]
-            values = np.empty_like(places, self.dtype)
+            positions = np.arange(self.size).reshape(self.shape)[index]
+            values = np.empty_like(positions, self.dtype)
             values[...] = value
-        order = LAST.permutation(places.size)
-        self._memory.flat[places.ravel()[order]] = values.ravel()[order]
+        order = WRITE_ORDER.permutation(positions.size)
+        self._memory.flat[positions.ravel()[order]] = values.ravel()[order]
 
     def __len__(self):
         return len(self._memory)
 
     def __repr__(self):
-        return f"<{self.dtype} array {self.shape} on the fake device>"  # showing the numbers would be reading them
+        return f"<{self.dtype} array {self.shape} on the fake device>"  # showing the values would copy them to the host
 
     data = property(lambda self: SimpleNamespace(ptr=self._memory.__array_interface__["data"][0]))
     T = property(lambda self: on_device(self._memory.T))
@@ -94,21 +94,21 @@ class ndarray(NDArrayOperatorsMixin):  # the mixin hands each operator to __arra
         self._memory.fill(for_numpy(value))
 
 
-def _refuse(name):
-    def refused(self, *_):
-        raise TypeError(f"{name} would wait for the card and read from it; where that is meant, call .get()")
+def _reject(name):
+    def rejected(self, *_):
+        raise TypeError(f"{name} would synchronize and copy to the host; call .get() if this is intended")
 
-    return refused
+    return rejected
 
 
-for name in READING:
-    setattr(ndarray, name, _refuse(name))
-for name in KNOWN:
+for name in SYNCHRONIZING:
+    setattr(ndarray, name, _reject(name))
+for name in METADATA:
     setattr(ndarray, name, property(attrgetter(f"_memory.{name}")))
 
 
 def on_device(memory):
-    """The device array on this NumPy array, which it shares."""
+    """A device array that shares the memory of this NumPy array."""
     if memory.dtype.char not in DTYPES:
         raise ValueError(f"Unsupported dtype {memory.dtype}")
     array = object.__new__(ndarray)
@@ -117,7 +117,7 @@ def on_device(memory):
 
 
 def for_numpy(argument):
-    """What NumPy gets for an argument: the memory of a device array, a number or a shape; never a host array."""
+    """The argument to pass to NumPy: the memory of a device array, or a number or shape; TypeError for a host array."""
     if isinstance(argument, ndarray):
         return argument._memory
     if isinstance(argument, np.ndarray | list):
@@ -126,16 +126,16 @@ def for_numpy(argument):
 
 
 def poisoned(memory):
-    """Filled with what nobody hopes for, as new memory on a card is: seldom zero."""
+    """Fill with NaN or 99, as new memory on a GPU is seldom zero."""
     memory.fill(np.nan if memory.dtype.kind in "fc" else 99)
     return memory
 
 
 def _for_numpy(index, shape):
-    """An index as NumPy's tuple. Whole numbers in arrays wrap around, as they silently do in CuPy."""
+    """The index as a tuple for NumPy. Integers in index arrays wrap around, silently, as in CuPy."""
     parts = index if isinstance(index, tuple) else (index,)
     if not any(part is Ellipsis for part in parts):
-        parts += (Ellipsis,)  # an element is an array too, and not a copy
+        parts += (Ellipsis,)  # a single element is a 0-d view, as in CuPy
     axis, axes_left = 0, len(shape) - sum(map(_axes, parts))
     result = []
     for part in parts:
@@ -145,7 +145,7 @@ def _for_numpy(index, shape):
 
 
 def _axes(part):
-    """How many axes this part of an index takes."""
+    """The number of axes that this part of an index consumes."""
     if isinstance(part, ndarray):
         return part.ndim if part.dtype.kind == "b" else 1
     if part is None or part is Ellipsis:
@@ -157,7 +157,7 @@ def _axes(part):
 
 def _wrapped(memory, lengths):
     if memory.dtype.kind == "b":
-        fake_counts.to_host += 1  # CuPy waits to learn how many are true
+        fake_counts.to_host += 1  # CuPy synchronizes to count the true elements
         return memory
     return np.asarray(memory % lengths[0]) if lengths and lengths[0] else memory
 

@@ -1,7 +1,7 @@
-// The threads of a block in turns, on one thread of the CPU: each runs until it returns or has to wait for others.
+// Runs the threads of a block one after another on one CPU thread: each runs until it returns or waits at a barrier.
 //
-// Only when a thread waits does the next one need a stack of its own (a fiber): where nobody waits, a block is a loop.
-#undef _FORTIFY_SOURCE // it would stop a longjmp to another stack
+// A waiting thread keeps its stack, so the next one runs on a new fiber. Without barriers, a block is a plain loop.
+#undef _FORTIFY_SOURCE // it rejects a longjmp to another stack
 #include <setjmp.h>
 #include <stdio.h>
 #include <ucontext.h>
@@ -16,27 +16,27 @@ namespace fake {
 enum State { READY, WAITING, RETURNED };
 
 struct Fiber {
-    char stack[(1 << 16) + 192]; // no power of two: such stacks would push each other out of the cache
+    char stack[(1 << 16) + 192]; // not a power of two, to avoid cache conflicts between stacks
     jmp_buf state;
 };
 
-// A place that some threads leave together: those from `first` on, `size` of them, whose lane is in the mask.
-struct Meeting { int line, first, size; unsigned mask; };
+// The barrier, at this source line, for those of the threads first to first + size - 1 whose lane is in the mask.
+struct Barrier { int line, first, size; unsigned mask; };
 
 struct Thread {
     uint3 index;
     State state;
     Fiber *fiber;
-    Meeting meeting;
-    int from; // the thread whose value this one wants
-    unsigned long long give, take;
+    Barrier barrier;
+    int from; // the thread that sends the value for this one
+    unsigned long long sent, received;
 };
 
-const int MOST = 1024;
-static Thread threads[MOST + 31];   // a last warp may lack 31
-static int count, started, current; // the threads of the block; how many have begun; the one that runs
-static bool forward;                // the order in which they have their turns
-static Fiber *running, *idle[MOST];
+const int MAX_THREADS = 1024;
+static Thread threads[MAX_THREADS + 31]; // the last warp may lack 31 lanes
+static int count, started, current;      // number of threads in the block; of started ones; the running thread
+static bool forward;                     // whether the threads run in ascending order
+static Fiber *running, *idle[MAX_THREADS];
 static int idle_count;
 static jmp_buf scheduler;
 static void (*kernel)(const char *arguments);
@@ -61,8 +61,8 @@ static bool start_next()
     return true;
 }
 
-// The life of a fiber: one thread after another, as long as none waits.
-static void live()
+// The main function of a fiber: runs one thread after another until one waits.
+static void fiber_main()
 {
     for (;;) {
         jump(running->state, scheduler);
@@ -81,57 +81,57 @@ static Fiber *new_fiber()
     getcontext(&context);
     context.uc_stack.ss_sp = running->stack;
     context.uc_stack.ss_size = sizeof running->stack;
-    makecontext(&context, live, 0);
+    makecontext(&context, fiber_main, 0);
     if (!_setjmp(scheduler))
         setcontext(&context);
     return running;
 }
 
-// Wait for all others of the meeting; returns what the thread `from`, which is one of them, gives.
-static unsigned long long meet(Meeting meeting, int from, unsigned long long give)
+// Wait for all threads of the barrier; returns the value that one of them, the thread `from`, sends.
+static unsigned long long wait(Barrier barrier, int from, unsigned long long sent)
 {
     Thread &thread = threads[current];
-    thread.state = WAITING, thread.meeting = meeting, thread.from = from, thread.give = give;
+    thread.state = WAITING, thread.barrier = barrier, thread.from = from, thread.sent = sent;
     jump(running->state, scheduler);
-    return thread.take;
+    return thread.received;
 }
 
-static bool invited(const Meeting &meeting, int thread)
+static bool includes(const Barrier &barrier, int thread)
 {
-    bool in_range = meeting.first <= thread && thread < meeting.first + meeting.size;
-    return in_range && meeting.mask >> thread % warpSize & 1;
+    bool in_range = barrier.first <= thread && thread < barrier.first + barrier.size;
+    return in_range && barrier.mask >> thread % warpSize & 1;
 }
 
-static bool complete(const Meeting &meeting)
+static bool complete(const Barrier &barrier)
 {
-    for (int t = meeting.first; t < meeting.first + meeting.size; t++) {
+    for (int t = barrier.first; t < barrier.first + barrier.size; t++) {
         const Thread &thread = threads[t];
-        bool here = thread.state == WAITING && thread.meeting.line == meeting.line;
-        if (invited(meeting, t) && !(here && thread.meeting.mask == meeting.mask && invited(meeting, thread.from)))
+        bool here = thread.state == WAITING && thread.barrier.line == barrier.line;
+        if (includes(barrier, t) && !(here && thread.barrier.mask == barrier.mask && includes(barrier, thread.from)))
             return false;
     }
     return true;
 }
 
-// End every meeting that is complete. false: there is none
+// Release the threads at every complete barrier. Returns false if there is none.
 static bool release()
 {
     bool released = false;
     for (int t = 0; t < count; t++) {
-        const Meeting meeting = threads[t].meeting;
-        if (threads[t].state != WAITING || !complete(meeting))
+        const Barrier barrier = threads[t].barrier;
+        if (threads[t].state != WAITING || !complete(barrier))
             continue;
-        for (int guest = meeting.first; guest < meeting.first + meeting.size; guest++)
-            if (invited(meeting, guest)) {
-                threads[guest].take = threads[threads[guest].from].give;
-                threads[guest].state = READY;
+        for (int other = barrier.first; other < barrier.first + barrier.size; other++)
+            if (includes(barrier, other)) {
+                threads[other].received = threads[threads[other].from].sent;
+                threads[other].state = READY;
                 released = true;
             }
     }
     return released;
 }
 
-// Say who waits in vain, and who is missing. false: nobody waits
+// Describe a thread that waits forever, and one that is missing at its barrier. Returns false if no thread waits.
 static bool deadlock()
 {
     int t = 0;
@@ -139,17 +139,17 @@ static bool deadlock()
         t++;
     if (t == count)
         return false;
-    const Meeting &meeting = threads[t].meeting;
-    int length = snprintf(problem, sizeof problem, "thread %d waits in line %d", t, meeting.line);
-    for (int guest = 0; guest < count; guest++) {
-        const Thread &thread = threads[guest];
+    const Barrier &barrier = threads[t].barrier;
+    int length = snprintf(problem, sizeof problem, "thread %d waits in line %d", t, barrier.line);
+    for (int other = 0; other < count; other++) {
+        const Thread &thread = threads[other];
         const char *format = thread.state == RETURNED ? ", thread %d has returned" : ", thread %d waits in line %d";
-        if (invited(meeting, guest) && (thread.state == RETURNED || thread.meeting.line != meeting.line)) {
-            snprintf(problem + length, sizeof problem - length, format, guest, thread.meeting.line);
+        if (includes(barrier, other) && (thread.state == RETURNED || thread.barrier.line != barrier.line)) {
+            snprintf(problem + length, sizeof problem - length, format, other, thread.barrier.line);
             return true;
         }
     }
-    snprintf(problem + length, sizeof problem - length, ", where the masks do not agree or name absent lanes");
+    snprintf(problem + length, sizeof problem - length, ", where the masks differ or include missing lanes");
     return true;
 }
 
@@ -160,7 +160,7 @@ static bool run_block()
         start_next();
         jump(scheduler, running->state);
     }
-    while (forward = !forward, release()) // to and fro: where a barrier is missing, one of the two goes wrong
+    while (forward = !forward, release()) // alternate the order, so that a missing barrier shows in one of them
         for (int i = 0; i < count; i++) {
             current = nth(i);
             if (threads[current].state == READY) {
@@ -169,7 +169,7 @@ static bool run_block()
                 jump(scheduler, running->state);
             }
         }
-    return !deadlock(); // those that wait are never woken again, nor their fibers
+    return !deadlock(); // threads that still wait are abandoned, with their fibers
 }
 
 } // namespace fake

@@ -1,11 +1,11 @@
-"""What the tests count. CuPy has nothing of the kind."""
+"""Counters for tests; CuPy has no equivalent."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Counts:
-    """to_device and to_host: copies, and whatever else makes the host wait for a number; launches: of kernels."""
+    """to_device: copies to the GPU; to_host: copies to the host and other synchronizations; launches: of kernels."""
 
     to_device: int = 0
     to_host: int = 0

@@ -1,4 +1,4 @@
-"""The little of cupy.cuda that tells about the card, waits for it and takes the time."""
+"""The parts of cupy.cuda for device properties, synchronization and timing."""
 
 import time
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ def is_available():
 
 class Device:
     compute_capability = "90"
-    mem_info = (8 * GIB, 8 * GIB)  # free, in all
+    mem_info = (8 * GIB, 8 * GIB)  # (free, total)
 
     def __init__(self, device=0):
         self.id = device
@@ -52,7 +52,7 @@ class OutOfMemoryError(MemoryError):
 
 
 class CompileException(Exception):
-    """Source that the compiler refuses; str() is its log."""
+    """The source does not compile; str() is the compiler's log."""
 
 
 def _properties(device):

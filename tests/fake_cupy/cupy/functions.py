@@ -1,4 +1,4 @@
-"""The functions that are in CuPy what they are in NumPy: NumPy's own, on the memory of device arrays."""
+"""Functions that behave in CuPy as in NumPy: NumPy's own, applied to the memory of device arrays."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ UFUNCS = """
     matmul maximum minimum multiply negative not_equal positive power reciprocal remainder sinh sqrt square subtract
     tanh
 """
-# A function a line, with its parameters in CuPy 14; those that only NumPy has are refused.
+# One function per line, with its parameters in CuPy 14; parameters that only NumPy has are rejected.
 SIGNATURES = """
     all                a axis out keepdims
     any                a axis out keepdims
@@ -35,14 +35,14 @@ SIGNATURES = """
     transpose          a axes
     zeros_like         a dtype
 """
-KEEPING_ORDER = "broadcast_to expand_dims full_like ones_like ravel reshape transpose zeros_like"
+ORDER_PRESERVING = "broadcast_to expand_dims full_like ones_like ravel reshape transpose zeros_like"
 JOINS = "concatenate hstack stack vstack"
 CREATION = "arange eye full linspace ones zeros"
 
 
 def run(function, *args, order="C", **kwargs):
-    """What a NumPy function makes of device arrays and numbers; CuPy lays its results out in C order."""
-    with np.errstate(all="ignore"):  # a card does not warn
+    """Apply a NumPy function to device arrays and numbers; the results are in C order, as in CuPy."""
+    with np.errstate(all="ignore"):  # a GPU does not warn
         result = function(*map(for_numpy, args), **{name: for_numpy(value) for name, value in kwargs.items()})
     if kwargs.get("out") is not None:
         return kwargs["out"]
@@ -61,11 +61,11 @@ def ufunc(name):
 
 
 def function(name, parameters):
-    order = "K" if name in KEEPING_ORDER.split() else "C"
+    order = "K" if name in ORDER_PRESERVING.split() else "C"
 
     def call(*args, **kwargs):
         if len(args) > len(parameters) or not kwargs.keys() <= set(parameters):
-            raise TypeError(f"cupy.{name} takes ({', '.join(parameters)}) and nothing else")
+            raise TypeError(f"cupy.{name} takes only ({', '.join(parameters)})")
         return run(getattr(np, name), *args, order=order, **kwargs)
 
     return call
@@ -83,7 +83,7 @@ def join(name):
 def creation(name):
     def call(*args, **kwargs):
         if any(isinstance(argument, ndarray) for argument in (*args, *kwargs.values())):
-            raise TypeError(f"cupy.{name} would wait for the card to learn its arguments")
+            raise TypeError(f"cupy.{name} would synchronize to read its arguments")
         return run(getattr(np, name), *args, **kwargs)
 
     return call

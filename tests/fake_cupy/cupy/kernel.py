@@ -1,6 +1,6 @@
-"""Kernels: CUDA C compiled by g++ through shim.h, called with arguments that must fit the prototype exactly.
+"""Kernels: CUDA C compiled by g++ with shim.h; the arguments must match the types of the parameters exactly.
 
-CuPy checks none of them: it passes a Python float as a double and any array as a pointer, whatever the kernel takes.
+CuPy does not check them: it passes a Python float as a double and any array as a pointer, whatever the kernel takes.
 """
 
 import ctypes
@@ -23,14 +23,14 @@ from .counts import fake_counts
 from .cuda import CompileException
 
 HEADERS = [Path(__file__).with_name(name) for name in ("shim.h", "block.h")]
-FLAGS = "-x c++ -std=c++17 -O2 -fPIC -shared -ffp-contract=off"  # nothing fused: the same bits on every machine
-# With FAKE_CUPY_SANITIZE=1: red zones around arrays, but none on the stack, as ASan cannot follow from fiber to fiber.
+FLAGS = "-x c++ -std=c++17 -O2 -fPIC -shared -ffp-contract=off"  # no fused multiply-add: the same bits on every machine
+# With FAKE_CUPY_SANITIZE=1: red zones around arrays, but not on the stack, as ASan cannot follow switches of fibers.
 SANITIZE = "-g -fsanitize=address,undefined -fno-sanitize-recover=all --param asan-stack=0"
-MEANINGLESS = ("-std=", "--std=", "-fmad=", "--fmad=", "-lineinfo")  # options of NVRTC
+IGNORED = ("-std=", "--std=", "-fmad=", "--fmad=", "-lineinfo")  # NVRTC options without a meaning for g++
 KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+(?:void\s+|__launch_bounds__\s*\([^)]*\)\s*)+(\w+)\s*\(')
 DYNAMIC_SHARED = re.compile(r"extern\s+__shared__\s+(\w[\w\s]*?)\s+(\w+)\s*\[\s*\]")
-MOST_BLOCKS, MOST_THREADS = (2**31 - 1, 65535, 65535), (1024, 1024, 64)  # along x, y and z
-MOST_THREADS_A_BLOCK, MOST_SHARED = 1024, 48 * 1024
+MAX_GRID, MAX_BLOCK = (2**31 - 1, 65535, 65535), (1024, 1024, 64)  # along x, y and z
+MAX_THREADS, MAX_SHARED = 1024, 48 * 1024  # per block; bytes
 
 
 class RawModule:
@@ -38,7 +38,7 @@ class RawModule:
         if not isinstance(options, tuple):
             raise TypeError(f"options must be a tuple, not {type(options)}")
         if name_expressions is not None:
-            raise NotImplementedError("the fake compiles no templates")
+            raise NotImplementedError("the fake does not compile templates")
         self._code, self._options, self._kernels = code, options, {}
 
     def get_function(self, name):
@@ -52,7 +52,7 @@ class RawModule:
 
 
 class Kernel:
-    """A kernel of a library, which tells its parameters itself: "*f4 i8" for (float *, long long)."""
+    """A kernel of a library, which also exports the parameter types: "*f4 i8" for (float *, long long)."""
 
     def __init__(self, name, library):
         try:
@@ -64,9 +64,9 @@ class Kernel:
         self.name, self._parameters = name, parameters().decode().split()
 
     def __call__(self, grid, block, args, *, shared_mem=0):
-        shape = *_lengths("grid", grid, MOST_BLOCKS), *_lengths("block", block, MOST_THREADS)
-        if math.prod(shape[3:]) > MOST_THREADS_A_BLOCK or not 0 <= shared_mem <= MOST_SHARED:
-            raise ValueError(f"no card takes a block of {block} threads with {shared_mem} bytes of shared memory")
+        shape = *_lengths("grid", grid, MAX_GRID), *_lengths("block", block, MAX_BLOCK)
+        if math.prod(shape[3:]) > MAX_THREADS or not 0 <= shared_mem <= MAX_SHARED:
+            raise ValueError(f"a block of {block} threads with {shared_mem} bytes of shared memory is too large")
         if len(args) != len(self._parameters):
             raise TypeError(f"{self.name} takes {len(self._parameters)} arguments, not {len(args)}")
         packed = b"".join(map(self._bytes, range(len(args)), self._parameters, args))
@@ -76,7 +76,7 @@ class Kernel:
             raise RuntimeError(f"{self.name} would hang: {problem.decode()}")
 
     def _bytes(self, number, parameter, argument):
-        """The eight bytes that the kernel gets for an argument: an address, or the number itself."""
+        """An argument as the eight bytes that the kernel receives: an address or a number."""
         pointer, dtype = parameter.startswith("*"), np.dtype(parameter.removeprefix("*"))
         if not isinstance(argument, ndarray if pointer else np.generic) or argument.dtype != dtype:
             wanted = f"a {'device array' if pointer else 'NumPy scalar'} of type {dtype}"
@@ -86,18 +86,18 @@ class Kernel:
         return argument.data.ptr.to_bytes(8, sys.byteorder) if pointer else argument.tobytes().ljust(8, b"\0")
 
 
-def _lengths(name, lengths, most):
-    """The numbers for x, y and z."""
+def _lengths(name, lengths, limits):
+    """The lengths along x, y and z; ValueError if they are beyond the limits."""
     if not isinstance(lengths, tuple) or not 1 <= len(lengths) <= 3:
         raise ValueError(f"{name} must be a tuple of 1 to 3 numbers, not {lengths!r}")
-    for length, limit in zip(lengths, most[: len(lengths)], strict=True):
+    for length, limit in zip(lengths, limits[: len(lengths)], strict=True):
         if not isinstance(length, int | np.integer) or not 1 <= length <= limit:
-            raise ValueError(f"{name} must be whole numbers from 1 to {most}, not {lengths}")
+            raise ValueError(f"{name} must be integers from 1 to {limits}, not {lengths}")
     return (*lengths, 1, 1)[:3]
 
 
 def compiled(code, options):
-    """The path of the library, which is made if there is none of the very same source yet."""
+    """The path of the compiled library; compiled only if no library of exactly this source is cached."""
     source = DYNAMIC_SHARED.sub(r"\1 *\2 = (\1 *)fake::dynamic_shared", code)
     source += "".join(f"\nFAKE_KERNEL({name})" for name in KERNEL.findall(code))
     flags = f"{FLAGS} {SANITIZE}" if os.environ.get("FAKE_CUPY_SANITIZE") == "1" else FLAGS
@@ -107,31 +107,31 @@ def compiled(code, options):
     library = _cache() / f"{key}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-            unfinished = Path(folder) / library.name
-            _compile([*command, "-o", str(unfinished), "-"], source)
-            unfinished.rename(library)  # so that no process finds half of what another one writes
+            temporary = Path(folder) / library.name
+            _compile([*command, "-o", str(temporary), "-"], source)
+            temporary.rename(library)  # atomic: no other process sees a partly written file
     return library
 
 
 def _definitions(options):
-    unknown = [option for option in options if not option.startswith(("-D", *MEANINGLESS))]
+    unknown = [option for option in options if not option.startswith(("-D", *IGNORED))]
     if unknown:
-        raise CompileException(f"the fake does not know the options {unknown}")
+        raise CompileException(f"the fake does not support the options {unknown}")
     return [option for option in options if option.startswith("-D")]
 
 
 def _compile(command, source):
-    environment = {**os.environ, "LC_ALL": "C", "LD_PRELOAD": ""}  # the sanitizers are not for the compiler itself
+    environment = {**os.environ, "LC_ALL": "C", "LD_PRELOAD": ""}  # do not sanitize the compiler itself
     done = subprocess.run(command, input=source, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise CompileException(done.stderr)
 
 
 def _cache():
-    """A folder that is the user's alone: what lies there is run."""
+    """A folder that only the user can write, as the libraries in it are executed."""
     folder = Path(tempfile.gettempdir()) / f"fake-cupy-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) != 0o700:
-        raise PermissionError(f"{folder} is not yours alone; remove it")
+        raise PermissionError(f"other users can access {folder}; remove it")
     return folder

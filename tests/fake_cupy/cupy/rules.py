@@ -1,4 +1,4 @@
-"""The functions that follow rules of CuPy's own, and those that carry numbers between host and device."""
+"""Functions that behave in CuPy differently from NumPy, and those that copy between host and device."""
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def _stable(kind):
 
 
 def bincount(x, weights=None, minlength=None):
-    """CuPy waits for the largest number, which an empty array has not."""
+    """CuPy synchronizes to read the maximum, and raises for an empty array, which has none."""
     fake_counts.to_host += 1
     if not x.size:
         raise ValueError("zero-size array to reduction operation cupy_max which has no identity")
@@ -59,12 +59,12 @@ def einsum(subscripts, *operands):
 
 
 def flatnonzero(a):
-    fake_counts.to_host += 1  # to learn how many there are
+    fake_counts.to_host += 1  # CuPy synchronizes to read the size of the result
     return run(np.flatnonzero, a)
 
 
 def repeat(a, repeats, axis=None):
-    """CuPy takes `repeats` from the host alone, as it must know the size of the result."""
+    """CuPy takes `repeats` only from the host, as it must know the size of the result."""
     if isinstance(repeats, ndarray):
         raise ValueError("cupy.ndarray cannot be specified as `repeats` argument.")
     if not isinstance(repeats, list | tuple):
@@ -75,7 +75,7 @@ def repeat(a, repeats, axis=None):
 
 
 def sign(x, out=None):
-    """CuPy makes 0 of NaN: it computes (x > 0) - (x < 0)."""
+    """CuPy returns 0 for NaN: it computes (x > 0) - (x < 0)."""
     result = run(np.sign, x, out=out)
     result._memory[np.isnan(result._memory)] = 0
     return result
@@ -86,7 +86,7 @@ def take(a, indices, axis=None, out=None):
 
 
 def unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None):
-    fake_counts.to_host += 1  # to learn how many there are
+    fake_counts.to_host += 1  # CuPy synchronizes to read the size of the result
     return run(np.unique, ar, return_index, return_inverse, return_counts, axis)
 
 

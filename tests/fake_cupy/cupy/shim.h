@@ -1,4 +1,4 @@
-// CUDA C on a CPU, by g++ -include shim.h: what the compiler for a card has built in, and the launch of a kernel.
+// CUDA C on a CPU, compiled by g++ -include shim.h: the built-ins of CUDA compilers and the launch of a kernel.
 #include "block.h"
 
 #include <math.h>
@@ -22,19 +22,19 @@ static dim3 blockDim, gridDim;
 
 inline void __syncthreads(int line = __builtin_LINE())
 {
-    fake::meet({line, 0, fake::count, 0xffffffff}, fake::current, 0);
+    fake::wait({line, 0, fake::count, 0xffffffff}, fake::current, 0);
 }
 
 namespace fake {
 
 static int lane() { return current % warpSize; }
-static int segment(int width) { return lane() / width * width; } // the first of the lanes that keep to themselves
+static int segment(int width) { return lane() / width * width; } // the first lane of the segment of `width` lanes
 
 template <class T> T shuffle(unsigned mask, T value, int from, int line)
 {
     unsigned long long bits = 0;
     memcpy(&bits, &value, sizeof value);
-    bits = meet({line, current - lane(), warpSize, mask}, current - lane() + from, bits);
+    bits = wait({line, current - lane(), warpSize, mask}, current - lane() + from, bits);
     memcpy(&value, &bits, sizeof value);
     return value;
 }
@@ -78,7 +78,7 @@ template <class T> T __ldg(const T *pointer) { return *pointer; }
 inline float rsqrtf(float x) { return 1 / sqrtf(x); }
 inline double rsqrt(double x) { return 1 / sqrt(x); }
 
-// Of a number and NaN, CUDA's min and max give the number.
+// CUDA's min and max of a number and NaN return the number.
 template <class A, class B> std::common_type_t<A, B> min(A a, B b)
 {
     if constexpr (std::is_floating_point_v<std::common_type_t<A, B>>)
@@ -99,7 +99,7 @@ namespace fake {
 
 static char *dynamic_shared;
 
-// Returns what went wrong, or "". Of arguments, each takes eight bytes.
+// Returns an error message, or "". `packed` holds eight bytes for each argument.
 static const char *launch(void (*function)(const char *), const dim3 *shape, size_t shared, const char *packed)
 {
     kernel = function, arguments = packed, gridDim = shape[0], blockDim = shape[1];
@@ -111,7 +111,7 @@ static const char *launch(void (*function)(const char *), const dim3 *shape, siz
             for (unsigned x = 0; x < blockDim.x; x++)
                 thread++->index = {x, y, z};
     for (int lane = 0; lane < warpSize - 1; lane++)
-        thread++->state = RETURNED; // the lanes that the last warp may lack
+        thread++->state = RETURNED; // the missing lanes of the last warp
     problem[0] = 0;
     forward = true;
     bool fine = true;
@@ -136,7 +136,7 @@ template <class... T> void call(void (*function)(T...), const char *packed)
     call(function, packed, std::index_sequence_for<T...>());
 }
 
-// What Python is told of a parameter: "*f4" of a float *, "i8" of a long long.
+// Append the type code of a parameter for Python: "*f4" for float *, "i8" for long long.
 template <class T> void add_code(char *codes)
 {
     using Value = std::remove_cv_t<std::remove_pointer_t<T>>;
