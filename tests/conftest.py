@@ -55,6 +55,17 @@ def forget_gpu_backend():
 
 
 @pytest.fixture(scope="session")
+def sanitizers():
+    """The environment variables under which the kernels of the fake CuPy run with the sanitizers of g++."""
+    if not shutil.which("g++"):
+        pytest.skip("g++ is not installed")
+    library = subprocess.run(["g++", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+    if not os.path.isabs(library):
+        pytest.skip("g++ has no libasan.so")
+    return {"FAKE_CUPY_SANITIZE": "1", "LD_PRELOAD": library, "ASAN_OPTIONS": "detect_leaks=0"}
+
+
+@pytest.fixture(scope="session")
 def run_python():
     """A function (code, **environment) -> stdout of the code in a new interpreter, where warnings are errors.
 
