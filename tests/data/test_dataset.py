@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import TEXT_IDS, as_dict, datasets, triples
 from tinyrec.data import Dataset, load_dataset, load_split
-from tinyrec.data.align import on_common_ids
+from tinyrec.data.align import align_ids
 from tinyrec.errors import DataError, FileError, UsageError
 
 
@@ -26,14 +26,14 @@ def test_triples_round_trip(data):
 
 @given(triples(unique=False))
 def test_duplicates_agree_with_a_plain_dict(data):
-    oracle = {}
+    expected = {}
     for user, item, rating in zip(*data, strict=True):
-        oracle.setdefault((user, item), []).append(rating)
+        expected.setdefault((user, item), []).append(rating)
     last = as_dict(Dataset.from_triples(*data, duplicates="last"))
-    assert last == {pair: given[-1] for pair, given in oracle.items()}
+    assert last == {pair: values[-1] for pair, values in expected.items()}
     mean = as_dict(Dataset.from_triples(*data, duplicates="mean"))
-    assert mean == pytest.approx({pair: sum(given) / len(given) for pair, given in oracle.items()})
-    extra = len(data[0]) - len(oracle)
+    assert mean == pytest.approx({pair: sum(values) / len(values) for pair, values in expected.items()})
+    extra = len(data[0]) - len(expected)
     if extra:
         with pytest.raises(DataError, match="again") as caught:
             Dataset.from_triples(*data)
@@ -50,30 +50,30 @@ def test_a_duplicate_error_names_the_rows_and_the_pair():
     [
         ([1, np.nan], {}, "row 1: the rating nan is not a finite"),
         ([1, 1e300], {}, "row 1: the rating inf is not a finite"),
-        ([1, 6], {"scale": (1, 5)}, "row 1: the rating 6 is off the scale 1 to 5"),
+        ([1, 6], {"scale": (1, 5)}, "row 1: the rating 6 is outside the scale 1 to 5"),
         (["1", "2"], {}, "flat list of numbers"),
         ([True, False], {}, "flat list of numbers"),
         ([[1], [2]], {}, "flat list of numbers"),
-        ([1, 2, 3], {}, "give as many of each"),
+        ([1, 2, 3], {}, "give equal lengths"),
     ],
 )
-def test_bad_ratings_are_refused(ratings, options, message):
+def test_invalid_ratings_raise(ratings, options, message):
     with pytest.raises(DataError, match=message):
         Dataset.from_triples([1, 2], [1, 2], ratings, **options)
 
 
-def test_no_rating_is_refused():
-    with pytest.raises(DataError, match="no rating"):
+def test_no_ratings_raise():
+    with pytest.raises(DataError, match="no ratings"):
         Dataset.from_triples([], [], [])
 
 
 @pytest.mark.parametrize("options", [{"scale": (5, 1)}, {"scale": 5}, {"scale": (1, np.inf)}, {"duplicates": "sum"}])
-def test_bad_options_are_usage_errors(options):
+def test_invalid_options_are_usage_errors(options):
     with pytest.raises(UsageError):
         Dataset.from_triples([1], [1], [1], **options)
 
 
-def test_scale_is_given_or_observed_and_float32_does_not_leave_it():
+def test_scale_is_given_or_observed_and_float32_stays_inside_it():
     assert Dataset.from_triples([1, 2], [1, 2], [2, 4]).scale == (2, 4)
     assert Dataset.from_triples([1, 2], [1, 2], [0.1, 0.3], scale=(0.1, 0.3)).scale == (0.1, 0.3)
 
@@ -81,25 +81,25 @@ def test_scale_is_given_or_observed_and_float32_does_not_leave_it():
 @given(triples(unique=False), st.data())
 def test_times_stay_with_their_ratings(data, draw):
     times = draw.draw(st.lists(st.integers(0, 3), min_size=len(data[0]), max_size=len(data[0])))
-    oracle = {}
+    expected = {}
     for place, (user, item, rating, time) in enumerate(zip(*data, times, strict=True)):
-        oracle[user, item] = rating, time, place
+        expected[user, item] = rating, time, place
     whole = Dataset.from_triples(*data, times=times, duplicates="last")
     mask = np.arange(whole.ratings.size) % 2 == 0
-    assert as_dict_with_times(whole) == oracle
+    assert as_dict_with_times(whole) == expected
     kept = dict(itertools.compress(as_dict_with_times(whole).items(), mask))
-    assert as_dict_with_times(whole.select(mask)) == kept == {pair: oracle[pair] for pair in kept}
+    assert as_dict_with_times(whole.select(mask)) == kept == {pair: expected[pair] for pair in kept}
     assert whole.times.dtype == np.int64
     assert whole.fingerprint() == Dataset.from_triples(*data, duplicates="last").fingerprint()
 
 
 def as_dict_with_times(data):
     ratings = as_dict(data).items()
-    its = zip(ratings, data.times.tolist(), data.places.tolist(), strict=True)
-    return {pair: (rating, time, place) for (pair, rating), time, place in its}
+    columns = zip(ratings, data.times.tolist(), data.places.tolist(), strict=True)
+    return {pair: (rating, time, place) for (pair, rating), time, place in columns}
 
 
-def test_times_are_not_made_up():
+def test_times_are_optional():
     data = Dataset.from_triples([1, 2], [1, 2], [1, 2])
     assert data.times is None and data.places is None
     assert data.select(np.array([1])).times is None and "times" not in data.describe()
@@ -107,31 +107,31 @@ def test_times_are_not_made_up():
     assert mean.times.tolist() == [7, 8] and mean.places.tolist() == [1, 2]
     assert mean.describe()["times"] == ("1970-01-01", "1970-01-01")
     for times in ([1.5, 2], [1], ["1", "2"], [[1, 2]]):
-        with pytest.raises(DataError, match="2 ratings; give each a whole number of seconds"):
+        with pytest.raises(DataError, match="2 ratings; give an integer number of seconds"):
             Dataset.from_triples([1, 2], [1, 2], [1, 2], times=times)
 
 
-def test_a_pair_of_sets_keeps_its_times():
-    train, test = (Dataset.from_triples(*part) for part in (([9, 3], [5, 6], [1, 2]), ([2, 3], [6, 7], [4, 5])))
+def test_align_ids_keeps_times():
+    test = Dataset.from_triples([2, 3], [6, 7], [4, 5])
     train = Dataset.from_triples([9, 3], [5, 6], [1, 2], times=[90, 30])
-    train, test = on_common_ids(train, test)
+    train, test = align_ids(train, test)
     assert as_dict_with_times(train) == {(9, 5): (1, 90, 0), (3, 6): (2, 30, 1)} and test.times is None
 
 
 @given(datasets(), st.sampled_from([None, -5, 0.0, 2.5, 3, 5]))
 def test_binarized_keeps_what_reaches_the_threshold(data, threshold):
-    liked = {pair: 1 for pair, value in as_dict(data).items() if threshold is None or value >= threshold}
-    if not liked:
+    positive = {pair: 1 for pair, value in as_dict(data).items() if threshold is None or value >= threshold}
+    if not positive:
         with pytest.raises(DataError, match=f"no rating of ratings is {threshold:g} or more; lower"):
             data.binarized(threshold)
         return
     implicit = data.binarized(threshold)
-    assert as_dict(implicit) == liked and implicit.users is data.users and implicit.items is data.items
+    assert as_dict(implicit) == positive and implicit.users is data.users and implicit.items is data.items
     assert implicit.implicit and implicit.scale == (0, 1) and implicit.ratings.values.dtype == np.float32
     assert not data.implicit
 
 
-def test_binarized_keeps_times_and_info_and_forgets_the_noise():
+def test_binarized_keeps_times_and_info_but_not_the_noise_floor():
     data = Dataset.from_triples([1, 2], [7, 8], [1, 5], times=[30, 40])
     data = replace(data, item_info={"title": np.array(["a", "b"])}, noise_floor=0.5)
     implicit = data.binarized(3)
@@ -142,9 +142,9 @@ def test_binarized_keeps_times_and_info_and_forgets_the_noise():
 
 
 def test_describe_of_implicit_feedback_has_no_ratings():
-    figures = Dataset.from_triples([1, 1, 2], [7, 8, 7], [1, 5, 5]).binarized().describe()
-    assert list(figures) == ["name", "users", "items", "pairs", "density", "feedback", "per_user", "per_item"]
-    assert figures["pairs"] == 3 and figures["feedback"] == "implicit"
+    summary = Dataset.from_triples([1, 1, 2], [7, 8, 7], [1, 5, 5]).binarized().describe()
+    assert list(summary) == ["name", "users", "items", "pairs", "density", "feedback", "per_user", "per_item"]
+    assert summary["pairs"] == 3 and summary["feedback"] == "implicit"
 
 
 @given(datasets(), st.data())
@@ -161,18 +161,18 @@ def test_select_by_mask_and_by_index_agree(data, draw):
     np.testing.assert_array_equal(by_mask.ratings @ np.eye(data.ratings.shape[1]), dense)
 
 
-def test_select_of_nothing_is_refused():
+def test_selecting_nothing_raises():
     with pytest.raises(DataError, match="no rating"):
         Dataset.from_triples([1], [1], [1]).select(np.zeros(1, bool))
 
 
-def test_describe_is_right_and_json():
-    figures = Dataset.from_triples([1, 1, 2], [7, 8, 7], [1, 5, 5], name="tiny").describe()
-    assert figures["users"] == 2 and figures["items"] == 2 and figures["ratings"] == 3
-    assert figures["density"] == 0.75 and figures["mean"] == pytest.approx(11 / 3)
-    assert figures["per_user"] == {"min": 1, "median": 1.5, "max": 2}
-    assert figures["histogram"] == {1.0: 1, 5.0: 2}
-    json.dumps(figures)
+def test_describe_is_right_and_can_be_written_as_json():
+    summary = Dataset.from_triples([1, 1, 2], [7, 8, 7], [1, 5, 5], name="tiny").describe()
+    assert summary["users"] == 2 and summary["items"] == 2 and summary["ratings"] == 3
+    assert summary["density"] == 0.75 and summary["mean"] == pytest.approx(11 / 3)
+    assert summary["per_user"] == {"min": 1, "median": 1.5, "max": 2}
+    assert summary["histogram"] == {1.0: 1, 5.0: 2}
+    json.dumps(summary)
 
 
 def test_fingerprint_depends_on_ids_cells_and_values_but_not_on_order():
@@ -198,10 +198,10 @@ def test_data_frames(frame):
     assert load_dataset(table, columns=(2, 1, 0, "time")).times.tolist() == [0, 0]
     days = frame({"rating": [3, 4], "movieId": ["a", "b"], "user_id": [7, 8], "date": ["today", "yesterday"]})
     assert load_dataset(days).times is None
-    with pytest.raises(DataError, match="whole number of seconds"):
+    with pytest.raises(DataError, match="integer number of seconds"):
         load_dataset(days, columns=(2, 1, 0, 3))
     assert as_dict(load_dataset(table, columns=("user_id", "time", "rating"))) == {(7, 0): 3, (8, 0): 4}
-    with pytest.raises(UsageError, match="'sep' is no option"):
+    with pytest.raises(UsageError, match="'sep' is not an option"):
         load_dataset(table, sep=",")
 
 
@@ -229,22 +229,22 @@ def test_three_arrays():
         ("nowhere.csv", {}, "synthetic, ml-100k.*nor an existing"),
         ("bad\0name" * 2, {}, "nor an existing"),
         ("x" * 5000, {}, "nor an existing"),
-        ("synthetic", {"sep": ","}, "'sep' is no option .* n_users"),
+        ("synthetic", {"sep": ","}, "'sep' is not an option .* n_users"),
         ("ml-100k", {"seed": 1}, "none"),
-        (5, {}, "a int cannot be read"),
+        (5, {}, "cannot read type int"),
     ],
 )
-def test_wrong_sources_and_options(source, options, message):
+def test_unknown_sources_and_options_raise(source, options, message):
     with pytest.raises(UsageError, match=message):
         load_dataset(source, **options)
 
 
-def test_a_path_object_that_does_not_exist(tmp_path):
+def test_a_path_object_that_does_not_exist_is_a_file_error(tmp_path):
     with pytest.raises(FileError, match="nowhere"):
         load_dataset(tmp_path / "nowhere")
 
 
-def test_load_split_has_common_rows():
+def test_load_split_aligns_rows_and_columns():
     train, test = load_split(([1, 3], [5, 6], [1, 2]), ([2, 3], [6, 7], [4, 5]))
     assert train.users == test.users and train.users.ids.tolist() == [1, 2, 3]
     assert train.items == test.items and train.items.ids.tolist() == [5, 6, 7]
@@ -252,14 +252,14 @@ def test_load_split_has_common_rows():
     assert as_dict(train) == {(1, 5): 1, (3, 6): 2} and as_dict(test) == {(2, 6): 4, (3, 7): 5}
 
 
-def test_load_split_refuses_leaks_and_mixed_ids():
+def test_load_split_rejects_common_pairs_and_mixed_id_types():
     with pytest.raises(DataError, match="1 pairs are in both .* user 3 with item 'x'"):
         load_split(([1, 3], ["x", "x"], [1, 2]), ([3], ["x"], [4]))
     with pytest.raises(DataError, match="user ids of one part are integers"):
         load_split(([1], [5], [1]), (["1"], [6], [4]))
 
 
-def test_import_is_light():
+def test_import_loads_no_heavy_package():
     heavy = "scipy", "numba", "cupy", "pandas", "polars", "pooch", "matplotlib", "requests"
     code = f"import sys, tinyrec.data, tinyrec.evaluation.splits; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

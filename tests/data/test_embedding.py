@@ -1,4 +1,4 @@
-"""Text with very many values becomes the left part of a truncated SVD, for rows that were there and for others."""
+"""Columns with many values are embedded by truncated SVD, for the rows of the SVD and for new ones."""
 
 import numpy as np
 import pytest
@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 import tinyrec as tr
 from tinyrec.data import Features
 from tinyrec.data.features.columns import own_features
-from tinyrec.data.features.embedding import DIMENSIONS, Embedding, count
+from tinyrec.data.features.embedding import MAX_DIMENSIONS, Embedding, count
 from tinyrec.errors import DataError, FileError
 from tinyrec.models import CFN
 from tinyrec.recommenders import storage
 
 
 def texts_of(T):
-    """A text for each row of counts: [2, 0, 1] is "v000|v000|v002"."""
+    """Return a text for each row of counts: [2, 0, 1] is "v000|v000|v002"."""
     return ["|".join(f"v{j:03}" for j, times in enumerate(row) for _ in range(times)) for row in T]
 
 
-def left_part(T):
+def svd_embedding(T):
     """P D^½ by NumPy, without the singular values that are 0."""
     P, d, _ = np.linalg.svd(np.asarray(T, float), full_matrices=False)
     kept = d > 1e-9
-    return (P * np.sqrt(d))[:, kept][:, :DIMENSIONS]
+    return (P * np.sqrt(d))[:, kept][:, :MAX_DIMENSIONS]
 
 
 @st.composite
@@ -33,25 +33,25 @@ def counts(draw):
     return np.array(draw(st.lists(rows, min_size=n, max_size=n).filter(lambda T: np.any(T))))
 
 
-def test_values_are_counted_and_others_are_not():
+def test_known_values_are_counted_and_others_are_ignored():
     T = count([["a", "b", "a"], [], ["x", "b"]], ("a", "b"))
     assert T.toarray().tolist() == [[2, 1], [0, 0], [0, 1]]
 
 
 @given(counts())
-def test_it_is_the_left_part_of_the_decomposition(T):
+def test_it_agrees_with_the_svd(T):
     features = Features.of({"tags": texts_of(T)})
-    wanted = left_part(T)
+    wanted = svd_embedding(T)
     assert features.X.shape == wanted.shape
-    # where two singular values are equal, their vectors may turn
+    # the singular vectors of equal singular values are unique only up to a rotation
     np.testing.assert_allclose(features.X @ features.X.T, wanted @ wanted.T, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(80, 70), (70, 90), (60, 50), (50, 60), (51, 51)])
-def test_it_has_fifty_dimensions_or_as_many_as_there_are(shape):
+def test_it_has_at_most_fifty_dimensions(shape):
     T = np.random.default_rng(0).poisson(0.5, shape)
     features = Features.of({"tags": texts_of(T)})
-    wanted = left_part(T)
+    wanted = svd_embedding(T)
     assert features.names == tuple(f"tags~{j}" for j in range(1, 51)) and features.X.dtype == np.float32
     signs = np.sign(np.sum(features.X * wanted, axis=0))
     np.testing.assert_allclose(features.X, wanted * signs, atol=1e-5)
@@ -61,7 +61,7 @@ def test_it_has_fifty_dimensions_or_as_many_as_there_are(shape):
 
 @settings(max_examples=20)
 @given(counts(), st.integers(0, 9))
-def test_the_same_rows_get_the_same_numbers_and_twice_the_tags_twice(T, seed):
+def test_equal_rows_have_equal_embeddings_and_repeated_tags_scale_them(T, seed):
     texts = texts_of(T)
     features = Features.of({"tags": texts})
     order = np.random.default_rng(seed).permutation(len(texts))
@@ -72,47 +72,48 @@ def test_the_same_rows_get_the_same_numbers_and_twice_the_tags_twice(T, seed):
     assert not features.encode({"tags": ["", "never seen"]}).any()
 
 
-def test_it_is_the_same_at_every_call():
+def test_it_is_deterministic():
     texts = texts_of(np.random.default_rng(1).poisson(0.1, (300, 200)))
     first, second = (Features.of({"tags": texts}) for _ in range(2))
     assert first.X.tobytes() == second.X.tobytes()
     assert first.embeddings["tags"].B.tobytes() == second.embeddings["tags"].B.tobytes()
 
 
-def test_text_with_many_values_is_embedded_beside_the_others():
+def test_a_column_with_many_values_is_embedded_beside_other_columns():
     rng = np.random.default_rng(0)
     words = ["|".join(f"w{word}" for word in rng.integers(0, 1200, 8)) for _ in range(900)]
     features = Features.of({"words": words, "kind": ["a", "b", "a"] * 300, "year": ["1999", "2001", ""] * 300})
     assert features.columns == ["words", "kind", "year"]
     assert features.names[49:] == ("words~50", "kind=a", "kind=b", "year")
     v = len({word for text in words for word in text.split("|")})
-    assert repr(features) == f"words ({v} values in 50 numbers), kind (2 values), year (number); known of 900 of 900"
+    kinds = f"words ({v} values in 50 dimensions), kind (2 values), year (number)"
+    assert repr(features) == f"{kinds}; known for 900 of 900"
     new = {"words": [words[5], "brand new"], "kind": ["b", "c"], "year": ["1999", "2001"], "more": ["", ""]}
     encoded = features.encode(new)
     np.testing.assert_allclose(encoded[0, :50], features.X[5, :50], atol=1e-6)
     assert encoded[:, 50:].tolist() == [[0, 1, -1], [0, 0, 1]] and not encoded[1, :50].any()
     assert features.unseen(new) == ["more", "words=brand new", "kind=c"]
-    with pytest.raises(DataError, match="there is no column words"):
+    with pytest.raises(DataError, match="was trained with the column words, which is missing"):
         features.encode({"kind": ["a"], "year": ["1"]})
 
 
-def test_up_to_a_thousand_values_are_a_feature_each_and_numbers_are_no_text():
+def test_up_to_a_thousand_values_are_one_hot_and_numbers_are_not_embedded():
     rows = [f"{i % 1000}x" for i in range(2000)]
     assert len(Features.of({"code": rows}).names) == 1000
     assert Features.of({"code": [f"{i}" for i in range(2000)]}).names == ("code",)
-    with pytest.raises(DataError, match="title has 1,001 different values, hardly one of them twice; leave it out"):
-        Features.of({"title": [f"film {i}" for i in range(1001)]})
+    with pytest.raises(DataError, match="title has 1,001 distinct values, and hardly any occurs twice; remove"):
+        Features.of({"title": [f"title {i}" for i in range(1001)]})
 
 
 def test_tags_and_friends_are_own_features_and_always_embedded():
     info = {"tags": np.array(["rock|rock|pop", "pop"]), "friends": np.array(["12", "34"]), "name": np.array(["a", "b"])}
     features = own_features(info)
     assert features.names == ("tags~1", "tags~2", "friends~1", "friends~2")
-    with pytest.raises(DataError, match="not one feature"):
+    with pytest.raises(DataError, match="no features"):
         own_features({"tags": np.array(["", ""])})
 
 
-def test_what_does_not_go_together_is_refused():
+def test_mismatched_shapes_raise():
     good = Features.of({"tags": ["a", "b|a"]})
     parts = {"names": good.names, "X": good.X, "mean": good.mean, "spread": good.spread, "embeddings": good.embeddings}
     Features(**parts)
@@ -129,13 +130,13 @@ def test_what_does_not_go_together_is_refused():
     with pytest.raises(DataError, match="an embedding of 1 values has shape"):
         Embedding(("a",), np.zeros((2, 3)))
     data = tr.Dataset.from_triples([1, 2, 3], [1, 2, 3], [1, 2, 3])
-    with pytest.raises(DataError, match="features of 2 for 3 ids"):
+    with pytest.raises(DataError, match="features have 2 rows for 3 ids"):
         data.with_features(items=good)
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """Users like red items or blue ones, and tags tell which is which; items 0 and 1 nobody has rated."""
+    """Users like red items or blue ones, the tags contain the colour, and items 0 and 1 have no ratings."""
     rng = np.random.default_rng(0)
     users, items = np.nonzero(rng.random((60, 40)) < 0.5)
     items = np.where(items > 1, items, items + 2)
@@ -150,20 +151,20 @@ def trained():
     return CFN(hidden_units=8, l2=0.01, dropout=0.8).fit(data, **options)
 
 
-def test_a_new_item_is_placed_by_its_tags(trained):
+def test_an_item_without_ratings_is_predicted_from_its_tags(trained):
     red, blue = trained.predict([1, 3, 5], [1, 1, 1]), trained.predict([0, 2, 4], [1, 1, 1])
     assert red.mean() > blue.mean() + 1
-    told = trained.predict_new_item({}, {"tags": "blue|blue"})
-    assert told[::2].mean() > told[1::2].mean() + 1
+    ratings = trained.predict_new_item({}, {"tags": "blue|blue"})
+    assert ratings[::2].mean() > ratings[1::2].mean() + 1
 
 
-def test_it_comes_back_from_a_model_file_without_the_tags_themselves(trained, tmp_path):
+def test_it_is_loaded_from_a_model_file_without_the_tags(trained, tmp_path):
     trained.save(tmp_path / "m.npz")
     back = tr.load(tmp_path / "m.npz", backend="reference")
     assert back.data.item_features.embeddings["tags"].values == ("blue", "red", "rouge")
     assert "tags" in trained.data.item_info and back.data.item_info == {}
     for tags in ("blue|blue", "red", "never seen"):
-        new, known = (its.predict_new_item({}, {"tags": tags}) for its in (back, trained))
+        new, known = (model.predict_new_item({}, {"tags": tags}) for model in (back, trained))
         assert new.tobytes() == known.tobytes()
     assert repr(back.data.item_features) == repr(trained.data.item_features)
 
@@ -177,7 +178,7 @@ def test_it_comes_back_from_a_model_file_without_the_tags_themselves(trained, tm
     ("features/item/mean", lambda mean: mean[:-1]),
     ("features/item/spread", lambda spread: spread[:-1]),
 ])  # fmt: skip
-def test_a_file_whose_features_do_not_hold_together_is_refused(trained, tmp_path, name, damage):
+def test_a_file_with_mismatched_features_raises(trained, tmp_path, name, damage):
     trained.save(tmp_path / "m.npz")
     header, arrays = storage.read(tmp_path / "m.npz", "model")
     arrays = {key: array for key, array in arrays.items() if key != name or damage}
@@ -188,7 +189,7 @@ def test_a_file_whose_features_do_not_hold_together_is_refused(trained, tmp_path
         tr.load(tmp_path / "m.npz")
 
 
-def test_a_file_of_before_there_were_embeddings_is_read(tmp_path):
+def test_a_file_written_before_embeddings_existed_is_read(tmp_path):
     data = tr.make_synthetic(30, 20, 300).with_features(items=Features.of({"kind": ["a", "b"] * 10}))
     CFN(hidden_units=3, l2=1.0).fit(data, epochs=2, backend="reference").save(tmp_path / "m.npz")
     header, arrays = storage.read(tmp_path / "m.npz", "model")

@@ -1,4 +1,4 @@
-"""What is known besides the ratings: read, encoded, learned from, and used for items that nobody has rated."""
+"""Features are read, encoded, learned from, and used for items without ratings."""
 
 import json
 
@@ -22,58 +22,58 @@ def write(tmp_path, text=TABLE):
     return str(tmp_path / "features.csv")
 
 
-def test_text_has_a_feature_for_each_value_and_numbers_are_standardised(tmp_path):
+def test_text_is_one_hot_and_numbers_are_standardised(tmp_path):
     features = read_features(write(tmp_path), Index(np.array([5, 7, 8, 9])))
     assert features.names == ("genres=Comedy", "genres=Drama", "year")
-    assert features.X.tolist() == [[0, 0, 0], [1, 1, 1], [0, 0, 0], [0, 1, -1]]  # a standard deviation off the mean
+    assert features.X.tolist() == [[0, 0, 0], [1, 1, 1], [0, 0, 0], [0, 1, -1]]  # one standard deviation from the mean
     assert features.X.dtype == np.float32 and features.mean[2] == (1999 + 1950.5) / 2
-    assert repr(features) == "genres (2 values), year (number); known of 2 of 4"
+    assert repr(features) == "genres (2 values), year (number); known for 2 of 4"
 
 
-def test_others_are_encoded_by_the_same_names():
+def test_other_rows_are_encoded_with_the_same_names():
     features = Features.of({"genres": ["A|B", "B"], "year": ["1", "2"]})
     encoded = features.encode({"year": ["5"], "genres": ["B|never seen"], "more": ["x"]})
     assert encoded.tolist() == [[0, 1, 7]]  # (5 - 1.5) / 0.5
     assert features.unseen({"year": ["5"], "genres": ["B|never seen"], "more": ["x"]}) == ["more", "genres=never seen"]
-    with pytest.raises(DataError, match="there is no column year, which this model was trained with"):
+    with pytest.raises(DataError, match="this model was trained with the column year, which is missing"):
         features.encode({"genres": ["A"]})
-    with pytest.raises(DataError, match="'old' in the column year is no number"):
+    with pytest.raises(DataError, match="the column year was numeric in training, but 'old' is not a number"):
         features.encode({"genres": ["A"], "year": ["old"]})
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, message",
     [
-        ("", "holds no table"),
-        ("id\n7\n", "holds no table"),
+        ("", "does not contain a table"),
+        ("id\n7\n", "does not contain a table"),
         ("id,genres\n7,A,B\n", "line 2: 3 fields, not 2"),
-        ("id,genres\n7,A\n7,B\n", "has the id 7 twice"),
+        ("id,genres\n7,A\n7,B\n", "has the id 7 more than once"),
         ("id,genres\n70,A\n80,B\n", "has none of the ids of the ratings"),
-        ("7,A\n8,B\n", "has the id 7 where a header belongs"),
-        ("id;genres\n7;A\n", "commas between the id and one more column"),
-        ("id,genres\nseven,A\n", "the ids are integers but 'seven' is none"),
-        ("id,title\n" + "".join(f"{i},film {i}\n" for i in range(1001)), "has 1,001 different values"),
+        ("7,A\n8,B\n", "has the id 7 in place of a header"),
+        ("id;genres\n7;A\n", "lines with an id, a comma and at least one more column"),
+        ("id,genres\nseven,A\n", "the ids are integers but 'seven' is not"),
+        ("id,title\n" + "".join(f"{i},title {i}\n" for i in range(1001)), "has 1,001 distinct values"),
     ],
 )
-def test_what_is_no_table_of_these_ids_is_refused(tmp_path, text, said):
-    with pytest.raises(DataError, match=said):
+def test_a_file_that_is_not_a_table_of_these_ids_raises(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
         read_features(write(tmp_path, text), Index(np.array([7, 8, 9])))
     with pytest.raises(FileError, match="cannot read"):
         read_features(str(tmp_path / "nowhere.csv"), Index(np.array([7])))
 
 
-def test_codes_are_no_numbers_and_years_of_age_become_decades():
+def test_codes_are_not_numeric_and_ages_become_decades():
     codes = own_features({"age": np.array(["1", "18", "25"]), "occupation": np.array(["0", "12", ""])})
     assert codes.names == ("age=group 1", "age=group 18", "age=group 25", "occupation=code 0", "occupation=code 12")
     years = own_features({"age": np.array([str(age) for age in range(18, 40)]), "title": np.array(["x"] * 22)})
     assert years.names == ("age=10s", "age=20s", "age=30s")
-    with pytest.raises(DataError, match="tells none of genres, gender, age, occupation, tags, friends"):
+    with pytest.raises(DataError, match="has none of genres, gender, age, occupation, tags, friends"):
         own_features({"title": np.array(["x"])})
 
 
 @pytest.fixture(scope="module")
 def tastes():
-    """Half of the users like red items and half like blue ones; nothing else matters. Item 0 and 1 nobody has rated."""
+    """Half of the users like red items, the other half blue ones; items 0 and 1 have no ratings."""
     rng = np.random.default_rng(0)
     users, items = np.nonzero(rng.random((60, 40)) < 0.5)
     users, items = users[items > 1], items[items > 1]
@@ -90,43 +90,43 @@ def trained(tastes):
     return CFN(hidden_units=8, l2=0.01, dropout=0.8).fit(tastes, **CFN_OPTIONS)
 
 
-def test_an_item_that_nobody_has_rated_is_predicted_by_what_is_known_of_it(trained):
+def test_an_item_without_ratings_is_predicted_from_its_features(trained):
     likes_red, likes_blue = trained.predict([1, 3, 5], [1, 1, 1]), trained.predict([0, 2, 4], [1, 1, 1])
     assert likes_red.mean() > likes_blue.mean() + 1
-    assert 1 in [item for item, _ in trained.recommend(1, n=40)]  # it is not cold
-    told = trained.predict_new_item({}, {"colour": "blue"})
-    assert told[::2].mean() > told[1::2].mean() + 1
+    assert 1 in [item for item, _ in trained.recommend(1, n=40)]  # not a cold item
+    ratings = trained.predict_new_item({}, {"colour": "blue"})
+    assert ratings[::2].mean() > ratings[1::2].mean() + 1
 
 
-def test_without_features_it_gets_the_default_rating(tastes):
+def test_without_features_an_item_without_ratings_gets_the_default_rating(tastes):
     plain = CFN(hidden_units=8, l2=0.01, dropout=0.8).fit(tastes.with_features(), **CFN_OPTIONS)
     assert plain.predict([1, 2], [1, 1]).tolist() == [3, 3]
     with pytest.raises(UsageError, match="this model reads no features of a new item; train a cfn --by item"):
         plain.predict_new_item({}, {"colour": "blue"})
 
 
-def test_what_tells_no_features_is_refused(tastes):
+def test_an_invalid_source_of_features_raises(tastes):
     for source in (5, {"colour": "red"}, ["red"]):
-        with pytest.raises(UsageError, match="tells no features; give own, the path of a CSV file, or Features.of"):
+        with pytest.raises(UsageError, match="is not valid; give own, the path of a CSV file, or a Features object"):
             tastes.with_features(items=source)
 
 
-def test_large_numbers_do_no_harm(tastes):
+def test_large_numbers_are_harmless(tastes):
     data = tastes.with_features(items=Features.of({"year": [str(1900 + i) for i in range(40)]}))
-    with_year, without = (CFN(hidden_units=8, l2=1.0).fit(its, **CFN_OPTIONS) for its in (data, tastes.with_features()))
-    errors = [np.abs(m.predict([3, 4], [5, 5]) - [5, 1]).mean() for m in (with_year, without)]
+    fitted = [CFN(hidden_units=8, l2=1.0).fit(part, **CFN_OPTIONS) for part in (data, tastes.with_features())]
+    errors = [np.abs(m.predict([3, 4], [5, 5]) - [5, 1]).mean() for m in fitted]
     assert errors[0] < errors[1] + 0.3
 
 
-def test_by_user_it_is_the_users_features_that_count(tastes):
+def test_by_user_uses_the_features_of_users(tastes):
     taste = Features.of({"taste": ["red" if user % 2 else "blue" for user in range(len(tastes.users))]})
     data = tastes.with_features(users=taste)
     trained = CFN(by="user", hidden_units=8, l2=0.01, dropout=0.8).fit(data, **CFN_OPTIONS)
-    told = trained.predict_new_user({}, {"taste": "red"})
-    assert told[3::2].mean() > told[2::2].mean() + 1
+    ratings = trained.predict_new_user({}, {"taste": "red"})
+    assert ratings[3::2].mean() > ratings[2::2].mean() + 1
 
 
-def test_a_model_with_features_comes_back_from_its_file(trained, tmp_path):
+def test_a_model_with_features_is_loaded_from_its_file(trained, tmp_path):
     trained.save(tmp_path / "m.npz")
     back = tr.load(tmp_path / "m.npz", backend="reference")
     assert back.data.item_features.names == ("colour=blue", "colour=red") and back.data.user_features is None
@@ -160,18 +160,18 @@ def test_the_command_line_learns_from_a_file_and_finds_users_for_new_items(tmp_p
     for flags in ([], ["--new-ratings", str(tmp_path / "more.csv")]):
         assert main([*new_items, *flags]) == 0
         ratings.append({row["user"]: row["rating"] for row in json.loads(capsys.readouterr().out)["recommendations"]})
-    assert all(ratings[1][user] < ratings[0][user] for user in ("u5", "u6"))  # it is known to be a bad one
+    assert all(ratings[1][user] < ratings[0][user] for user in ("u5", "u6"))  # the new ratings are low
     (tmp_path / "more.csv").write_text("user,item,rating\nu1,1,5\nu1,2,5\nu1,3,5\n")
     assert main([*recommend, "--user", "u1", "-n", "40", "--new-ratings", str(tmp_path / "more.csv")]) == 0
     shown = {row["item"] for row in json.loads(capsys.readouterr().out)["recommendations"]}
-    assert not shown & {1, 2, 3}  # what is rated is not recommended
+    assert not shown & {1, 2, 3}  # rated items are not recommended
     pair = ["predict", str(tmp_path / "m.npz"), "--user", "u1", "--item", "1", "--json", "-"]
     predicted = []
     for flags in ([], ["--new-ratings", str(tmp_path / "more.csv")]):
         assert main([*pair, *flags]) == 0
         predicted.append(json.loads(capsys.readouterr().out)["predictions"][0]["rating"])
     assert predicted[0] != predicted[1]
-    (tmp_path / "more.csv").write_text("user,item,rating\nnobody,1,5\n")
+    (tmp_path / "more.csv").write_text("user,item,rating\nunknown,1,5\n")
     assert main([*pair, "--new-ratings", str(tmp_path / "more.csv")]) == 3
     assert main([*recommend, "--for-new-items"]) == 2
     assert main([*train, "--user-features", str(tmp_path / "f.csv")]) == 2

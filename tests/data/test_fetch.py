@@ -12,7 +12,7 @@ from tinyrec.data import DATASETS, load_dataset
 from tinyrec.data.sets import fetch
 from tinyrec.errors import FileError
 
-CONTENT = b"not really a zip file, but that is not looked at here" * 1000
+CONTENT = b"not a zip file, but its content is not read here" * 1000
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def server(monkeypatch):
-    """A loopback server that counts requests; server.answer is what it sends."""
+    """A loopback server that records requests and sends server.answer."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -81,7 +81,7 @@ def test_a_failed_or_altered_download_leaves_nothing(cache, server, answer):
     assert files(cache) == [] and server.requests == ["/ml-1m.zip"]
 
 
-def test_no_server(cache, monkeypatch):
+def test_without_a_server_the_download_fails(cache, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: refuses
         monkeypatch.setattr(fetch, "URL", f"http://127.0.0.1:{taken.getsockname()[1]}/{{name}}.zip")
@@ -96,7 +96,7 @@ def test_an_altered_file_in_the_cache_is_replaced(cache, server):
     assert fetch.locate("ml-1m").read_bytes() == CONTENT
 
 
-def test_own_folder_comes_first_and_need_not_match(cache, server, tmp_path, monkeypatch):
+def test_tinyrec_data_comes_first_and_its_checksum_is_not_checked(cache, server, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
     assert fetch.locate("ml-1m") == cache / "ml-1m.zip"  # not in the folder
     (tmp_path / "ml-1m.zip").write_bytes(b"mine")
@@ -106,7 +106,7 @@ def test_own_folder_comes_first_and_need_not_match(cache, server, tmp_path, monk
 
 def test_tinyrec_data_must_be_a_folder(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYREC_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(FileError, match="nowhere.* no folder"):
+    with pytest.raises(FileError, match="nowhere.* not a folder"):
         load_dataset("ml-1m")
 
 
@@ -117,7 +117,7 @@ def test_offline_opens_no_socket(cache, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setenv("TINYREC_OFFLINE", "1")
-    with pytest.raises(FileError, match="ml-1m.zip is not here and TINYREC_OFFLINE is set; .*TINYREC_DATA"):
+    with pytest.raises(FileError, match="ml-1m.zip was not found, and TINYREC_OFFLINE is set; .*TINYREC_DATA"):
         load_dataset("ml-1m")
     cache.mkdir()
     (cache / "ml-1m.zip").write_bytes(CONTENT)
@@ -150,12 +150,12 @@ def test_a_warning_at_the_import_of_pooch_is_silenced(cache, server, tmp_path, m
 
 
 @pytest.mark.parametrize("value, offline", [("1", True), ("yes", True), ("0", False), ("", False)])
-def test_values_of_offline(monkeypatch, value, offline):
+def test_values_of_tinyrec_offline(monkeypatch, value, offline):
     monkeypatch.setenv("TINYREC_OFFLINE", value)
     assert fetch.offline() is offline
 
 
-def test_many_at_once(cache, server):
+def test_concurrent_downloads(cache, server):
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(fetch.locate, ["ml-1m"] * 8))
     assert paths == [cache / "ml-1m.zip"] * 8
@@ -164,14 +164,12 @@ def test_many_at_once(cache, server):
 
 @pytest.mark.parametrize("offline", ["0", "1"])
 @pytest.mark.parametrize("name", ["lastfm", "delicious"])
-def test_without_a_checksum_nothing_is_downloaded_nor_taken_from_the_cache(
-    cache, server, tmp_path, monkeypatch, name, offline
-):
+def test_without_a_checksum_neither_download_nor_cache_is_used(cache, server, tmp_path, monkeypatch, name, offline):
     monkeypatch.setenv("TINYREC_OFFLINE", offline)
     file = f"hetrec2011-{name}-2k.zip"
     cache.mkdir()
     (cache / file).write_bytes(CONTENT)
-    with pytest.raises(FileError, match=f"{file} is not here, and no checksum .* download http.*/{file} yourself"):
+    with pytest.raises(FileError, match=f"{file} was not found, and its checksum .* download http.*/{file} and set"):
         fetch.locate(name)
     assert server.requests == []
     monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
@@ -179,7 +177,7 @@ def test_without_a_checksum_nothing_is_downloaded_nor_taken_from_the_cache(
     assert fetch.locate(name) == tmp_path / file
 
 
-def test_the_real_addresses_are_https_and_pinned():
+def test_the_real_urls_are_https_and_pinned_by_checksum():
     assert fetch.URL.startswith("https://files.grouplens.org/")
     assert fetch.url("ml-1m") == "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
     assert fetch.url("lastfm") == "https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip"

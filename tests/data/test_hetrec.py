@@ -1,4 +1,4 @@
-"""Small made-up archives in the format of HetRec 2011; the real file only where TINYREC_DATA has it."""
+"""Small archives in the format of HetRec 2011; the real file only if TINYREC_DATA has it."""
 
 import os
 import zipfile
@@ -13,7 +13,7 @@ from tinyrec.errors import DataError, FileError
 
 LASTFM = {
     "user_artists.dat": ["userID\tartistID\tweight", "2\t51\t13883", "2\t52\t11690", "4\t51\t1", "40\t7\t9"],
-    "artists.dat": ["id\tname\turl\tpictureURL", '51\tJosé "X\thttp://a\thttp://b', "7\tB\t\t", "99\tNobody's\t\t"],
+    "artists.dat": ["id\tname\turl\tpictureURL", '51\tJosé "X\thttp://a\thttp://b', "7\tB\t\t", "99\tUnheard\t\t"],
     "tags.dat": ["tagID\ttagValue", "1\tmetal", "2\trock|pop", "3\tdéjà"],
     "user_taggedartists.dat": [
         "userID\tartistID\ttagID\tday\tmonth\tyear",
@@ -39,7 +39,7 @@ DELICIOUS = {
 
 @pytest.fixture
 def make(tmp_path, monkeypatch):
-    """Write the official zip file of a data set, with these members, into the folder that TINYREC_DATA names."""
+    """Return a function that writes the zip file of a data set, with these members, into TINYREC_DATA."""
     monkeypatch.setenv("TINYREC_DATA", str(tmp_path))
 
     def make(name, members):
@@ -62,7 +62,7 @@ def test_lastfm(make):
     assert data.item_info["name"].tolist() == ["B", 'José "X', ""]
     assert data.item_info["tags"].tolist() == ["déjà", "rock/pop|metal|rock/pop", ""]
     assert data.user_info["friends"].tolist() == ["40|4", "2", "2"]
-    assert data.item_info["tags"].dtype.kind == "T"  # one long text does not make all of them long
+    assert data.item_info["tags"].dtype.kind == "T"  # variable width
 
 
 def test_delicious(make):
@@ -71,7 +71,7 @@ def test_delicious(make):
     assert as_dict(data) == {(8, 1): 1, (8, 20): 1, (9, 1): 1}
     assert data.name == "delicious" and data.implicit and data.scale == (0, 1)
     assert data.times.tolist() == [1289255361, 1289255361, 1289255300]  # of the first tag
-    assert data.places.tolist() == [1, 0, 2]  # 20 was bookmarked before 1
+    assert data.places.tolist() == [1, 0, 2]  # item 20 was bookmarked before item 1
     assert data.item_info["title"].tolist() == ["IFLA - Café", ""]
     assert data.item_info["url"].tolist() == ["http://www.ifla.org/", "http://b/"]
     assert data.item_info["tags"].tolist() == ["library|to_read|library", "library|to_read"]
@@ -83,10 +83,10 @@ def test_delicious(make):
     [
         ("lastfm", "user_artists.dat", LASTFM["user_artists.dat"][1:], "user_artists.dat has no header"),
         ("lastfm", "user_artists.dat", ["u\ta\tw", "2\t51\t1", "2\t51\t1"], "line 3: user 2 rates item 51 again"),
-        ("lastfm", "user_artists.dat", ["u\ta\tw", "2\t51\tmany"], "line 2: the rating 'many' is no number"),
+        ("lastfm", "user_artists.dat", ["u\ta\tw", "2\t51\tmany"], "line 2: the rating 'many' is not a number"),
         ("lastfm", "artists.dat", ["i\tn\tu\tp", "51\tA"], "hetrec2011-lastfm-2k.zip/artists.dat, line 2: 2 fields"),
         ("lastfm", "tags.dat", ["1\tmetal"], "tags.dat has no header"),
-        ("lastfm", "tags.dat", ["tagID\ttagValue", "1\tmetal"], "tags.dat .* does not tell what tag 2 is"),
+        ("lastfm", "tags.dat", ["tagID\ttagValue", "1\tmetal"], "tags.dat .* does not list tag 2"),
         ("lastfm", "user_friends.dat", ["u\tf", "1\t2\t3"], "user_friends.dat has 3 columns of numbers, not 2"),
         ("lastfm", "user_friends.dat", ["u\tf"], "user_friends.dat has . columns of numbers, not 2"),
         ("lastfm", "user_friends.dat", [], "user_friends.dat has no header"),
@@ -94,14 +94,14 @@ def test_delicious(make):
         ("delicious", "bookmarks.dat", ["id", "1\tx"], "bookmarks.dat, line 2: 2 fields, not 6"),
     ],
 )
-def test_what_is_no_such_file_is_refused(make, name, member, lines, message):
+def test_damaged_files_raise(make, name, member, lines, message):
     members = LASTFM if name == "lastfm" else DELICIOUS
     make(name, members | {member: lines})
     with pytest.raises((DataError, FileError), match=message):
         load_dataset(name)
 
 
-def test_described_without_ratings_by_the_command_line(make, capsys):
+def test_the_command_line_describes_implicit_feedback(make, capsys):
     make("lastfm", LASTFM)
     assert main(["data", "describe", "lastfm"]) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -121,6 +121,7 @@ def test_the_real_lastfm():
     assert (data.ratings.values == 1).all() and (data.item_info["name"] != "").all()
     friends, tags = data.user_info["friends"], data.item_info["tags"]
     assert sum(len(text.split("|")) for text in friends) == 25_434 and (friends != "").all()
-    assert sum(len(text.split("|")) for text in tags if text) == 184_941  # of 186,479: others are of unheard artists
+    # 186,479 in the file; the others belong to artists without listeners
+    assert sum(len(text.split("|")) for text in tags if text) == 184_941
     assert tags.nbytes < 4_000_000
     assert np.diff(data.ratings.pattern.indptr).max() == 50

@@ -46,19 +46,19 @@ def write(tmp_path):
         "1,7,+3.0e0\n2,8,.45E1\n",
     ],
 )
-def test_dialects_are_found(write, text):
+def test_dialects_are_detected(write, text):
     data = read_ratings(write(text))
     assert as_dict(data) == EXPECTED and data.name == "ratings.csv"
     assert as_dict(read_ratings(write(gzip.compress(text.encode()), "ratings.csv.gz"))) == EXPECTED
     assert as_dict(read_ratings(write(gzip.compress(text.encode()), "packed.csv"))) == EXPECTED
 
 
-def test_lines_are_split_one_by_one_whatever_they_end_in(write):
+def test_lines_are_split_correctly_whatever_their_last_characters(write):
     data = read_ratings(write("a::7::3::x:\n:b::8::4::\nc::9::5:::d\n"), sep="::", columns=(0, 1, 2), header=False)
     assert as_dict(data) == {("a", 7): 3, (":b", 8): 4, ("c", 9): 5}
 
 
-def test_what_the_caller_names_is_used(write):
+def test_given_options_are_used(write):
     path = write("who~what~x~how\n1~7~z~3\n2~8~z~4.5\n")
     assert as_dict(read_ratings(path, sep="~", columns=("who", "what", "how"))) == EXPECTED
     assert as_dict(load_dataset(str(path), sep="~", columns=(0, "1", 3))) == EXPECTED
@@ -84,7 +84,7 @@ def test_what_the_caller_names_is_used(write):
         ("user,item,rating,time\n1,7,3,9999999999999999999\n2,8,4,10\n", {}, None),
     ],
 )
-def test_times_are_kept_where_they_are_whole_numbers(write, text, options, times):
+def test_times_are_kept_if_they_are_integers(write, text, options, times):
     data = read_ratings(write(text), **options)
     assert (None if data.times is None else data.times.tolist()) == times
     assert data.ratings.values.tolist() == [3, 4]
@@ -93,17 +93,17 @@ def test_times_are_kept_where_they_are_whole_numbers(write, text, options, times
 @pytest.mark.parametrize(
     "options", [{"columns": ("user", "item", "mark")}, {"columns": (0, 1, 9)}, {"columns": (0, 1, 1)}, {"sep": ""}]
 )
-def test_what_does_not_exist_cannot_be_named(write, options):
+def test_invalid_columns_and_delimiters_raise(write, options):
     with pytest.raises(UsageError):
         read_ratings(write("user,item,rating\n1,7,3\n"), **options)
 
 
-def test_a_half_known_header_in_another_order_is_not_guessed(write):
-    with pytest.raises(DataError, match="names no column as rating.*--columns"):
+def test_a_partly_known_header_in_another_order_raises(write):
+    with pytest.raises(DataError, match="has no column for rating.*--columns"):
         read_ratings(write("timestamp,user,item,mark\n0,1,7,3\n"))
 
 
-def test_ids_survive_exactly(write):
+def test_ids_are_kept_exactly(write):
     big = ["007", "Zoë", str(2**63), str(2**53 + 1), "x y", '"quoted"']
     text = "".join(f'"{raw.replace(chr(34), chr(34) * 2)}",{2**53 + k},{k}\n' for k, raw in enumerate(big))
     data = read_ratings(write(text))
@@ -113,20 +113,20 @@ def test_ids_survive_exactly(write):
 @pytest.mark.parametrize(
     "text, options, message",
     [
-        ("1,7,3\n2,8\n", {}, "line 2: 2 fields where the first line has 3; complete"),
+        ("1,7,3\n2,8\n", {}, "line 2: 2 fields, but the first line has 3; complete"),
         ("1,7,3\n2,8,4,9\n", {}, "line 2: 4 fields"),
-        ("1,7,3\n2,8,good\n", {}, "line 2: the rating 'good' is no number; write"),
-        ("1,7,bad\n2,8,4\n", {}, "line 1: the rating 'bad' is no number"),
-        ("a,b,nan\n2,8,4\n", {}, "line 1: the rating 'nan' is no number"),
-        ("1,7,3\n\n2,8,nan\n", {}, "line 3: the rating 'nan' is no number"),
-        ("1,7,3\n2,8,-inf\n", {}, "is no number"),
-        ("1,7,3\n2,8,1_000\n", {}, "is no number"),
-        ("1,7,3\n2,8,0x10\n", {}, "is no number"),
-        ("1,7,3\n2,8,٣\n", {}, "is no number"),
-        ("1;7;3\n2;8;3,5\n", {}, "'3,5' is no number"),
-        ("1,7,3\n2,8,\n", {}, "the rating '' is no number"),
+        ("1,7,3\n2,8,good\n", {}, "line 2: the rating 'good' is not a number; write"),
+        ("1,7,bad\n2,8,4\n", {}, "line 1: the rating 'bad' is not a number"),
+        ("a,b,nan\n2,8,4\n", {}, "line 1: the rating 'nan' is not a number"),
+        ("1,7,3\n\n2,8,nan\n", {}, "line 3: the rating 'nan' is not a number"),
+        ("1,7,3\n2,8,-inf\n", {}, "is not a number"),
+        ("1,7,3\n2,8,1_000\n", {}, "is not a number"),
+        ("1,7,3\n2,8,0x10\n", {}, "is not a number"),
+        ("1,7,3\n2,8,٣\n", {}, "is not a number"),
+        ("1;7;3\n2;8;3,5\n", {}, "'3,5' is not a number"),
+        ("1,7,3\n2,8,\n", {}, "the rating '' is not a number"),
         ("1,7,3\n2,8,1e99\n", {}, "too large"),
-        ("1,7,3\n2,8,6\n", {"scale": (1, 5)}, "line 2: the rating 6 is off the scale 1 to 5; correct"),
+        ("1,7,3\n2,8,6\n", {"scale": (1, 5)}, "line 2: the rating 6 is outside the scale 1 to 5; correct"),
         ("1,7,3\n2,,4\n", {}, "line 2: the item id is empty"),
         (f"1,7,3\n{'x' * 300},8,4\n", {}, "line 2: the user id is longer"),
         ('1,7,3\n2,"8,4\n3,7,4\n', {}, "line 2: a quote"),
@@ -135,22 +135,22 @@ def test_ids_survive_exactly(write):
         ("1,7,3\n2,8\0,4\n", {}, "line 2: a NUL byte"),
         (b"1,7,3\n2,Zo\xeb,4\n", {}, "line 2: bytes that are not UTF-8; save"),
         ("user,item,rating\n1,7,3\n".encode("utf-16"), {}, "line "),
-        ("1,7,3,5\n2,8,4,\n", {"columns": (0, 1, 2, 3)}, "line 2: the time is no whole number; write"),
+        ("1,7,3,5\n2,8,4,\n", {"columns": (0, 1, 2, 3)}, "line 2: the time is not an integer; write"),
         ("1,7,3,5\n2,8,4,2001-01-01\n3,8,4,x\n", {"columns": (0, 1, 2, 3)}, r"line 2: the time .* in all: 2, 3"),
-        ("1\n2\n", {}, "line 1: no delimiter gives the three fields.*--sep"),
+        ("1\n2\n", {}, "line 1: no known delimiter gives three fields.*--sep"),
         ("1;7;3\n", {"sep": ","}, "line 1: 1 field.*--sep"),
         ("", {}, "is empty"),
         ("\n\n", {}, "is empty"),
-        ("user,item,rating\n", {}, "holds no ratings"),
+        ("user,item,rating\n", {}, "contains no ratings"),
     ],
 )
-def test_a_bad_file_is_explained(write, text, options, message):
+def test_an_invalid_file_raises_an_explanation(write, text, options, message):
     with pytest.raises(DataError, match=f"^ratings.csv.*{message}") as caught:
         read_ratings(write(text), **options)
     assert "\n" not in str(caught.value)
 
 
-def test_duplicates_follow_the_policy(write):
+def test_the_option_duplicates(write):
     path = write("1,7,3\n2,8,4\n1,7,5\n")
     assert as_dict(read_ratings(path, duplicates="last")) == {(1, 7): 5, (2, 8): 4}
     assert as_dict(read_ratings(path, duplicates="mean")) == {(1, 7): 4, (2, 8): 4}
@@ -161,7 +161,7 @@ BAD = ["1,2", "1,2,3,4", "1,2,x", "1,2,nan", "1,2,9", ",2,3", "1,,3", '"1,2,3', 
 
 @SAME_FOLDER
 @given(st.lists(st.one_of(st.just("good"), st.just(""), st.sampled_from(BAD)), min_size=1, max_size=30))
-def test_bad_lines_are_counted_exactly(write, plan):
+def test_invalid_lines_are_counted_exactly(write, plan):
     text = ["0,0,1"] + [f"{k},5,3" if line == "good" else line for k, line in enumerate(plan, start=1)]
     bad = [k for k, line in enumerate(plan, start=2) if line in BAD]
     path = write("\n".join(text))
@@ -180,27 +180,27 @@ def test_bad_lines_are_counted_exactly(write, plan):
 @pytest.mark.parametrize("block", [1, 7, 64])
 def test_the_size_of_the_blocks_does_not_matter(write, monkeypatch, block):
     text = "user,item,rating\r\n" + "".join(f"u{k},Zoë,{k % 5}\r\n" for k in range(100)) + "\r\nu1,x\r\n"
-    monkeypatch.setattr(lines, "BLOCK", block)
-    with pytest.raises(DataError, match="line 103: 2 fields where"):
+    monkeypatch.setattr(lines, "BLOCK_SIZE", block)
+    with pytest.raises(DataError, match="line 103: 2 fields, but"):
         read_ratings(write(text))
     assert read_ratings(write(text.replace("u1,x\r\n", ""))).ratings.size == 100
 
 
-def test_an_endless_line_is_refused_early(write):
+def test_a_very_long_line_raises_early(write):
     for text in ("1,2,3\n" + "9" * 20_000 + ",1,1\n", "1,2,3\n" + "9" * 5_000_000):
         with pytest.raises(DataError, match="line 2: longer than 10000 characters"):
             read_ratings(write(text))
 
 
-def test_no_more_of_an_endless_line_is_read_than_needed(monkeypatch):
-    monkeypatch.setattr(lines, "BLOCK", 1000)
+def test_a_very_long_line_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr(lines, "BLOCK_SIZE", 1000)
     stream = io.StringIO("9" * 1_000_000)
     with pytest.raises(DataError, match="line 1: longer"):
         list(lines.blocks_of_lines(stream, "ratings.csv"))
-    assert stream.tell() <= lines.LONGEST_LINE + 1000
+    assert stream.tell() <= lines.MAX_LINE_LENGTH + 1000
 
 
-def test_files_that_cannot_be_read(tmp_path, write):
+def test_files_that_cannot_be_read_raise(tmp_path, write):
     packed = gzip.compress(b"1,7,3\n2,8,4.5\n" * 1000)
     for path in (
         tmp_path / "nowhere.csv",
@@ -228,7 +228,7 @@ EDITS = st.tuples(st.integers(0, 60), st.integers(0, 3), st.sampled_from(PIECES)
 @pytest.mark.filterwarnings("error")
 @settings(SAME_FOLDER, max_examples=600)
 @given(st.sampled_from(SEEDS), st.lists(EDITS, max_size=6))
-def test_a_mutated_file_loads_or_is_a_plain_error(write, content, edits):
+def test_a_mutated_file_loads_or_raises_our_error(write, content, edits):
     for at, cut, piece in edits:
         content = content[:at] + piece + content[at + cut :]
     try:

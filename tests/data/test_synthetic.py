@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import norm
 
 from tinyrec.data import load_dataset, make_synthetic
-from tinyrec.data.sets.synthetic import NOISE, _draw_cells, _draw_scores, best_prediction
+from tinyrec.data.sets.synthetic import NOISE, _draw_cells, _draw_scores, expected_rating
 from tinyrec.errors import UsageError
 
 
@@ -13,7 +13,7 @@ def data():
 
 
 def bias_model_error(data):
-    """RMSE on a tenth of the cells of mean + user bias + item bias, fitted to the others by shrunken means."""
+    """Test RMSE of mean + user bias + item bias, fitted by shrunken means, on a tenth of the cells."""
     R, test = data.ratings, np.random.default_rng(0).random(data.ratings.size) < 0.1
     rows, cols, values = R.rows[~test], R.cols[~test], R.values[~test].astype(float)
     mean, b, c = values.mean(), np.zeros(R.shape[0]), np.zeros(R.shape[1])
@@ -24,14 +24,14 @@ def bias_model_error(data):
     return np.sqrt(np.mean(error**2))
 
 
-def test_default_is_what_it_says(data):
+def test_default_size_and_values(data):
     assert data.ratings.shape == (1000, 1500) and data.ratings.size == 100_000
     assert set(np.unique(data.ratings.values)) == {1, 2, 3, 4, 5}
     assert data.scale == (1, 5) and data.name == "synthetic"
     assert np.diff(data.ratings.pattern.indptr).min() >= 10
 
 
-def test_there_is_something_to_learn(data):
+def test_errors_are_like_those_of_movielens(data):
     assert 1.05 < data.ratings.values.std() < 1.15
     assert 0.92 < bias_model_error(data) < 0.96
     assert 0.75 < data.noise_floor < 0.80
@@ -48,12 +48,12 @@ def level_shares(score):
     return np.diff(norm.cdf((edges[:, None] - score) / NOISE), axis=0)
 
 
-def test_best_prediction_is_the_expected_rounded_rating():
+def test_expected_rating_is_the_mean_of_the_rounded_rating():
     score = np.linspace(-2, 8, 41)
-    np.testing.assert_allclose(best_prediction(score), np.arange(1, 6) @ level_shares(score), rtol=1e-12)
+    np.testing.assert_allclose(expected_rating(score), np.arange(1, 6) @ level_shares(score), rtol=1e-12)
 
 
-def test_noise_floor_is_the_spread_of_the_ratings_around_their_expectation(data):
+def test_noise_floor_is_the_standard_deviation_of_the_ratings_around_their_expectation(data):
     rng = np.random.default_rng(0)
     rows, cols = _draw_cells(1000, 1500, 100_000, rng)
     share = level_shares(_draw_scores(1000, 1500, rows, cols, rng))
@@ -62,18 +62,18 @@ def test_noise_floor_is_the_spread_of_the_ratings_around_their_expectation(data)
     assert data.noise_floor == pytest.approx(np.sqrt(variance.mean()), rel=0.01)
 
 
-def test_seed_decides():
+def test_the_seed_determines_the_ratings():
     first, again, other = (make_synthetic(50, 40, 600, seed).fingerprint() for seed in (1, 1, 2))
     assert first == again != other
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 7, 7), (7, 1, 7), (5, 5, 25), (10, 3, 4), (30, 200, 3000)])
-def test_odd_sizes(sizes):
+def test_extreme_sizes(sizes):
     data = load_dataset("synthetic", n_users=sizes[0], n_items=sizes[1], n_ratings=sizes[2])
     assert data.ratings.shape == sizes[:2] and data.ratings.size == sizes[2]
 
 
 @pytest.mark.parametrize("sizes", [(0, 5, 1), (5, 0, 1), (5, 5, 0), (5, 5, 26)])
-def test_impossible_sizes(sizes):
+def test_impossible_sizes_raise(sizes):
     with pytest.raises(UsageError, match="do not fit"):
         make_synthetic(*sizes)

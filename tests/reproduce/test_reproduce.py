@@ -158,7 +158,7 @@ def test_without_the_data_of_the_table_nothing_is_made_up(monkeypatch, tmp_path,
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     data_of.cache_clear()
     assert main(["reproduce", "ml-100k", "--out", str(tmp_path / "out")]) == 5
-    assert "ml-100k.zip is not here" in capsys.readouterr().err
+    assert "ml-100k.zip was not found" in capsys.readouterr().err
 
 
 def test_jobs_change_nothing_but_the_time(table, folder, tmp_path):

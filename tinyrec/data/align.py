@@ -1,4 +1,4 @@
-"""Bring a train and a test set that were read apart onto the same rows and columns."""
+"""Give two data sets that were loaded separately the same rows and columns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tinyrec.data.ids import Index
 from tinyrec.errors import DataError
 
 
-def on_common_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
-    """Return both with the users and items of either, so that a row number means the same in both.
+def align_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
+    """Return both with the union of their users and items, so that row and column numbers agree.
 
-    DataError: a (user, item) pair is in both, or the ids of one are integers and of the other text
+    DataError: a (user, item) pair is in both, or the ids of one are integers and those of the other text
     """
     users, items = _union(train.users, test.users, "user"), _union(train.items, test.items, "item")
     scale = min(train.scale[0], test.scale[0]), max(train.scale[1], test.scale[1])
@@ -31,19 +31,19 @@ def on_common_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
 
 def _union(a: Index, b: Index, what: str) -> Index:
     if a.is_text != b.is_text:
-        raise DataError(f"the {what} ids of one part are integers, of the other text; write both the same way")
+        raise DataError(f"the {what} ids of one part are integers and those of the other text; use one type for both")
     return Index.of(np.concatenate([a.ids, b.ids]), what)[0]
 
 
 def _move(part: Dataset, users: Index, items: Index) -> Dataset:
     rows = users.find(part.users.ids)[part.ratings.rows]
     cols = items.find(part.items.ids)[part.ratings.cols]
-    moved = Dataset.from_cells(users, items, rows, cols, part.ratings.values)  # cells and times stay in their order
+    moved = Dataset.from_cells(users, items, rows, cols, part.ratings.values)  # keeps the order of the cells
     return replace(part, ratings=moved.ratings, users=users, items=items)
 
 
 def _merge_info(ids: Index, a: Index, a_info: dict[str, Array], b: Index, b_info: dict[str, Array]) -> dict[str, Array]:
-    """The columns of both, in the order of `ids`; where both know an id, a's word holds."""
+    """Merge the columns of both, in the order of `ids`; where both describe an id, a takes precedence."""
     merged = {}
     for name in [*a_info, *(name for name in b_info if name not in a_info)]:
         parts = [(index, info[name]) for index, info in ((b, b_info), (a, a_info)) if name in info]
@@ -59,7 +59,6 @@ def _refuse_common_pairs(train: Dataset, test: Dataset) -> None:
     common = np.intersect1d(train_cells, test_cells)
     if len(common):
         user, item = train.users.ids[common[0] // d], train.items.ids[common[0] % d]
-        raise DataError(
-            f"{len(common)} pairs are in both train and test, such as user {user.item()!r} with item {item.item()!r}; "
-            "remove them from one of the two"
-        )
+        pair = f"user {user.item()!r} with item {item.item()!r}"
+        cause = f"{len(common)} pairs are in both train and test, such as {pair}"
+        raise DataError(f"{cause}; remove them from one of the two")

@@ -1,4 +1,4 @@
-"""A data set: the observed ratings, whose they are, and what they are of."""
+"""A data set: the observed ratings and the raw ids of their users and items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinyrec.data.bad_rows import BadRows
 from tinyrec.data.features.columns import own_features, read_features
 from tinyrec.data.features.encoding import Features
 from tinyrec.data.ids import Index
-from tinyrec.data.validation import check_scale, check_times, check_values, one_per_cell
+from tinyrec.data.validation import check_scale, check_times, check_values, resolve_duplicates
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Pattern, Ratings
 
@@ -22,14 +22,15 @@ from tinyrec.sparse import Pattern, Ratings
 class Dataset:
     """Ratings with the raw ids of their rows and columns.
 
-    ratings (n users, d items) with p cells, float32, on the "reference" backend; users, items: raw id <-> row
+    ratings (n users, d items): p observed cells, float32, on the "reference" backend
+    users, items: the raw ids of the rows and of the columns
     scale: the lowest and the highest possible rating
-    user_info, item_info: columns of text aligned with the index, (n,) and (d,), such as item_info["title"]
-    user_features, item_features: numbers that a model may read besides the ratings, see with_features
-    noise_floor: the RMSE of the best possible predictor, where somebody knows it (synthetic data)
-    times (p,): when each rating was given, int64, in seconds since 1970; None: not known
-    places (p,): which of the ratings given, counted in their order in the file, each one was; it breaks ties of times
-    implicit: each value is 1, and says no more than that this user and this item have met
+    user_info, item_info: text columns in the order of the ids, (n,) and (d,), such as item_info["title"]
+    user_features, item_features: numeric side information for models that use it; see with_features
+    noise_floor: the RMSE of the best possible predictor, if it is known (synthetic data)
+    times (p,): timestamps, int64, in seconds since 1970; None: unknown
+    places (p,): the position of each rating in the input; it orders ratings with equal timestamps
+    implicit: True for implicit feedback: each value is 1 and means that the user interacted with the item
     """
 
     ratings: Ratings
@@ -58,12 +59,12 @@ class Dataset:
         name: str = "ratings",
         times: Any = None,
     ) -> Dataset:
-        """The data set in which users[j] gives items[j] the rating ratings[j]; three (p,) lists, arrays or Series.
+        """Create a data set in which users[j] rates items[j] with ratings[j]; three (p,) lists, arrays or Series.
 
-        scale None: the lowest and highest rating that occur
-        duplicates: what to do with a pair that is rated twice: "error", keep the "last", or take the "mean"
-        times: when, (p,) whole numbers of seconds; of a pair that is rated twice the last one counts
-        DataError: ids that would not survive (see as_ids), a rating that is not finite or off the scale, no rating
+        scale: lowest and highest possible rating; None: the lowest and highest rating in the data
+        duplicates: what to do with a pair that is rated more than once: "error", keep the "last", or take the "mean"
+        times: timestamps, (p,) integers, in seconds since 1970; a pair that is rated more than once keeps the last one
+        DataError: invalid ids (see as_ids), a rating that is not finite or outside the scale, or no ratings
         """
         user_index, rows = Index.of(users, "user")
         item_index, cols = Index.of(items, "item")
@@ -84,14 +85,14 @@ class Dataset:
         times: Any = None,
         **more: Any,
     ) -> Dataset:
-        """Like from_triples, with row and column numbers, (p,) each, of the two indices; `more`: the other fields."""
+        """Like from_triples, but with row and column numbers, (p,) each; more: other fields of the data set."""
         values = check_values(values, check_scale(scale))
         if not len(rows) == len(cols) == len(values):
-            raise DataError(f"{len(rows)} users, {len(cols)} items and {len(values)} ratings; give as many of each")
+            raise DataError(f"got {len(rows)} users, {len(cols)} items and {len(values)} ratings; give equal lengths")
         times = None if times is None else check_times(times, len(values))
         cells = np.asarray(rows, np.int64) * len(items) + cols
         try:
-            kept, values = one_per_cell(cells, values, duplicates)
+            kept, values = resolve_duplicates(cells, values, duplicates)
         except BadRows as bad:
             user, item = users.ids[rows[bad.rows[0]]], items.ids[cols[bad.rows[0]]]
             raise BadRows(f"user {user.item()!r} rates item {item.item()!r} again", bad.cure, bad.rows) from None
@@ -103,7 +104,7 @@ class Dataset:
         return cls(ratings, users, items, scale, **more)
 
     def select(self, cells: Array) -> Dataset:
-        """The data set with these of its p cells only: indices, or a mask (p,); all else stays as it is."""
+        """Keep only some of the p ratings; cells: their indices, or a mask (p,). The users and items stay the same."""
         old = self.ratings.pattern
         chosen = np.zeros(self.ratings.size, bool)
         chosen[cells] = True
@@ -112,51 +113,51 @@ class Dataset:
         indptr = np.concatenate([[0], np.cumsum(chosen)])[old.indptr]
         pattern = Pattern(old.shape, indptr, old.cols[chosen])
         ratings = Ratings(pattern, self.ratings.values[chosen], self.ratings.backend)
-        times, places = (None if known is None else known[chosen] for known in (self.times, self.places))
+        times, places = (None if column is None else column[chosen] for column in (self.times, self.places))
         return replace(self, ratings=ratings, times=times, places=places)
 
     def binarized(self, threshold: float | None = None) -> Dataset:
-        """Implicit feedback: 1 for each rating >= threshold, or for each one at all; the others are dropped.
+        """Convert to implicit feedback: 1 for each rating >= threshold (None: for every rating); drop the others.
 
-        Users and items stay, those without any feedback, too. DataError: nothing is left
+        All users and items stay, even without any interaction. DataError: no rating reaches the threshold
         """
         values = self.ratings.values
-        enough = np.full(len(values), True) if threshold is None else values >= np.float32(threshold)
-        if not enough.any():
+        positive = np.full(len(values), True) if threshold is None else values >= np.float32(threshold)
+        if not positive.any():
             raise DataError(f"no rating of {self.name} is {threshold:g} or more; lower the threshold")
-        part = self.select(enough)
+        part = self.select(positive)
         ones = part.ratings.with_values(np.ones(part.ratings.size, np.float32))
         return replace(part, ratings=ones, scale=(0.0, 1.0), implicit=True, noise_floor=None)
 
     def with_features(self, *, items: str | Features | None = None, users: str | Features | None = None) -> Dataset:
-        """The same ratings with features, from what the data set itself tells ("own") or from a CSV file, by its path.
+        """Add features: "own" (those that come with the data set), the path of a CSV file, or a Features object.
 
-        DataError: it tells nothing, the file is no table of these ids, or Features are of another number of them
+        DataError: the data set has no features, the file is not a table of these ids, or the number of rows is wrong
         """
         item_features = _find_features(items, self.items, self.item_info)
         user_features = _find_features(users, self.users, self.user_info)
         return replace(self, item_features=item_features, user_features=user_features)
 
     def describe(self) -> dict[str, Any]:
-        """The figures of the data set, as plain Python values that JSON can hold."""
+        """Return summary statistics as plain Python values that can be written as JSON."""
         return summary.describe(self)
 
     def fingerprint(self) -> str:
-        """The SHA-256 of shape, pattern, values and ids, in hex: equal ratings of equal ids, and nothing else."""
+        """Return the SHA-256 of shape, pattern, values and ids, in hex; other fields do not change it."""
         return summary.fingerprint(self)
 
     def __repr__(self) -> str:
         n, d = self.ratings.shape
-        share, (low, high) = self.ratings.size / (n * d), self.scale
-        what, which = ("pairs", "implicit") if self.implicit else ("ratings", f"{low:g} to {high:g}")
-        return f"<{self.name}: {n} users x {d} items, {self.ratings.size} {what} ({share:.2%}), {which}>"
+        density, (low, high) = self.ratings.size / (n * d), self.scale
+        unit, scale = ("pairs", "implicit") if self.implicit else ("ratings", f"{low:g} to {high:g}")
+        return f"<{self.name}: {n} users x {d} items, {self.ratings.size} {unit} ({density:.2%}), {scale}>"
 
 
 def _find_features(source: str | Features | None, index: Index, info: dict[str, Array]) -> Features | None:
     if isinstance(source, str):
         return own_features(info) if source == "own" else read_features(source, index)
     if isinstance(source, Features) and len(source.X) != len(index):
-        raise DataError(f"features of {len(source.X)} for {len(index)} ids; give one row for each")
+        raise DataError(f"the features have {len(source.X)} rows for {len(index)} ids; give one row for each id")
     if source is not None and not isinstance(source, Features):
-        raise UsageError(f"{source!r} tells no features; give own, the path of a CSV file, or Features.of(columns)")
+        raise UsageError(f"{source!r} is not valid; give own, the path of a CSV file, or a Features object")
     return source

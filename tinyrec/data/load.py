@@ -1,4 +1,4 @@
-"""One door to all data: a known name, a path, a data frame, three arrays, or a sparse matrix."""
+"""Load a data set from a known name, a file, a data frame, three arrays or a sparse matrix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.data.align import on_common_ids
+from tinyrec.data.align import align_ids
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index
 from tinyrec.data.reading.layout import find_columns
@@ -25,45 +25,45 @@ DATASETS = ("synthetic", *READERS)
 
 
 def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
-    """Return the ratings of `source` as a Dataset.
+    """Load the ratings of `source` as a Dataset.
 
     source                                    options
     "synthetic"                               n_users, n_items, n_ratings, seed
-    "ml-100k", "ml-1m", "ml-10m"              none; tinyrec.data.sets.fetch says where the file is looked for
+    "ml-100k", "ml-1m", "ml-10m"              none; see tinyrec.data.sets.fetch for where the file is searched
     "lastfm", "delicious"                     none; implicit feedback
     the path of a CSV or TSV file             columns, sep, header, scale, duplicates; see read_ratings
     a pandas or polars DataFrame              columns, scale, duplicates, name
     three arrays (users, items, ratings)      scale, duplicates, name; see Dataset.from_triples
     a scipy.sparse matrix, users x items      scale, duplicates, name; ids are row and column numbers
 
-    A stored 0 of a sparse matrix is a rating. UsageError: an unknown name, or an option the source does not have.
+    A stored 0 of a sparse matrix is a rating. UsageError: an unknown name or option
     """
     read, arguments = _reader(source)
-    known = list(inspect.signature(read).parameters)[len(arguments) :]
+    allowed = list(inspect.signature(read).parameters)[len(arguments) :]
     for option in options:
-        if option not in known:
-            raise UsageError(f"{option!r} is no option of this source; it has {', '.join(known) or 'none'}")
+        if option not in allowed:
+            raise UsageError(f"{option!r} is not an option of this source; its options: {', '.join(allowed) or 'none'}")
     return read(*arguments, **options)
 
 
 def load_split(train: Any, test: Any, **options: Any) -> tuple[Dataset, Dataset]:
-    """Return a train and a test set, with the same users and items in the same rows.
+    """Load a train and a test set; both get the same users and items, so that row numbers agree.
 
-    train, test: two sources of load_dataset, `options` for both; or "ml-100k" and its own u1, ..., u5, ua or ub
-    DataError: a (user, item) pair is in both
+    train, test: two sources of load_dataset, with the same options; or "ml-100k" and one of its splits u1, ..., u5,
+    ua, ub.  DataError: a (user, item) pair is in both
     """
     if not (isinstance(train, str) and train == "ml-100k"):
-        return on_common_ids(load_dataset(train, **options), load_dataset(test, **options))
+        return align_ids(load_dataset(train, **options), load_dataset(test, **options))
     if options:
         raise UsageError("the splits of ml-100k have no options; leave them out")
     if test not in movielens.SPLITS_100K:
         raise UsageError(f"ml-100k has no split {test!r}; choose one of {', '.join(movielens.SPLITS_100K)}")
     path = locate(train)
-    return on_common_ids(movielens.read_100k(path, f"{test}.base"), movielens.read_100k(path, f"{test}.test"))
+    return align_ids(movielens.read_100k(path, f"{test}.base"), movielens.read_100k(path, f"{test}.test"))
 
 
 def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
-    """The function that reads the source, and its positional arguments."""
+    """Return the function that reads the source, and its positional arguments."""
     if isinstance(source, str) and source == "synthetic":
         return make_synthetic, ()
     if isinstance(source, str) and source in READERS:
@@ -77,16 +77,16 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
         return _from_frame, (source,)
     if isinstance(source, tuple | list) and len(source) == 3:
         return Dataset.from_triples, source
-    raise UsageError(f"a {type(source).__name__} cannot be read; give a name, path, data frame, matrix or three arrays")
+    raise UsageError(f"cannot read type {type(source).__name__}; give a name, path, data frame, matrix or three arrays")
 
 
 def _check_path(source: str | os.PathLike[str]) -> None:
-    """Only a string can be a misspelt name; a Path object that does not exist is the reader's FileError."""
+    """Raise UsageError if a string is neither a known name nor a file; read_ratings checks Path objects itself."""
     if not isinstance(source, str) or os.path.exists(source):
         return
     close = difflib.get_close_matches(source, DATASETS, n=1)
-    meant = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(DATASETS)}, or an existing path"
-    raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {meant}")
+    cure = f"did you mean {close[0]}?" if close else "check the name or the path"
+    raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {cure}")
 
 
 def _read_official(name: str) -> Dataset:
@@ -102,12 +102,12 @@ def _from_frame(
 ) -> Dataset:
     names = [str(name) for name in frame.columns]
     if len(names) < 3:
-        raise DataError(f"the data frame has {len(names)} columns; give it three, for user, item and rating")
+        raise DataError(f"the data frame has {len(names)} columns; give it three: user, item and rating")
     found = find_columns(names, len(names), columns)
     user, item, rating, *rest = (frame[frame.columns[at]] for at in found)
     times = rest[0].to_numpy() if rest else None
     if times is not None and columns is None and times.dtype.kind not in "iu":
-        times = None  # a column of that name, but of another kind
+        times = None  # the column is named like a timestamp but holds something else
     options: dict[str, Any] = {"scale": scale, "duplicates": duplicates, "name": name, "times": times}
     return Dataset.from_triples(user, item, rating, **options)
 
@@ -117,7 +117,7 @@ def _from_sparse(
 ) -> Dataset:
     cells = matrix.tocoo()
     if len(cells.shape) != 2:
-        raise DataError(f"the sparse matrix has {len(cells.shape)} dimensions; give users x items")
+        raise DataError(f"the sparse matrix has {len(cells.shape)} dimensions; give a matrix of users x items")
     users, items = (Index(np.arange(size)) for size in cells.shape)
     rows, cols, values = cells.row, cells.col, cells.data
     return Dataset.from_cells(users, items, rows, cols, values, scale=scale, duplicates=duplicates, name=name)

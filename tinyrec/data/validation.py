@@ -1,4 +1,4 @@
-"""What ratings must satisfy before they become a data set."""
+"""Validate ratings, timestamps and the scale before they become a data set."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ DUPLICATES = ("error", "last", "mean")
 
 
 def check_scale(scale: Any) -> tuple[float, float] | None:
-    """Return the scale as two floats, low before high; None stays None."""
+    """Return the scale as two floats, low < high; None stays None."""
     if scale is None:
         return None
     try:
         low, high = (float(end) for end in scale)
     except (TypeError, ValueError):
-        raise UsageError(f"the scale {scale!r} is not two numbers; give it like (1, 5)") from None
+        raise UsageError(f"the scale {scale!r} is not a pair of numbers; give one such as (1, 5)") from None
     if not (np.isfinite([low, high]).all() and low < high):
-        raise UsageError(f"the scale {low:g} to {high:g} is empty; give the lowest rating, then a higher one")
+        raise UsageError(f"the scale {low:g} to {high:g} is empty; give the lowest rating first, then the highest")
     return low, high
 
 
 def check_values(values: Any, scale: tuple[float, float] | None) -> Array:
-    """Return the ratings as float32, (p,): at least one, all finite, all on the scale."""
+    """Return the ratings as float32, (p,); DataError: none, not finite, or outside the scale."""
     values = np.asarray(values)
     if values.ndim != 1 or values.dtype.kind not in "iuf":
-        raise DataError(f"ratings of type {values.dtype} and shape {values.shape}; give a flat list of numbers")
+        raise DataError(f"the ratings have type {values.dtype} and shape {values.shape}; give a flat list of numbers")
     if len(values) == 0:
-        raise DataError("there is no rating; give at least one")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is refused as that
+        raise DataError("there are no ratings; give at least one")
+    with np.errstate(over="ignore"):  # numbers too large for float32 become inf, an error below
         values = values.astype(np.float32)
     _refuse(values, ~np.isfinite(values), "is not a finite number", "correct or remove it")
     if scale:
         off = (values < np.float32(scale[0])) | (values > np.float32(scale[1]))
-        _refuse(values, off, f"is off the scale {scale[0]:g} to {scale[1]:g}", "correct it or widen the scale")
+        _refuse(values, off, f"is outside the scale {scale[0]:g} to {scale[1]:g}", "correct it or widen the scale")
     return values
 
 
@@ -49,23 +49,23 @@ def _refuse(values: Array, bad: Array, cause: str, cure: str) -> None:
 
 
 def check_times(times: Any, size: int) -> Array:
-    """Return the times of `size` ratings as int64, (size,)."""
+    """Return the timestamps of `size` ratings as int64, (size,)."""
     times = np.asarray(times)
     if times.shape != (size,) or times.dtype.kind not in "iu":
-        what = f"times of type {times.dtype} and shape {times.shape}"
-        raise DataError(f"{what} for {size} ratings; give each a whole number of seconds")
+        cause = f"the times have type {times.dtype} and shape {times.shape} for {size} ratings"
+        raise DataError(f"{cause}; give an integer number of seconds for each")
     return times.astype(np.int64, copy=False)
 
 
-def one_per_cell(cells: Array, values: Array, duplicates: str) -> tuple[Array, Array]:
-    """Settle the cells that are rated twice: cells (p,), values (p,) -> kept (q,), values (q,), q <= p.
+def resolve_duplicates(cells: Array, values: Array, duplicates: str) -> tuple[Array, Array]:
+    """Resolve cells that are rated more than once: cells (p,), values (p,) -> kept (q,), values (q,), q <= p.
 
-    kept: for each cell, in ascending order, the last row that rates it, so that cells[kept] has none twice
-    duplicates: "error" (BadRows with the later ones), keep the "last", or take the "mean"
+    kept: for each distinct cell, in ascending order, the last row that rates it
+    duplicates: "error" (BadRows with all but the first rating of a cell), keep the "last", or take the "mean"
     """
     if duplicates not in DUPLICATES:
         raise UsageError(f"duplicates={duplicates!r} is unknown; choose one of {', '.join(DUPLICATES)}")
-    order = np.argsort(cells, kind="stable")  # stable: the ratings of a cell stay in their order
+    order = np.argsort(cells, kind="stable")  # stable: keeps the order of the ratings of a cell
     cells, values = cells[order], values[order]
     first = np.append(True, cells[1:] != cells[:-1])
     if first.all():

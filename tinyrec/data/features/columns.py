@@ -1,4 +1,4 @@
-"""What is known about users or items besides the ratings: from the data set itself, or from a file of yours."""
+"""Side information about users or items, from the data set itself or from a CSV file."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from tinyrec.data.features.encoding import Features, is_numeric
 from tinyrec.data.ids import Index
 from tinyrec.errors import DataError, FileError
 
-OWN = ("genres", "gender", "age", "occupation", "tags", "friends")  # of what the data sets tell, what is worth it
+OWN_COLUMNS = ("genres", "gender", "age", "occupation", "tags", "friends")  # the useful ones of the known data sets
 
 
 def own_features(info: Mapping[str, Array]) -> Features:
-    """Of what a data set tells by itself, those of its columns that are worth it; an age in years becomes a decade."""
-    columns = {name: list(map(str, info[name])) for name in OWN if name in info}
+    """Encode the OWN_COLUMNS that a data set comes with; an age in years becomes a decade."""
+    columns = {name: list(map(str, info[name])) for name in OWN_COLUMNS if name in info}
     if not columns:
-        raise DataError(f"this data set tells none of {', '.join(OWN)}; give a file of features")
+        raise DataError(f"this data set has none of {', '.join(OWN_COLUMNS)}; give a file of features")
     if len(set(columns.get("age", ()))) > 10:
         columns["age"] = [f"{int(age) // 10}0s" if age else "" for age in columns["age"]]
     elif "age" in columns:
-        columns["age"] = [f"group {age}" if age else "" for age in columns["age"]]  # codes, and no numbers
+        columns["age"] = [f"group {age}" if age else "" for age in columns["age"]]  # codes of age groups, not years
     if "occupation" in columns and is_numeric(sorted(set(columns["occupation"]) - {""})):
         columns["occupation"] = [f"code {text}" if text else "" for text in columns["occupation"]]
     return Features.of(columns)
 
 
 def read_columns(path: str) -> tuple[str, list[str], dict[str, list[str]]]:
-    """The head and the entries of the first column of a CSV file, which holds raw ids, and the other columns by name.
+    """Read a CSV file: the header of its first column, the raw ids in that column, and the other columns by name.
 
-    DataError: no such table, or an id that comes twice;  FileError: it cannot be read
+    DataError: the file is not such a table, or has an id twice;  FileError: it cannot be read
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -42,33 +42,29 @@ def read_columns(path: str) -> tuple[str, list[str], dict[str, list[str]]]:
     except OSError as problem:
         raise FileError(f"cannot read {path}: {problem.strerror}; check the path") from None
     except (UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{path} is no CSV file in UTF-8 ({problem}); convert it") from None
+        raise DataError(f"{path} is not a CSV file in UTF-8 ({problem}); convert it") from None
     if len(rows) < 2 or len(rows[0]) < 2:
-        raise DataError(
-            f"{path} holds no table; give a header and lines, commas between the id and one more column at least"
-        )
+        cure = "give a header and lines with an id, a comma and at least one more column"
+        raise DataError(f"{path} does not contain a table; {cure}")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
-            raise DataError(f"{path}, line {number}: {len(row)} fields, not {len(rows[0])}; mend or drop it")
+            raise DataError(f"{path}, line {number}: {len(row)} fields, not {len(rows[0])}; fix or remove it")
     ids = [row[0].strip() for row in rows[1:]]
     if len(set(ids)) < len(ids):
-        twice = next(raw for number, raw in enumerate(ids) if raw in ids[:number])
-        raise DataError(f"{path} has the id {twice} twice; keep one line of each")
-    return (
-        rows[0][0].strip(),
-        ids,
-        {name.strip(): [row[j].strip() for row in rows[1:]] for j, name in enumerate(rows[0]) if j},
-    )
+        duplicate = next(raw for number, raw in enumerate(ids) if raw in ids[:number])
+        raise DataError(f"{path} has the id {duplicate} more than once; keep one line for each id")
+    columns = {name.strip(): [row[j].strip() for row in rows[1:]] for j, name in enumerate(rows[0]) if j}
+    return rows[0][0].strip(), ids, columns
 
 
 def read_features(path: str, index: Index) -> Features:
-    """The features of the users or items of an index; those that the file does not have get none.
+    """Read the features of the users or items of an index from a CSV file; ids that it does not list get zeros.
 
-    DataError: the file has none of them
+    DataError: the file lists none of the ids
     """
-    first, ids, columns = read_columns(path)
-    if index.find([_parsed(first, index)])[0] >= 0:
-        raise DataError(f"{path} has the id {first} where a header belongs; add one, such as id,genres")
+    header, ids, columns = read_columns(path)
+    if index.find([_parse_or_unknown(header, index)])[0] >= 0:
+        raise DataError(f"{path} has the id {header} in place of a header; add one, such as id,genres")
     features, rows = Features.of(columns), index.find(index.parse_all(ids))
     if (rows < 0).all():
         raise DataError(f"{Path(path).name} has none of the ids of the ratings; check its first column")
@@ -77,7 +73,7 @@ def read_features(path: str, index: Index) -> Features:
     return replace(features, X=X)
 
 
-def _parsed(text: str, index: Index) -> int | str:
+def _parse_or_unknown(text: str, index: Index) -> int | str:
     try:
         return index.parse(text)
     except DataError:

@@ -1,4 +1,4 @@
-"""Columns of text about users or items, made into numbers."""
+"""Encode text columns about users or items as numeric features."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from tinyrec.backend import Array
 from tinyrec.data.features.embedding import Embedding
 from tinyrec.errors import DataError
 
-EMBEDDED = ("tags", "friends")  # always; any other column of text only above
-MOST_VALUES = 1000  # each of which becomes a feature
-MOST_DIFFERENT = 0.9  # of a column to be embedded: where hardly any value comes twice, nothing is to be learned
+ALWAYS_EMBEDDED = ("tags", "friends")  # other columns are one-hot encoded, unless they have too many values:
+MAX_VALUES = 1000  # of a one-hot encoded column
+MAX_DISTINCT_SHARE = 0.9  # distinct values / values of an embedded column; nothing to learn if hardly any repeats
 
 Columns = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """q numbers for each of n users or items.
+    """q numeric features for each of n users or items.
 
-    names (q,): "genres=Comedy", which is 1 where the text of the column has this value, else 0; or "year", of a column
-        of numbers: how many standard deviations above the mean it is, 0 where it is not known; or "tags~1", "tags~2",
-        ..., the dimensions of the embedding of a column
-    X (n, q): float32, aligned with the index of the users or of the items
-    mean, spread (q,): of the numbers; 0 and 1 of the others
-    embeddings: by the name of the column
-    DataError: the shapes do not go together
+    names (q,): "genres=Comedy" is one-hot: 1 if the column contains this value, else 0; "year" is a numeric column,
+        standardised, 0 if unknown; "tags~1", "tags~2", ... are the dimensions of the embedding of a column
+    X (n, q): float32, in the order of the user or item ids
+    mean, spread (q,): mean and standard deviation of numeric columns; 0 and 1 for other features
+    embeddings: column name -> embedding
+    DataError: the shapes do not match
     """
 
     names: tuple[str, ...]
@@ -42,23 +41,23 @@ class Features:
         q = len(self.names)
         if not (self.X.ndim == 2 and self.X.shape[1:] == self.mean.shape == self.spread.shape == (q,)):
             shapes = f"{self.X.shape}, means {self.mean.shape} and spreads {self.spread.shape}"
-            raise DataError(f"{q} features have numbers of shape {shapes}; give as many of each")
+            raise DataError(f"{q} features have arrays of shape {shapes}; give q columns of each")
         for column, embedding in self.embeddings.items():
             if _dimensions(column, embedding) != [name for name in self.names if name.startswith(f"{column}~")]:
-                raise DataError(f"the features have not the dimensions of {column}; give as many as it has")
+                raise DataError(f"the features do not match the embedding of {column}; give a name for each dimension")
 
     @classmethod
     def of(cls, columns: Columns) -> Features:
-        """From columns of text, (n,) each. "Comedy|Drama" has two values, "" none.
+        """Fit and encode text columns, (n,) each. "Comedy|Drama" has two values, "" has none.
 
-        A column named tags or friends, or with more than 1000 values, is embedded, and a value may come many times.
-        DataError: no column, or text that is hardly ever the same twice, such as titles
+        A column named tags or friends, or with more than 1000 distinct values, is embedded, with repeats counted.
+        DataError: no columns, or a column in which hardly any value repeats, such as titles
         """
         names: list[str] = []
         scales: list[tuple[float, float]] = []
         embeddings = {}
         for column, texts in columns.items():
-            rows = list(map(parts, texts))
+            rows = list(map(split_values, texts))
             values = [value for row in rows for value in row]
             if is_embedded(column, values):
                 embeddings[column] = Embedding.of(rows)
@@ -68,58 +67,58 @@ class Features:
             names += found
             scales += [_scale(values)] if found == [column] else [(0.0, 1.0)] * len(found)
         if not names:
-            raise DataError("there is not one feature; give a table with a column for the id and others")
+            raise DataError("there are no features; give a table with the ids and at least one other column")
         mean, spread = np.array(scales).T
         empty = cls(tuple(names), np.zeros((0, len(names)), np.float32), mean, spread, embeddings)
         return replace(empty, X=empty.encode(columns))
 
     def encode(self, columns: Columns) -> Array:
-        """The same features of others, (m, q); values never seen count for nothing. DataError: no such column"""
+        """Encode the columns of other users or items, (m, q); unknown values are ignored. DataError: missing column"""
         X = np.zeros((len(next(iter(columns.values()), ())), len(self.names)), np.float32)
-        place = {name: j for j, name in enumerate(self.names)}
+        position = {name: j for j, name in enumerate(self.names)}
         for column in self.columns:
             if column not in columns:
-                raise DataError(f"there is no column {column}, which this model was trained with; add it")
-            rows = list(map(parts, columns[column]))
+                raise DataError(f"this model was trained with the column {column}, which is missing; add it")
+            rows = list(map(split_values, columns[column]))
             if column in self.embeddings:
                 embedding = self.embeddings[column]
-                X[:, [place[name] for name in _dimensions(column, embedding)]] = embedding.encode(rows)
+                X[:, [position[name] for name in _dimensions(column, embedding)]] = embedding.encode(rows)
                 continue
             for i, row in enumerate(rows):
                 for value in row:
-                    if column in place:
-                        j = place[column]
+                    if column in position:
+                        j = position[column]
                         X[i, j] = (_number(value, column) - self.mean[j]) / self.spread[j]
-                    elif f"{column}={value}" in place:
-                        X[i, place[f"{column}={value}"]] = 1
+                    elif f"{column}={value}" in position:
+                        X[i, position[f"{column}={value}"]] = 1
         return X
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns that they were made of."""
-        dimensions = {name: column for column, its in self.embeddings.items() for name in _dimensions(column, its)}
-        return list(dict.fromkeys(dimensions.get(name) or name.partition("=")[0] for name in self.names))
+        """The names of the encoded columns."""
+        columns = {name: column for column, e in self.embeddings.items() for name in _dimensions(column, e)}
+        return list(dict.fromkeys(columns.get(name) or name.partition("=")[0] for name in self.names))
 
     def unseen(self, columns: Columns) -> list[str]:
-        """The values of these columns that count for nothing, as "column=value", and columns that were not there."""
+        """Return what `encode` ignores: unknown columns, and unknown values as "column=value"."""
         found = [column for column in columns if column not in self.columns]
         for column in self.columns:
             if column in self.names:
-                continue  # a number
+                continue  # numeric
             known = self._values(column)
-            values = dict.fromkeys(value for text in columns.get(column, ()) for value in parts(text))
+            values = dict.fromkeys(value for text in columns.get(column, ()) for value in split_values(text))
             found += [f"{column}={value}" for value in values if value not in known]
         return found
 
     def __repr__(self) -> str:
         kinds = [f"{column} ({self._kind(column)})" for column in self.columns]
-        return f"{', '.join(kinds)}; known of {int(self.X.any(axis=1).sum())} of {len(self.X)}"
+        return f"{', '.join(kinds)}; known for {int(self.X.any(axis=1).sum())} of {len(self.X)}"
 
     def _kind(self, column):
         if column in self.names:
             return "number"
         values = f"{len(self._values(column))} values"
-        return f"{values} in {self.embeddings[column].B.shape[1]} numbers" if column in self.embeddings else values
+        return f"{values} in {self.embeddings[column].B.shape[1]} dimensions" if column in self.embeddings else values
 
     def _values(self, column):
         if column in self.embeddings:
@@ -127,20 +126,20 @@ class Features:
         return {name[len(column) + 1 :] for name in self.names if name.startswith(f"{column}=")}
 
 
-def parts(text: str) -> list[str]:
+def split_values(text: str) -> list[str]:
     return [part.strip() for part in text.split("|") if part.strip()]
 
 
 def is_embedded(column: str, values: Sequence[str]) -> bool:
-    """Whether a column of these values is too wide to have a feature for each of them."""
+    """Return True if a column with these values is embedded, False if it is one-hot or numeric; see Features.of."""
     distinct = len(set(values))
-    if column in EMBEDDED:
+    if column in ALWAYS_EMBEDDED:
         return distinct > 0
-    if distinct <= MOST_VALUES or is_numeric(values):
+    if distinct <= MAX_VALUES or is_numeric(values):
         return False
-    if distinct > MOST_DIFFERENT * len(values):
-        what = f"the column {column} has {distinct:,} different values"
-        raise DataError(f"{what}, hardly one of them twice; leave it out, or group them")
+    if distinct > MAX_DISTINCT_SHARE * len(values):
+        cause = f"the column {column} has {distinct:,} distinct values, and hardly any occurs twice"
+        raise DataError(f"{cause}; remove the column, or group its values")
     return True
 
 
@@ -157,12 +156,12 @@ def _number(text: str, column: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"{text!r} in the column {column} is no number, as they were in training; mend it")
+        raise DataError(f"the column {column} was numeric in training, but {text!r} is not a number; fix it")
     return number
 
 
 def _scale(values: Sequence[str]) -> tuple[float, float]:
-    """Mean and standard deviation of numbers."""
+    """Return mean and standard deviation; 1 in place of a standard deviation of 0."""
     numbers = np.array(values, float)
     return float(numbers.mean()), float(numbers.std()) or 1.0
 

@@ -1,1 +1,1 @@
-"""Reading files of ratings: what is in a line, a column, a zip."""
+"""Read files of ratings: text, gzip and zip."""

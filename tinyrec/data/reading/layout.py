@@ -1,4 +1,4 @@
-"""How the lines of a ratings file are laid out: the delimiter, a header or none, which field is which."""
+"""Detect the layout of a ratings file: the delimiter, the header, and which field is which."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 from tinyrec.errors import DataError, UsageError
 
-DELIMITERS = ("::", "\t", ",", ";", "|", " ")  # looked for in this order; " " stands for any run of blanks
-USUAL_NAMES = (
+DELIMITERS = ("::", "\t", ",", ";", "|", " ")  # tried in this order; " " stands for any run of blanks
+COLUMN_NAMES = (
     ("user", {"user", "userid", "uid"}),
     ("item", {"item", "itemid", "movie", "movieid", "iid"}),
     ("rating", {"rating", "score", "stars"}),
 )
-USUAL_TIMES = {"timestamp", "time", "date"}
+TIME_NAMES = {"timestamp", "time", "date"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read a line.
+    """How to split a line into fields.
 
-    sep: the delimiter; width: fields a line; columns: the fields of user, item, rating and, maybe, time
-    header: is line 1 one?  guessed: the columns are known by their names, so the time may be none
+    sep: the delimiter; width: fields per line; columns: the fields of user, item, rating and, optionally, time
+    header: line 1 is a header; guessed: the columns were not given by the caller, so the time is dropped if not integer
     """
 
     sep: str
@@ -33,7 +33,7 @@ class Layout:
 
 
 def split(line: str, sep: str) -> list[str] | None:
-    """The fields of a line; None where a quote is not closed. Only a delimiter of one character knows quotes."""
+    """Split a line into fields; None: a quote is not closed. Quotes work only with a delimiter of one character."""
     if sep == " ":
         return line.split()
     if len(sep) > 1 or '"' not in line:
@@ -45,21 +45,21 @@ def split(line: str, sep: str) -> list[str] | None:
 
 
 def find_layout(line: str, sep: str | None, header: bool | None, columns: Sequence[int | str] | None) -> Layout:
-    """Find what was not given from the first line of the file; DataError where it shows less than three fields."""
+    """Detect what is None from the first line of the file.  DataError: fewer than three fields"""
     sep = _find_delimiter(line) if sep is None else check_delimiter(sep)
     fields = split(line, sep)
     if fields is None or len(fields) < 3:
         found = "a quote that is not closed" if fields is None else f"{len(fields)} field(s) between {sep!r}"
-        raise DataError(f"{found}, but user, item and rating need three; name the delimiter with sep (--sep)")
+        raise DataError(f"{found}, but user, item and rating need three; give the delimiter with sep (--sep)")
     has_names = _looks_like_header(fields, columns) if header is None else header
     found_columns = find_columns(fields if has_names else [], len(fields), columns)
     return Layout(sep, len(fields), found_columns, has_names, guessed=columns is None)
 
 
 def check_delimiter(sep: str) -> str:
-    sep = "\t" if sep == "\\t" else sep  # what a shell passes on
+    sep = "\t" if sep == "\\t" else sep  # a shell passes the two characters on
     if not isinstance(sep, str) or sep == "" or set(sep) & set('"\r\n\0'):
-        raise UsageError(f"the delimiter {sep!r} is none; give one such as ',' or '::'")
+        raise UsageError(f"{sep!r} cannot be a delimiter; give one such as ',' or '::'")
     return sep
 
 
@@ -67,20 +67,19 @@ def _find_delimiter(line: str) -> str:
     for sep in DELIMITERS:
         if len(split(line, sep) or []) >= 3:
             return sep
-    raise DataError(
-        "no delimiter gives the three fields user, item and rating (1 for clicks); name the delimiter with sep (--sep)"
-    )
+    cause = "no known delimiter gives three fields: user, item and rating (1 for implicit feedback)"
+    raise DataError(f"{cause}; give the delimiter with sep (--sep)")
 
 
 def _looks_like_header(fields: list[str], columns: Sequence[int | str] | None) -> bool:
-    """True if neither an id nor the rating is a number: "1,7,bad" is a bad first line, and no header."""
+    """Return whether no field is a number: "1,7,bad" is a line with a bad rating, not a header."""
     if columns and not all(_is_position(column) for column in columns):
         return True
-    return not any(_like_number(fields[at]) for at in find_columns([], len(fields), columns))
+    return not any(_is_float(fields[at]) for at in find_columns([], len(fields), columns))
 
 
-def _like_number(text: str) -> bool:
-    try:  # Python's lax reading on purpose: nan and 1_000 are bad ratings, but no names of columns
+def _is_float(text: str) -> bool:
+    try:  # more lenient than NUMBER: "nan" and "1_000" are invalid ratings, but not column names either
         float(text)
     except ValueError:
         return False
@@ -88,19 +87,18 @@ def _like_number(text: str) -> bool:
 
 
 def find_columns(header: Sequence[str], width: int, columns: Sequence[int | str] | None) -> tuple[int, ...]:
-    """Return which of the `width` fields are user, item, rating and, if there is one, time.
+    """Return which of the `width` fields are user, item, rating and, optionally, time.
 
-    header: the names of the fields, or [] where there are none; columns: three or four names or numbers counted from
-    0, or None for the usual names, and where the header has none of them the first three fields
+    header: the names of the fields; []: no header
+    columns: three or four names or numbers from 0; None: find them by common names, else the first three fields
     """
     if columns is None:
-        return _usual_columns(header)
+        return _columns_by_name(header)
     if isinstance(columns, str) or len(columns) not in (3, 4):
-        cure = "give three names or numbers, and a fourth if there is a time"
-        raise UsageError(f"columns={columns!r} does not name user, item and rating; {cure}")
+        raise UsageError(f"columns={columns!r} does not name user, item and rating; give 3 or 4 names or numbers")
     found = tuple(_find_column(column, header, width) for column in columns)
     if len(set(found)) < len(found):
-        raise UsageError(f"columns={columns!r} names a field twice; give different ones")
+        raise UsageError(f"columns={columns!r} names a field twice; name each field once")
     return found
 
 
@@ -114,17 +112,17 @@ def _find_column(column: int | str, header: Sequence[str], width: int) -> int:
         return names.index(column)
     if _is_position(column) and 0 <= int(column) < width:
         return int(column)
-    known = f"the header names {', '.join(map(repr, names[:10]))}" if names else f"the lines have {width} fields"
-    raise UsageError(f"there is no column {column!r}; {known}")
+    known = f"one of {', '.join(map(repr, names[:10]))}" if names else f"a number from 0 to {width - 1}"
+    raise UsageError(f"there is no column {column!r}; give {known}")
 
 
-def _usual_columns(header: Sequence[str]) -> tuple[int, ...]:
+def _columns_by_name(header: Sequence[str]) -> tuple[int, ...]:
     plain = [name.strip().lower().replace("_", "") for name in header]
-    found = [next((k for k, name in enumerate(plain) if name in usual), None) for _, usual in USUAL_NAMES]
-    time = next((k for k, name in enumerate(plain) if name in USUAL_TIMES), None)
+    found = [next((k for k, name in enumerate(plain) if name in usual), None) for _, usual in COLUMN_NAMES]
+    time = next((k for k, name in enumerate(plain) if name in TIME_NAMES), None)
     if None not in found:
         return tuple(at for at in (*found, time) if at is not None)
-    if any(at not in (None, default) for default, at in enumerate(found)):  # the first three would be wrong
-        missing = " and ".join(what for (what, _), at in zip(USUAL_NAMES, found, strict=True) if at is None)
-        raise DataError(f"the header names no column as {missing}; name all three with columns (--columns)")
+    if any(at not in (None, default) for default, at in enumerate(found)):  # then the first three fields would be wrong
+        missing = " and ".join(what for (what, _), at in zip(COLUMN_NAMES, found, strict=True) if at is None)
+        raise DataError(f"the header has no column for {missing}; name all three with columns (--columns)")
     return (0, 1, 2) if time is None or time < 3 else (0, 1, 2, time)

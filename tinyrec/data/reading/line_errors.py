@@ -1,4 +1,4 @@
-"""What is wrong with a line of a ratings file or with one of its texts, and how to cure it."""
+"""Find what is wrong with the lines of a ratings file, and how to fix it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ import numpy as np
 
 from tinyrec.data.bad_rows import shorten
 
-# Not float(), which reads "1_000", "nan" and the digits of other scripts, too.
+# stricter than float(), which also accepts "1_000", "nan" and digits of other scripts
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-LONGEST_ID = 255  # characters; NumPy gives every id of a column the room of the longest
+MAX_ID_LENGTH = 255  # characters; a NumPy text array reserves the length of its longest text for each
 
-Flaw = tuple[str, str]  # cause and cure
+LineError = tuple[str, str]  # cause and cure
 
-NO_TIME = np.iinfo(np.int64).min  # stands for a text that is none
-TIME_FLAWS = {
-    NO_TIME: ("the time is no whole number", "write it in seconds since 1970, or name three columns, without time")
-}
+INVALID_TIME = np.iinfo(np.int64).min  # the code of a text that is not a timestamp
+TIME_ERRORS = {INVALID_TIME: ("the time is not an integer", "write it in seconds since 1970, or leave the column out")}
 
 
-def text_flaw(text: str) -> Flaw | None:
-    """What no line may hold, in one line or many."""
+def text_error(text: str) -> LineError | None:
+    """Return what is wrong with the characters of one or many lines."""
     if "\0" in text:
         return "a NUL byte", "save the file as UTF-8 text again"
     if not text.isascii():
@@ -32,37 +30,38 @@ def text_flaw(text: str) -> Flaw | None:
     return None
 
 
-def line_flaw(line: str, fields: list[str] | None, width: int) -> Flaw | None:
-    """What keeps a line from being split into `width` fields; fields: see layout.split."""
-    if flaw := text_flaw(line):
-        return flaw
+def line_error(line: str, fields: list[str] | None, width: int) -> LineError | None:
+    """Return why a line cannot be split into `width` fields; fields: the result of layout.split."""
+    if error := text_error(line):
+        return error
     if fields is None:
-        return "a quote that is not closed or not alone in its field", "mend the quotes"
+        return "a quote that is not closed, or text after a closing quote", "fix the quotes"
     if len(fields) != width:
-        return f"{len(fields)} fields where the first line has {width}", "complete or remove the line"
+        return f"{len(fields)} fields, but the first line has {width}", "complete or remove the line"
     return None
 
 
-def id_flaws(texts: list[str], what: str) -> dict[int, Flaw]:
-    """The flaws of a column of ids, by position in `texts`."""
-    flaws = {}
+def id_errors(texts: list[str], what: str) -> dict[int, LineError]:
+    """Return the errors in a column of ids, by position in `texts`."""
+    errors = {}
     for number, text in enumerate(texts):
-        if not 0 < len(text) <= LONGEST_ID:
-            size = "empty" if not text else f"longer than {LONGEST_ID} characters"
-            flaws[number] = f"the {what} id is {size}", "complete or remove the line"
-    return flaws
+        if not 0 < len(text) <= MAX_ID_LENGTH:
+            size = "empty" if not text else f"longer than {MAX_ID_LENGTH} characters"
+            errors[number] = f"the {what} id is {size}", "complete or remove the line"
+    return errors
 
 
-def rating_flaws(texts: list[str], scale: tuple[float, float] | None) -> dict[int, Flaw]:
-    """The flaws of the column of ratings, by position in `texts`."""
+def rating_errors(texts: list[str], scale: tuple[float, float] | None) -> dict[int, LineError]:
+    """Return the errors in the column of ratings, by position in `texts`."""
     low, high = scale or (-np.inf, np.inf)
     largest = float(np.finfo(np.float32).max)
-    flaws = {}
+    errors = {}
     for number, text in enumerate(texts):
         if not NUMBER.fullmatch(text):
-            flaws[number] = f"the rating {shorten(text)} is no number", "write it like 3.5, or remove the line"
+            errors[number] = f"the rating {shorten(text)} is not a number", "write it like 3.5, or remove the line"
         elif abs(float(text)) > largest:
-            flaws[number] = f"the rating {shorten(text)} is too large", "correct or remove the line"
+            errors[number] = f"the rating {shorten(text)} is too large", "correct or remove the line"
         elif not low <= float(text) <= high:
-            flaws[number] = f"the rating {text} is off the scale {low:g} to {high:g}", "correct it or widen the scale"
-    return flaws
+            cause = f"the rating {text} is outside the scale {low:g} to {high:g}"
+            errors[number] = cause, "correct it or widen the scale"
+    return errors

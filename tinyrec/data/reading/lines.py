@@ -1,4 +1,4 @@
-"""A text file as a stream of blocks of lines, so that a large file never stands in memory as a whole."""
+"""Read a text file in blocks of lines, so that a large file is never in memory as a whole."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.errors import DataError, FileError
 
-BLOCK = 1 << 18  # characters that are read at once
-LONGEST_LINE = 10_000  # characters; a ratings file with a longer line is no ratings file
+BLOCK_SIZE = 1 << 18  # characters per read
+MAX_LINE_LENGTH = 10_000  # characters; a file with a longer line is not a ratings file
 GZIP_MAGIC = b"\x1f\x8b"
 
 
 def as_text(stream: Any, encoding: str = "utf-8-sig") -> TextIO:
-    """Decode a stream of bytes; any of the three line ends becomes a newline, and a BOM is dropped.
+    """Decode a stream of bytes; all three kinds of line ends become a newline, and a BOM is dropped.
 
-    A byte that does not fit the encoding becomes a lone surrogate, so that the line it stands in can be named later.
+    An invalid byte becomes a lone surrogate, so that a later error can give the number of its line.
     """
     return io.TextIOWrapper(stream, encoding, errors="surrogateescape")
 
 
 @contextmanager
 def open_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
-    """Open a text file, or one that gzip has packed (by its first bytes or its name); FileError where that fails."""
+    """Open a plain or gzip text file; gzip is detected by the first bytes or the name.  FileError: cannot be read"""
     with _open(path) as file:
         try:
-            packed = file.peek(2).startswith(GZIP_MAGIC) or Path(path).suffix == ".gz"
-            yield as_text(gzip.GzipFile(fileobj=file) if packed else file)
+            is_gzip = file.peek(2).startswith(GZIP_MAGIC) or Path(path).suffix == ".gz"
+            yield as_text(gzip.GzipFile(fileobj=file) if is_gzip else file)
         except (OSError, EOFError, zlib.error) as problem:
             raise FileError(f"{path} cannot be read to its end ({problem}); copy or download it again") from None
 
@@ -48,22 +48,22 @@ def _open(path: str | os.PathLike[str]) -> io.BufferedReader:
 
 
 def blocks_of_lines(stream: TextIO, name: str) -> Iterator[tuple[Array, list[str]]]:
-    """Yield the lines that are not blank, many at a time, with their numbers counted from 1: (m,) int64, m texts."""
+    """Yield blocks of non-blank lines with their line numbers, from 1: numbers (m,) int64, m lines."""
     start, rest = 1, ""
-    while text := stream.read(BLOCK):
+    while text := stream.read(BLOCK_SIZE):
         *lines, rest = (rest + text).split("\n")
         yield from _block(start, lines, name)
         start += len(lines)
-        if len(rest) > LONGEST_LINE:
+        if len(rest) > MAX_LINE_LENGTH:
             break
     yield from _block(start, [rest], name)
 
 
 def _block(start: int, lines: list[str], name: str) -> Iterator[tuple[Array, list[str]]]:
     numbers = np.arange(start, start + len(lines))
-    if max(map(len, lines), default=0) > LONGEST_LINE:
-        number = start + next(k for k, line in enumerate(lines) if len(line) > LONGEST_LINE)
-        raise DataError(f"{name}, line {number}: longer than {LONGEST_LINE} characters; give one rating a line")
+    if max(map(len, lines), default=0) > MAX_LINE_LENGTH:
+        number = start + next(k for k, line in enumerate(lines) if len(line) > MAX_LINE_LENGTH)
+        raise DataError(f"{name}, line {number}: longer than {MAX_LINE_LENGTH} characters; give one rating per line")
     if not all(map(str.strip, lines)):
         numbers = numbers[[not line.isspace() and line != "" for line in lines]]
         lines = [line for line in lines if line.strip()]

@@ -1,4 +1,4 @@
-"""Read a file of ratings: any delimiter, a header or none, plain or gzip."""
+"""Read a file of ratings: any delimiter, with or without a header, plain or gzip."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def read_ratings(
     scale: tuple[float, float] | None = None,
     duplicates: str = "error",
 ) -> Dataset:
-    """Read the ratings in a CSV or TSV file of one rating a line, in UTF-8, plain or packed by gzip.
+    """Read a CSV or TSV file with one rating per line, in UTF-8, plain or gzip.
 
-    columns: user, item and rating, as names in the header or numbers counted from 0; None: by the usual names, such
-    as user_id, movieId and rating, else the first three fields
+    columns: user, item, rating and, optionally, time, as names in the header or numbers from 0; None: find them by
+    common names, such as user_id, movieId and rating, else the first three fields
     sep: the delimiter, " " for any run of blanks; None: the first of :: tab , ; | and blank that gives three fields
-    header: whether the first line names the columns; None: it does if it holds no number where numbers belong
+    header: whether the first line names the columns; None: it does if none of its ids and ratings is a number
     scale, duplicates: see Dataset.from_triples
 
-    Ids are integers if all of a column are written as one, else text. Blank lines are skipped; a line that is bad in
-    any other way is a DataError with the first line numbers and their total. FileError: the file cannot be read.
+    Ids are integers if a column contains only integers, else text. Blank lines are skipped.
+    DataError: invalid lines, with the first line numbers and their total.  FileError: the file cannot be read
     """
     name = Path(path).name
     table = None

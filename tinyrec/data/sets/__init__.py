@@ -1,1 +1,1 @@
-"""Known data sets: where their files are, how they are laid out, and synthetic ones."""
+"""Known data sets: find or download their files, read them, and generate synthetic ones."""

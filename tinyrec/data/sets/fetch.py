@@ -1,4 +1,4 @@
-"""Find the zip file of a known data set: in your folder, in the user's cache, or on the server of GroupLens."""
+"""Find the zip file of a known data set: in TINYREC_DATA, in the user's cache, or on the GroupLens server."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import platformdirs  # a dependency of pooch, which uses the same cache folder
 from tinyrec.errors import FileError
 
 URL = "https://files.grouplens.org/datasets/{folder}/{name}.zip"
-HETREC = {"lastfm": "hetrec2011-lastfm-2k", "delicious": "hetrec2011-delicious-2k"}  # what the files are called there
-MD5: dict[str, str | None] = {  # as GroupLens publishes them, in NAME.zip.md5 beside each file of MovieLens
+HETREC = {"lastfm": "hetrec2011-lastfm-2k", "delicious": "hetrec2011-delicious-2k"}  # file names
+MD5: dict[str, str | None] = {  # published by GroupLens in NAME.zip.md5
     "ml-100k": "0e33842e24a9c977be4e0107933c0723",
     "ml-1m": "c4d9eecfca2ab87c1945afe126590906",
     "ml-10m": "ce571fd55effeba0271552578f2648bd",
-    "lastfm": None,  # not published, and what cannot be checked is not downloaded
+    "lastfm": None,  # not published, so the file is not downloaded
     "delicious": None,
 }
-SECONDS = 30  # without an answer from the server
+TIMEOUT = 30  # seconds
 
 
 def locate(name: str) -> Path:
-    """Return the path of the zip file, downloaded if need be.
+    """Return the path of the zip file; download it if necessary.
 
-    Looked for in the folder TINYREC_DATA (any file of that name), then in the user's cache (its checksum must match).
-    With TINYREC_OFFLINE=1 nothing is downloaded. FileError: nowhere to be found, or the download failed.
+    Search the folder TINYREC_DATA (without checking the checksum), then the user's cache (the checksum must match).
+    With TINYREC_OFFLINE=1 nothing is downloaded. FileError: not found, or the download failed
     """
     return find(name) or _download(name)
 
 
 def find(name: str) -> Path | None:
-    """The path of the zip file if it is on this machine."""
+    """Return the path of the zip file if it is on this machine, else None."""
     return _in_own_folder(name) or _in_cache(name)
 
 
@@ -45,9 +45,9 @@ def url(name: str) -> str:
     return URL.format(folder="hetrec2011" if name in HETREC else "movielens", name=HETREC.get(name, name))
 
 
-def by_hand(name: str) -> str:
-    """What to do where it is not downloaded."""
-    return f"download {url(name)} yourself and set TINYREC_DATA to the folder it is in"
+def manual_download(name: str) -> str:
+    """Return how to get the file without an automatic download."""
+    return f"download {url(name)} and set TINYREC_DATA to its folder"
 
 
 def offline() -> bool:
@@ -59,7 +59,7 @@ def _in_own_folder(name: str) -> Path | None:
     if not setting:
         return None
     if not Path(setting).is_dir():
-        raise FileError(f"TINYREC_DATA is {setting!r}, which is no folder; set it to one, or unset it")
+        raise FileError(f"TINYREC_DATA is {setting!r}, which is not a folder; set it to a folder or unset it")
     path = Path(setting, file_name(name))
     return path if path.is_file() else None
 
@@ -79,14 +79,14 @@ def _in_cache(name: str) -> Path | None:
 def _download(name: str) -> Path:
     file, md5 = file_name(name), MD5[name]
     if md5 is None:
-        raise FileError(f"{file} is not here, and no checksum of it is known; {by_hand(name)}")
+        raise FileError(f"{file} was not found, and its checksum is not known; {manual_download(name)}")
     if offline():
-        raise FileError(f"{file} is not here and TINYREC_OFFLINE is set; {by_hand(name)}")
+        raise FileError(f"{file} was not found, and TINYREC_OFFLINE is set; {manual_download(name)}")
     with warnings.catch_warnings(action="ignore"):  # pooch imports tqdm.auto, which may warn in a notebook
         import pooch
-    try:  # pooch loads to a temporary name, checks, and renames; a redirect, to http perhaps, fails the check
-        server = pooch.HTTPDownloader(timeout=SECONDS, allow_redirects=False)
+    try:  # pooch downloads to a temporary file and renames it after the check; redirects, as to http, are not followed
+        server = pooch.HTTPDownloader(timeout=TIMEOUT, allow_redirects=False)
         return Path(pooch.retrieve(url(name), f"md5:{md5}", file, _cache_folder(), downloader=server))
     except (OSError, ValueError) as problem:
         cause = "its checksum is wrong" if isinstance(problem, ValueError) else type(problem).__name__
-        raise FileError(f"{file} could not be downloaded ({cause}); {by_hand(name)}") from None
+        raise FileError(f"{file} could not be downloaded ({cause}); {manual_download(name)}") from None

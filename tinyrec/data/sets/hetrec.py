@@ -1,6 +1,6 @@
-"""Who listened to whom on Last.fm, and who bookmarked what on Delicious (HetRec 2011, Cantador, Brusilovsky, Kuflik).
+"""Implicit feedback from Last.fm and Delicious (HetRec 2011; Cantador, Brusilovsky, Kuflik).
 
-Both are implicit feedback. Tags are those that users gave, one for each time that one was given: "rock|indie|rock".
+The tags of an item are repeated as often as users assigned them: "rock|indie|rock".
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index
 from tinyrec.data.reading.layout import Layout
-from tinyrec.data.sets.zip_tables import Zip, align, gather, read_info, read_numbers, read_ratings
+from tinyrec.data.sets.zip_tables import ZipPath, align, join_texts, read_info, read_numbers, read_ratings
 from tinyrec.errors import DataError
 
 
-def read_lastfm(path: Zip) -> Dataset:
-    """Last.fm: 1892 users, 17632 artists, 92834 pairs of which the user has listened to the artist.
+def read_lastfm(path: ZipPath) -> Dataset:
+    """Last.fm: 1892 users, 17632 artists, 92834 pairs of a user who has listened to an artist; no timestamps.
 
-    How often is dropped, and when is not told. Users have friends, "12|34" by their ids, artists a name and tags.
+    Play counts are dropped. user_info: friends, as ids "12|34";  item_info: name and tags of the artist
     """
     plays = read_ratings(path, "user_artists.dat", Layout("\t", width=3, header=True), scale=None, name="lastfm")
     artist, name, _, _ = read_info(path, "artists.dat", "\t", 4, encoding="utf-8", header=True)
     tagging = read_numbers(path, "user_taggedartists.dat", 6)  # user, artist, tag, day, month, year
-    tags = gather(plays.items, tagging[:, 1], _read_tags(path, tagging[:, 2]))
+    tags = join_texts(plays.items, tagging[:, 1], _read_tags(path, tagging[:, 2]))
     friends = read_numbers(path, "user_friends.dat", 2)
     return replace(
         plays.binarized(),
@@ -34,18 +34,18 @@ def read_lastfm(path: Zip) -> Dataset:
     )
 
 
-def read_delicious(path: Zip) -> Dataset:
-    """Delicious: 1867 users, 69226 bookmarks, 104799 pairs of which the user has bookmarked the page.
+def read_delicious(path: ZipPath) -> Dataset:
+    """Delicious: 1867 users, 69226 web pages, 104799 pairs of a user who has bookmarked a page.
 
-    A user bookmarks a page by tagging it, and the time is that of the first tag. Users have friends, "12|34" by their
-    ids, pages a title, a url and tags.
+    A user bookmarks a page by tagging it; the time is that of the first tag.
+    user_info: friends, as ids "12|34";  item_info: title, url and tags of the page
     """
     user, page, tag, time = read_numbers(path, "user_taggedbookmarks-timestamps.dat", 4).T  # in milliseconds
     first = _first_of_each(user * (page.max() + 1) + page, time)
     ones, seconds = np.ones(len(first)), time[first] // 1000
     data = Dataset.from_triples(user[first], page[first], ones, scale=(0, 1), name="delicious", times=seconds)
     raw, _, title, url, _, _ = read_info(path, "bookmarks.dat", "\t", 6, header=True)
-    tags = gather(data.items, page, _read_tags(path, tag))
+    tags = join_texts(data.items, page, _read_tags(path, tag))
     friends = read_numbers(path, "user_contacts-timestamps.dat", 3)
     return replace(
         data.binarized(),
@@ -58,21 +58,21 @@ READERS = {"lastfm": read_lastfm, "delicious": read_delicious}
 
 
 def _first_of_each(keys: Array, time: Array) -> Array:
-    """Of the rows (m,) with the same key the one of the earliest time, and of these the first, in ascending order."""
+    """Return the row of the earliest time for each key, ascending; of equal times the first row. keys, time: (m,)"""
     order = np.argsort(time, kind="stable")
     _, first = np.unique(keys[order], return_index=True)
     return np.sort(order[first])
 
 
-def _read_tags(path: Zip, tag: Array) -> list[str]:
-    """The text of each tag id, (m,)."""
+def _read_tags(path: ZipPath, tag: Array) -> list[str]:
+    """Return the text of each tag id, (m,)."""
     ids, texts = read_info(path, "tags.dat", "\t", 2, header=True)
-    known = {int(raw): text for raw, text in zip(ids, texts, strict=True)}
+    text_of = {int(raw): text for raw, text in zip(ids, texts, strict=True)}
     try:
-        return [known[raw] for raw in tag.tolist()]
+        return [text_of[raw] for raw in tag.tolist()]
     except KeyError as missing:
-        raise DataError(f"tags.dat in {path} does not tell what tag {missing} is; download the file again") from None
+        raise DataError(f"tags.dat in {path} does not list tag {missing}; download the file again") from None
 
 
 def _friends(users: Index, pairs: Array) -> dict[str, Array]:
-    return {"friends": gather(users, pairs[:, 0], list(map(str, pairs[:, 1].tolist())))}
+    return {"friends": join_texts(users, pairs[:, 0], list(map(str, pairs[:, 1].tolist())))}

@@ -1,4 +1,4 @@
-"""The tables inside an official zip file: ratings, descriptions of users and items, and plain numbers."""
+"""Read the tables in an official zip file: ratings, information about users and items, and integers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tinyrec.data.reading.lines import blocks_of_lines
 from tinyrec.data.reading.table import Table
 from tinyrec.errors import DataError
 
-MOST_RATINGS = 400_000_000  # bytes; the largest, ratings.dat of ml-10m, has 265,105,635
-MOST_INFO = 100_000_000  # bytes; a hundred thousand bookmarks with their titles have less
+MAX_RATINGS_BYTES = 400_000_000  # the largest, ratings.dat of ml-10m, has 265,105,635
+MAX_INFO_BYTES = 100_000_000  # more than the titles of all Delicious bookmarks need
 
-Zip = str | os.PathLike[str]
+ZipPath = str | os.PathLike[str]
 
 
-def read_ratings(path: Zip, member: str, layout: Layout, scale: tuple[float, float] | None, name: str) -> Dataset:
-    """The ratings in a member with one of them a line."""
+def read_ratings(path: ZipPath, member: str, layout: Layout, scale: tuple[float, float] | None, name: str) -> Dataset:
+    """Read a member with one rating per line."""
     table = Table(f"{Path(path).name}/{member}", layout)
-    with open_member(path, member, MOST_RATINGS) as stream:
+    with open_member(path, member, MAX_RATINGS_BYTES) as stream:
         if layout.header:
             _skip_header(stream, table.name)
         for numbers, lines in blocks_of_lines(stream, table.name):
@@ -38,12 +38,12 @@ def read_ratings(path: Zip, member: str, layout: Layout, scale: tuple[float, flo
 
 
 def read_info(
-    path: Zip, member: str, sep: str, width: int, encoding: str = "latin-1", header: bool = False
+    path: ZipPath, member: str, sep: str, width: int, encoding: str = "latin-1", header: bool = False
 ) -> list[Sequence[str]]:
-    """The columns of a member that describes users, items or tags, as `width` sequences of text."""
+    """Read a member that describes users, items or tags: its columns, `width` sequences of text."""
     rows = []
     name = f"{Path(path).name}/{member}"
-    with open_member(path, member, MOST_INFO, encoding) as stream:
+    with open_member(path, member, MAX_INFO_BYTES, encoding) as stream:
         if header:
             _skip_header(stream, name)
         for numbers, lines in blocks_of_lines(stream, name):
@@ -54,11 +54,11 @@ def read_info(
     return list(zip(*rows, strict=True)) or [()] * width
 
 
-def read_numbers(path: Zip, member: str, width: int) -> Array:
-    """A member of whole numbers between tabs, below a header, (m, width) int64; FileError where it is none."""
+def read_numbers(path: ZipPath, member: str, width: int) -> Array:
+    """Read a member of tab-separated integers with a header, (m, width) int64.  FileError, DataError: it is not"""
     name = f"{Path(path).name}/{member}"
-    with open_member(path, member, MOST_INFO) as stream, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of NumPy about a file without lines, which has no column either
+    with open_member(path, member, MAX_INFO_BYTES) as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy warns about an empty file; the check below reports it
         _skip_header(stream, name)
         numbers = np.loadtxt(stream, np.int64, comments=None, delimiter="\t", ndmin=2)
     if numbers.shape[1] != width:
@@ -73,7 +73,7 @@ def _skip_header(stream, name):
 
 
 def align(index: Index, raw: Sequence[str], **columns: Sequence[str]) -> dict[str, Array]:
-    """Columns of text (m,) that describe the ids `raw` (m,), in the order of the index (n,); "" where it knows more."""
+    """Reorder text columns about the ids `raw` (m,) to the order of the index: (m,) -> (n,); "" for other ids."""
     rows = index.find(index.parse_all(raw))
     known = rows >= 0
     info = {}
@@ -84,13 +84,13 @@ def align(index: Index, raw: Sequence[str], **columns: Sequence[str]) -> dict[st
     return info
 
 
-def gather(index: Index, raw: Array, texts: Sequence[str]) -> Array:
-    """All texts of each id in one, "rock|indie|rock", in their order: raw (m,), texts (m,) -> (n,); "" where none is.
+def join_texts(index: Index, raw: Array, texts: Sequence[str]) -> Array:
+    """Join all texts of each id in their order, "rock|indie|rock": raw (m,), texts (m,) -> (n,); "" without any.
 
-    Some are a hundred times as long as most, so they are not `<U`, which gives each the room of the longest.
+    The result has NumPy's variable-width StringDType, because a few are a hundred times as long as most.
     """
     rows = index.find(raw)
     order = np.argsort(rows, kind="stable")
-    ends = np.searchsorted(rows[order], np.arange(len(index) + 1))  # those of unknown ids, -1, come before all
+    ends = np.searchsorted(rows[order], np.arange(len(index) + 1))  # unknown ids, -1, come first
     sorted_texts = [texts[j].replace("|", "/") for j in order]
     return np.array(["|".join(sorted_texts[start:end]) for start, end in pairwise(ends)], np.dtypes.StringDType())
