@@ -1,4 +1,4 @@
-"""Plots of tables and figures: ours beside the published numbers."""
+"""Plots of tables and figures: our results and the published numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from textwrap import fill
 from tinyrec.reproduce.pages import Measured
 from tinyrec.reproduce.tables import Table
 
-OURS, THEIRS = "#1f6f8b", "#c0504d"
+OURS, PUBLISHED = "#1f6f8b", "#c0504d"
 
 
 def plot(table: Table, rows: list[Measured], path: Path) -> None:
-    """Write the plot that the table asks for."""
+    """Write the plot of the kind `table.plot` to `path`."""
     from matplotlib.figure import Figure
 
     height = 1.2 + 0.55 * len(rows) if table.plot == "bars" else 4.5
@@ -26,46 +26,47 @@ def plot(table: Table, rows: list[Measured], path: Path) -> None:
 
 
 def bars(table: Table, rows: list[Measured], axes) -> None:
-    """A line for each row: our mean with its interval, and what was published."""
-    shown = [its for its in rows if its.cells or its.row.published is not None]
-    for y, its in enumerate(reversed(shown)):
-        if its.cells:
-            error = its.interval if len(its.cells) > 1 else None
-            axes.errorbar(its.value, y, xerr=error, fmt="o", color=OURS, capsize=4, label="ours, 95 % interval")
-            axes.annotate(
-                f"{its.value:.4f}", (its.value, y), (0, 7), textcoords="offset points", ha="center", color=OURS
-            )
-        if its.row.published is not None:
-            axes.plot(its.row.published, y, "D", color=THEIRS, label="published", alpha=0.8)
-    axes.set_yticks(range(len(shown)), [fill(its.row.name, 38) for its in reversed(shown)])
+    """One line per row of the table: our mean with its 95 % interval, and the published value."""
+    shown = [measured for measured in rows if measured.cells or measured.row.published is not None]
+    for y, measured in enumerate(reversed(shown)):
+        if measured.cells:
+            error = measured.interval if len(measured.cells) > 1 else None
+            axes.errorbar(measured.value, y, xerr=error, fmt="o", color=OURS, capsize=4, label="ours, 95 % interval")
+            text = f"{measured.value:.4f}"
+            axes.annotate(text, (measured.value, y), (0, 7), textcoords="offset points", ha="center", color=OURS)
+        if measured.row.published is not None:
+            axes.plot(measured.row.published, y, "D", color=PUBLISHED, label="published", alpha=0.8)
+    axes.set_yticks(range(len(shown)), [fill(measured.row.name, 38) for measured in reversed(shown)])
     axes.set(xlabel=f"test {table.measure.upper()}", ylim=(-0.6, len(shown) - 0.3))
     axes.grid(axis="x", alpha=0.3)
     _legend(axes)
 
 
 def line(table: Table, rows: list[Measured], axes) -> None:
-    """RMSE against x, a line for each series."""
-    ours = [its for its in rows if its.cells]
-    series = list(dict.fromkeys(its.row.series for its in ours))
+    """The measure of the table as a function of x, one line per series."""
+    ours = [measured for measured in rows if measured.cells]
+    series = list(dict.fromkeys(measured.row.series for measured in ours))
     for number, name in enumerate(series):
-        its = [one for one in ours if one.row.series == name]
-        xs, ys = [one.row.x for one in its], [one.value for one in its]
-        errors = [one.interval if len(one.cells) > 2 else 0 for one in its]  # that of two is absurdly wide
+        points = [measured for measured in ours if measured.row.series == name]
+        xs, ys = [point.row.x for point in points], [point.value for point in points]
+        errors = [point.interval if len(point.cells) > 2 else 0 for point in points]  # from two splits it is too wide
         color, label = (OURS, "ours, 95 % interval") if len(series) == 1 else (f"C{number}", name)
         axes.errorbar(xs, ys, yerr=errors, fmt="o-", color=color, capsize=3, label=label)
-    theirs = [its.row for its in rows if its.row.published is not None]
-    if theirs:
-        axes.plot([row.x for row in theirs], [row.published for row in theirs], "D", color=THEIRS, label="published")
+    published = [measured.row for measured in rows if measured.row.published is not None]
+    if published:
+        values = [row.published for row in published]
+        axes.plot([row.x for row in published], values, "D", color=PUBLISHED, label="published")
     axes.set(xlabel=table.axis, ylabel=f"test {table.measure.upper()} on {table.dataset}")
     axes.grid(alpha=0.3)
     _legend(axes)
 
 
 def curve(table: Table, rows: list[Measured], axes) -> None:
-    """RMSE after each epoch, a line for each row."""
-    for its in (its for its in rows if its.cells):
-        axes.plot(range(1, len(its.curve) + 1), its.curve, label=its.row.name)
-    lowest = min((min(its.curve) for its in rows if its.cells), default=0.8)
+    """The test RMSE after each epoch, one line per row of the table."""
+    ours = [measured for measured in rows if measured.cells]
+    for measured in ours:
+        axes.plot(range(1, len(measured.curve) + 1), measured.curve, label=measured.row.name)
+    lowest = min((min(measured.curve) for measured in ours), default=0.8)
     axes.set(
         xlabel="epoch", ylabel=f"test {table.measure.upper()} on {table.dataset}", ylim=(lowest - 0.005, lowest + 0.1)
     )
@@ -75,5 +76,5 @@ def curve(table: Table, rows: list[Measured], axes) -> None:
 
 def _legend(axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    axes.legend(once.values(), once.keys(), frameon=False)
+    unique = dict(zip(labels, handles, strict=True))
+    axes.legend(unique.values(), unique.keys(), frameon=False)
