@@ -1,23 +1,45 @@
 """tinyrec: autoencoder collaborative filtering from scratch in NumPy, forward and backward by hand."""
 
+from tinyrec.baselines import (
+    ALSWR,
+    BPMF,
+    BPR,
+    EALS,
+    EASE,
+    LLORMA,
+    RBM,
+    WMF,
+    Bias,
+    BiasedMF,
+    ItemKNN,
+    NeuMF,
+    Pop,
+)
 from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
 from tinyrec.evaluation.splits import split_folds, split_leave_one_out, split_random, split_repeats, split_users
-from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec, ImplicitNCAE
-from tinyrec.recommenders.average import Average
-from tinyrec.recommenders.base import Recommender
-from tinyrec.recommenders.biases import Bias
-from tinyrec.recommenders.model_file import load
-from tinyrec.training.train import train
+from tinyrec.models import CFN, NCAE, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.recommenders import Average, Recommender, load
+from tinyrec.training import train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALSWR",
+    "BPMF",
+    "BPR",
     "CFN",
+    "EALS",
+    "EASE",
+    "LLORMA",
     "NCAE",
+    "RBM",
+    "WMF",
     "AutoRec",
+    "Autoencoder",
     "Average",
     "Bias",
+    "BiasedMF",
     "DataError",
     "Dataset",
     "DeepAutoRec",
@@ -25,6 +47,9 @@ __all__ = [
     "Features",
     "FileError",
     "ImplicitNCAE",
+    "ItemKNN",
+    "NeuMF",
+    "Pop",
     "Recommender",
     "TinyrecError",
     "UsageError",

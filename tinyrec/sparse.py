@@ -1,22 +1,25 @@
 """The observed ratings: a sparse matrix that knows its backend.
 
-An absent cell is not a zero. The pattern is the mask: a stored 0 is an observed rating like any other, and nothing
-here looks at a value to decide whether a cell is there.
+An unobserved cell is not a zero. The pattern is the mask: a stored 0 is an observed rating like any other, and nothing
+here looks at a value to decide whether a cell is observed.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array, Backend, get_backend, to_host
-from tinyrec.errors import DataError
+from tinyrec.errors import DataError, UsageError
+
+CORNER = 6  # rows and columns that repr shows
 
 
 class Pattern:
-    """Which cells of an (n, d) matrix are observed, in row order; the columns ascend within a row.
+    """Which cells of an (n, d) matrix are observed, row by row; the columns ascend within a row.
 
     shape (n, d), indptr (n + 1,) int64, cols (p,) int32; row i owns the cells indptr[i] to indptr[i + 1]
     xp: the module of these arrays
@@ -28,7 +31,7 @@ class Pattern:
     @cached_property
     def rows(self) -> Array:
         """The row of each cell, (p,)."""
-        return self._spread(self.indptr, len(self.cols)).astype(np.int32)
+        return self._owner(self.indptr, len(self.cols)).astype(np.int32)
 
     @cached_property
     def order(self) -> Array:
@@ -44,19 +47,19 @@ class Pattern:
         return Pattern((d, n), indptr, self.rows[self.order], self.xp)
 
     def take_rows(self, rows: Array) -> tuple[Pattern, Array]:
-        """The pattern of these rows alone, one after the other, and the cells of this one that it is made of."""
+        """The pattern of these rows alone, in the order given, and the cells of this pattern that it consists of."""
         xp, counts = self.xp, self.xp.diff(self.indptr)[rows]
         indptr = xp.zeros(len(rows) + 1, np.int64)
         indptr[1:] = xp.cumsum(counts)
-        p = int(to_host(indptr[-1]))  # a card is waited for here, as the arrays to come need a size
-        owner = self._spread(indptr, p)
+        p = int(to_host(indptr[-1]))  # a GPU is waited for here, as the arrays to come need a size
+        owner = self._owner(indptr, p)
         cells = (self.indptr[rows] - indptr[:-1])[owner] + xp.arange(p)
         taken = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells], xp)
         taken.rows = owner.astype(np.int32)
         return taken, cells
 
-    def _spread(self, indptr: Array, p: int) -> Array:
-        """The number of the row that owns each of p cells."""
+    def _owner(self, indptr: Array, p: int) -> Array:
+        """The row that owns each of p cells."""
         return self.xp.searchsorted(indptr[1:], self.xp.arange(p), side="right")
 
 
@@ -64,8 +67,9 @@ class Ratings:
     """The ratings r at the observed cells of an (n, d) matrix.
 
     pattern: a Pattern with p cells; values (p,); backend: whose kernels multiply it
-    side: what else is known about each row, dense (n, q), such as the genres of a film; None: nothing
-    unobserved_weights (d,): what an absent cell of each column weighs, where being absent says something; None: it says nothing
+    side: features of each row, dense (n, q), such as the genres of a movie; None: there are none
+    unobserved_weights (d,): the weight of an unobserved cell in each column, for implicit feedback; None: not used
+    share: the part of all rows that these are, 1 for the whole matrix; a penalty counts by it
     """
 
     def __init__(
@@ -75,18 +79,14 @@ class Ratings:
         backend: Backend,
         side: Array | None = None,
         unobserved_weights: Array | None = None,
+        share: float = 1.0,
     ):
-        self.pattern, self.values, self.backend, self.side, self.unobserved_weights = (
-            pattern,
-            values,
-            backend,
-            side,
-            unobserved_weights,
-        )
+        self.pattern, self.values, self.backend = pattern, values, backend
+        self.side, self.unobserved_weights, self.share = side, unobserved_weights, share
 
     @classmethod
     def from_cells(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
-        """The matrix with values[j] at (rows[j], cols[j]), in any order.
+        """The matrix with values[j] at (rows[j], cols[j]), in any order, on the "reference" backend.
 
         Integers become float64: parameters take the dtype of the ratings that they are trained on.
         DataError: a cell outside the matrix, or one given twice
@@ -114,7 +114,7 @@ class Ratings:
 
     @property
     def side_width(self) -> int:
-        """The number q of columns of the side information."""
+        """The number q of features of a row."""
         return 0 if self.side is None else self.side.shape[1]
 
     @property
@@ -124,53 +124,69 @@ class Ratings:
 
     @property
     def rows(self) -> Array:
+        """The row of each cell, (p,)."""
         return self.pattern.rows
 
     @property
     def cols(self) -> Array:
+        """The column of each cell, (p,)."""
         return self.pattern.cols
 
     @property
-    def xp(self):
+    def xp(self) -> Any:
         return self.backend.xp
 
     @cached_property
     def T(self) -> Ratings:
+        """The transpose, (d, n), without features and weights."""
         return Ratings(self.pattern.T, self.backend.take(self.values, self.pattern.order), self.backend)
 
     def __matmul__(self, X: Array) -> Array:
-        """R X, (n, d) by (d, k) -> (n, k)."""
+        """R X, (n, d) by (d, k) -> (n, k). UsageError: X has another shape"""
+        if X.ndim != 2 or len(X) != self.shape[1]:
+            raise UsageError(
+                f"R is {self._shape_text()}, so R @ X needs X of shape ({self.shape[1]}, k), not {X.shape}"
+            )
         return self.backend.spmm(self.pattern.indptr, self.cols, self.values, X)
 
     def sampled(self, H: Array, W: Array) -> Array:
-        """H Wᵀ at the observed cells alone, (n, k) and (d, k) -> (p,)."""
+        """H Wᵀ at the observed cells alone, (n, k) and (d, k) -> (p,). UsageError: H or W has another shape"""
+        n, d = self.shape
+        if not (H.ndim == W.ndim == 2 and len(H) == n and len(W) == d and H.shape[1] == W.shape[1]):
+            needed = f"H of shape ({n}, k) and W of shape ({d}, k)"
+            raise UsageError(f"R is {self._shape_text()}, so R.sampled needs {needed}, not {H.shape} and {W.shape}")
         return self.backend.sddmm(self.pattern.indptr, self.cols, H, W)
 
     def with_values(self, values: Array) -> Ratings:
         """Other values (p,) at the same cells."""
-        return Ratings(self.pattern, values, self.backend, self.side, self.unobserved_weights)
+        return self._with(values=values)
 
     def with_side(self, side: Array | None) -> Ratings:
-        """With side information about the rows, (n, q), in the dtype of the values."""
-        if side is None:
-            return self
-        side = self.backend.asarray(side.astype(self.values.dtype))
-        return Ratings(self.pattern, self.values, self.backend, side, self.unobserved_weights)
+        """With features of the rows, (n, q), in the dtype of the values."""
+        return self if side is None else self._with(side=self.backend.asarray(side.astype(self.values.dtype)))
 
-    def with_unobserved_weights(self, unobserved_weights: Array) -> Ratings:
-        """With weights of absent cells, (d,), in the dtype of the values."""
-        unobserved_weights = self.backend.asarray(unobserved_weights.astype(self.values.dtype))
-        return Ratings(self.pattern, self.values, self.backend, self.side, unobserved_weights)
+    def with_unobserved_weights(self, weights: Array) -> Ratings:
+        """With weights of unobserved cells, (d,), in the dtype of the values."""
+        return self._with(unobserved_weights=self.backend.asarray(weights.astype(self.values.dtype)))
+
+    def with_share(self, share: float) -> Ratings:
+        """The same rows, taken for another part of the whole."""
+        return self._with(share=share)
+
+    def _with(self, **changes: Any) -> Ratings:
+        names = "pattern", "values", "backend", "side", "unobserved_weights", "share"
+        return Ratings(**({name: getattr(self, name) for name in names} | changes))
 
     def take_rows(self, rows: Array) -> Ratings:
         """The matrix of these rows alone, in the order given, (len(rows), d). DataError: there is no such row."""
         rows = np.asarray(rows, np.int64)
         if not _within(rows, self.shape[0]):
             raise DataError(f"a row is outside 0 to {self.shape[0] - 1}; -1 stands for an unknown id")
+        share = self.share * len(rows) / self.shape[0] if self.shape[0] else self.share
         rows = self.backend.asarray(rows)
         pattern, cells = self.pattern.take_rows(rows)
         side = None if self.side is None else self.side[rows]
-        return Ratings(pattern, self.values[cells], self.backend, side, self.unobserved_weights)
+        return self._with(pattern=pattern, values=self.values[cells], side=side, share=share)
 
     def sum_rows(self) -> Array:
         """The sum of each column over the rows, (d,)."""
@@ -189,8 +205,51 @@ class Ratings:
             parts = [part if part is None else target.asarray(to_host(part)) for part in parts]
             indptr, cols = (target.asarray(to_host(array)) for array in (pattern.indptr, pattern.cols))
             pattern = Pattern(self.shape, indptr, cols, target.xp)
-        values, side, unobserved_weights = parts
-        return Ratings(pattern, values, target, side, unobserved_weights)
+        values, side, weights = parts
+        return Ratings(pattern, values, target, side, weights, self.share)
+
+    def to_dense(self, fill: float = np.nan) -> Array:
+        """The matrix as a NumPy array (n, d), with `fill` where nothing is observed: for looking at small ones."""
+        dense = np.full(self.shape, fill, to_host(self.values).dtype)
+        dense[to_host(self.rows), to_host(self.cols)] = to_host(self.values)
+        return dense
+
+    def to_scipy(self) -> Any:
+        """The matrix as a scipy.sparse.csr_array (n, d), which keeps observed zeros as stored zeros."""
+        from scipy.sparse import csr_array  # takes a while to import
+
+        arrays = to_host(self.values), to_host(self.cols), to_host(self.pattern.indptr)
+        return csr_array(tuple(map(np.array, arrays)), shape=self.shape)
+
+    def __repr__(self) -> str:
+        """Shape, number of cells, and the upper left corner, where . is an unobserved cell."""
+        corner = self.take_rows(np.arange(min(CORNER, self.shape[0]))).to_dense()[:, :CORNER]
+        observed = np.zeros(corner.shape, bool)
+        rows, cols = to_host(self.rows), to_host(self.cols)
+        inside = (rows < corner.shape[0]) & (cols < corner.shape[1])
+        observed[rows[inside], cols[inside]] = True
+        more = " ..." if self.shape[1] > CORNER else ""
+        lines = [
+            "".join(f"{value:8.4g}" if known else f"{'.':>8}" for value, known in zip(*pair, strict=True)) + more
+            for pair in zip(corner, observed, strict=True)
+        ]
+        lines += ["     ..."] if self.shape[0] > CORNER else []
+        kind = f"{self.values.dtype}, on {self.backend.name}"
+        return "\n".join([f"<Ratings, {self._shape_text()}, {self.size} cells observed, {kind}>", *lines])
+
+    def _shape_text(self) -> str:
+        return f"{self.shape[0]} x {self.shape[1]}"
+
+    def __reduce__(self):
+        """Pickle and deepcopy: arrays on the host, and the backend by its name."""
+        R = self.to("reference")
+        arrays = R.pattern.indptr, R.cols, R.values, R.side, R.unobserved_weights
+        return _restored, (self.shape, *arrays, self.share, self.backend.name)
+
+
+def _restored(shape, indptr, cols, values, side, unobserved_weights, share, backend):
+    pattern = Pattern(shape, indptr, cols)
+    return Ratings(pattern, values, get_backend("reference"), side, unobserved_weights, share).to(backend)
 
 
 def _within(numbers: Array, end: int) -> bool:

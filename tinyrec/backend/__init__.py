@@ -30,6 +30,7 @@ class Backend:
     name: str
     xp: ModuleType  # numpy or cupy
     asarray: Callable[[Array], Array]  # copies from host memory to the device where needed
+    to_host: Callable[[Array], Array]  # and back
     spmm: Callable[..., Array]
     sddmm: Callable[..., Array]
     take: Callable[..., Array]
@@ -64,7 +65,7 @@ def get_backend(name: str) -> Backend:
     return _backend("reference")
 
 
-def on_host(name: str) -> str:
+def host_backend(name: str) -> str:
     """The name of the backend for prediction, always on the CPU: one forward pass is too little work for a GPU."""
     name = get_backend("numpy" if name == "auto" else name).name  # get_backend("auto") would initialize the GPU
     return "numpy" if name == "cupy" else name

@@ -15,7 +15,7 @@ import numpy as np
 from numba import config, njit
 
 xp = np
-asarray = np.asarray
+asarray = to_host = np.asarray
 
 # Sums may be reordered and fused, so that they vectorize; NaN and infinity still propagate (no nnan, no ninf).
 FASTMATH = {"reassoc", "contract", "nsz"}

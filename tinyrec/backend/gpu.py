@@ -15,6 +15,7 @@ if not cupy.cuda.is_available():
 
 xp = cupy
 asarray = cupy.asarray
+to_host = cupy.asnumpy
 
 C_NAMES = {"float32": "float", "float64": "double"}  # the values of REAL in kernels.cu
 WARP = 32

@@ -7,7 +7,7 @@ indptr[i]:indptr[i + 1]; `cols` (p,), the column of each cell; `values` (p,).
 import numpy as np
 
 xp = np
-asarray = np.asarray
+asarray = to_host = np.asarray
 
 
 def spmm(indptr, cols, values, X):

@@ -1,8 +1,8 @@
-"""What the papers compare with."""
-
-from typing import Any
+"""What the papers compare with, behind the same interface as the models."""
 
 from tinyrec.baselines.als_wr import ALSWR
+from tinyrec.baselines.base import Baseline
+from tinyrec.baselines.bias import Bias
 from tinyrec.baselines.biased_mf import BiasedMF
 from tinyrec.baselines.bpmf import BPMF
 from tinyrec.baselines.bpr import BPR
@@ -14,11 +14,9 @@ from tinyrec.baselines.neumf import NeuMF
 from tinyrec.baselines.pop import Pop
 from tinyrec.baselines.rbm import RBM
 from tinyrec.baselines.wmf import WMF
-from tinyrec.recommenders.biases import Bias
 
-# Frozen dataclasses of hyper-parameters, with fit(R, seed) -> what has scores(users) of clicks, and else
-# predict(users, items) in ratings, not clipped
-BASELINES: dict[str, Any] = {
+BASELINES: dict[str, type[Baseline]] = {
+    "bias": Bias,
     "pop": Pop,
     "item-knn": ItemKNN,
     "ease": EASE,
@@ -43,6 +41,7 @@ __all__ = [
     "LLORMA",
     "RBM",
     "WMF",
+    "Baseline",
     "Bias",
     "BiasedMF",
     "ItemKNN",

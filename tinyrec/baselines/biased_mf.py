@@ -6,19 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
-from tinyrec.baselines.common import check_settings, fastest
-from tinyrec.baselines.factors import RatingFactors
-from tinyrec.recommenders.biases import Bias
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import fastest
+from tinyrec.baselines.bias import biases_of
+from tinyrec.baselines.factors import RatingFactors, ridge
+from tinyrec.checks import check_settings
+from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
-class BiasedMF:
+class BiasedMF(RatingFactors):
     """min Σ (r - μ - b_u - b_i - p_u · q_i)² + λ (b_u² + b_i² + |p_u|² + |q_i|²)  (Koren, Bell, Volinsky 2009, eq. 5)
 
-    over the observed ratings, μ being their mean: whoever has f ratings pays f times for λ. Each epoch takes every
-    rating once, in random order, with a rate that is `decay` times that of the epoch before (Koren 2008, section 5).
+    over the observed ratings, μ being their mean: λ counts once for each rating. Each epoch takes every rating once, in
+    random order; the learning rate is multiplied by `decay` after each epoch (Koren 2008, section 5).
 
     factors: k;  l2: λ. Defaults: our search on a validation part of MovieLens 1M.
     """
@@ -32,10 +34,9 @@ class BiasedMF:
     def __post_init__(self):
         check_settings(self, factors=1)
 
-    def fit(self, R: Ratings, seed: int = 0) -> RatingFactors:
-        """R (n, d), with the ratings as they are"""
+    def learn(self, R: Ratings, seed: int) -> Params:
         (n, d), rng = R.shape, np.random.default_rng(seed)
-        bias = Bias(float(R.values.mean(dtype=np.float64)), np.zeros(n), np.zeros(d))
+        bias = Biases.constant(float(R.values.mean(dtype=np.float64)), R.shape)
         P, Q = rng.normal(0, 0.1, (n, self.factors)), rng.normal(0, 0.1, (d, self.factors))
         x = R.values - bias.mean
         for epoch in range(self.epochs):
@@ -43,7 +44,14 @@ class BiasedMF:
             fastest(descend, "biased_mf")(
                 R.rows[order], R.cols[order], x[order], bias.user, bias.item, P, Q, rate, self.l2
             )
-        return RatingFactors.of(R, bias, P, Q)
+        return self.learned(R, bias, P, Q)
+
+    def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
+        """The bias and factors of a new user, exactly given those of the items."""
+        biases, Q = biases_of(params), np.insert(params["Q"], 0, 1.0, axis=1)  # (d, 1 + k)
+        without_user = biases.predict(np.full(new.size, -1), new.cols)
+        p = ridge(new.with_values(new.values - without_user), Q, np.ones(len(Q)), self.l2)
+        return biases.mean + biases.item + p @ Q.T
 
 
 def descend(

@@ -1,4 +1,4 @@
-"""BPMF: matrix factorisation without a λ to choose: the mean over many factors, drawn from what the ratings allow."""
+"""BPMF: Bayesian matrix factorisation, the mean over factors drawn from their posterior; there is no λ to choose."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
-from tinyrec.baselines.common import TINY, check_settings
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import EPSILON
 from tinyrec.baselines.factors import RatingFactors, normal_equations
-from tinyrec.recommenders.biases import Bias
+from tinyrec.checks import check_settings
+from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
 
-BETA = 2  # β₀: that the mean of the vectors is 0 is believed as if so many had been seen; from the authors' code
+BETA = 2  # β₀: the prior mean 0 counts like so many observed vectors; from the authors' code
 
 
 @dataclass(frozen=True)
-class BPMF:
+class BPMF(RatingFactors):
     """r̂_ui = μ + 1/T Σ_t p_u · q_i, with P and Q of each t drawn    (Salakhutdinov and Mnih 2008, eq. 10, section 3.3)
 
     from their posterior by Gibbs sampling: each part in turn from its distribution given all others and the ratings. Of
@@ -25,7 +26,7 @@ class BPMF:
 
     and the same for q_i with another m and Λ, μ being the mean of the ratings.
 
-    factors: k;  precision: α, 2 in the paper;  samples: T, after as many as `burn_in` that are thrown away. The
+    factors: k;  precision: α, 2 in the paper;  samples: T, after `burn_in` samples that are discarded. The
     factors, of 10, 30 and 60, are from a search on a validation part of MovieLens 1M.
     """
 
@@ -35,15 +36,12 @@ class BPMF:
     samples: int = 60
 
     def __post_init__(self):
-        check_settings(self, factors=1, precision=TINY, samples=1)
+        check_settings(self, factors=1, precision=EPSILON, samples=1)
 
-    def fit(self, R: Ratings, seed: int = 0) -> RatingFactors:
-        """R (n, d), with the ratings as they are
-
-        A mean of T products P Qᵀ is one product of all P, side by side and divided by T, (n, T k), and all Q (d, T k).
-        """
+    def learn(self, R: Ratings, seed: int) -> Params:
+        """A mean of T products P Qᵀ is one product of all P, side by side and divided by T, (n, T k), and all Q (d, T k)."""
         (n, d), k, T, rng = R.shape, self.factors, self.samples, np.random.default_rng(seed)
-        bias = Bias(float(R.values.mean(dtype=np.float64)), np.zeros(n), np.zeros(d))
+        bias = Biases.constant(float(R.values.mean(dtype=np.float64)), R.shape)
         X = R.with_values(R.values - bias.mean)
         P, Q = rng.normal(0, 0.1, (n, k)), rng.normal(0, 0.1, (d, k))
         all_P, all_Q = np.empty((n, T, k), np.float32), np.empty((d, T, k), np.float32)
@@ -52,7 +50,7 @@ class BPMF:
             Q = draw_rows(X.T, P, *draw_prior(Q, rng), self.precision, rng)
             if t >= 0:
                 all_P[:, t], all_Q[:, t] = P / T, Q
-        return RatingFactors.of(R, bias, all_P.reshape(n, T * k), all_Q.reshape(d, T * k))
+        return self.learned(R, bias, all_P.reshape(n, T * k), all_Q.reshape(d, T * k))
 
 
 def draw_rows(R: Ratings, Q: Array, m: Array, L: Array, precision: float, rng: np.random.Generator) -> Array:
@@ -63,7 +61,7 @@ def draw_rows(R: Ratings, Q: Array, m: Array, L: Array, precision: float, rng: n
     With A = C Cᵀ and z ~ N(0, I), the covariance of C z is A, and that of A⁻¹ (y + C z) is A⁻¹ A A⁻¹ = A⁻¹.
     """
     z = rng.standard_normal((R.shape[0], len(m)))
-    P = m + np.linalg.solve(np.linalg.cholesky(L).T, z.T).T  # of who has no cells: N(m, Λ⁻¹)
+    P = m + np.linalg.solve(np.linalg.cholesky(L).T, z.T).T  # rows without cells: N(m, Λ⁻¹)
     for rows, S, y in normal_equations(R, Q):
         A = L + precision * S  # (b, k, k)
         y = (L @ m + precision * y)[:, :, np.newaxis] + np.linalg.cholesky(A) @ z[rows, :, np.newaxis]

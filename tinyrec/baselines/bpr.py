@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
-from tinyrec.baselines.common import check_settings, fastest
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import draw_unobserved, fastest
 from tinyrec.baselines.factors import Factors
-from tinyrec.baselines.implicit import draw_unobserved
+from tinyrec.checks import check_settings
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
-class BPR:
+class BPR(Factors):
     """max Σ ln σ(p_u · (q_i - q_j)) - λ/2 (|p_u|² + |q_i|² + |q_j|²)         (Rendle et al. 2009, section 4.1, BPR-Opt)
 
     over triples of a user u, an item i that they have and an item j that they have not. An epoch takes as many as there
@@ -32,16 +32,15 @@ class BPR:
     def __post_init__(self):
         check_settings(self, factors=1)
 
-    def fit(self, R: Ratings, seed: int = 0) -> Factors:
-        """R (n, d)"""
+    def learn(self, R: Ratings, seed: int) -> Params:
         (n, d), rng = R.shape, np.random.default_rng(seed)
         P, Q = rng.normal(0, 0.1, (n, self.factors)), rng.normal(0, 0.1, (d, self.factors))
-        cells = np.flatnonzero(np.diff(R.pattern.indptr)[R.rows] < d)  # who has all items has no j
+        cells = np.flatnonzero(np.diff(R.pattern.indptr)[R.rows] < d)  # users with all items have no j
         for _ in range(self.epochs if len(cells) else 0):
             drawn = rng.choice(cells, R.size)
             users, items = R.rows[drawn], R.cols[drawn]
             fastest(descend, "bpr")(users, items, draw_unobserved(R, users, rng), P, Q, self.learning_rate, self.l2)
-        return Factors(P, Q)
+        return {"P": P, "Q": Q}
 
 
 def descend(users: Array, items: Array, others: Array, P: Array, Q: Array, rate: float, l2: float) -> None:

@@ -1,4 +1,4 @@
-"""eALS: matrix factorisation of all cells, in which a popular item's absence says more, one coordinate at a time."""
+"""eALS: matrix factorisation of all cells, weighted by popularity, one coordinate at a time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
-from tinyrec.baselines.common import TINY, check_settings
-from tinyrec.baselines.factors import WeightedFactors
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import EPSILON
+from tinyrec.baselines.factors import Factors, solve
+from tinyrec.checks import check_settings
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
-class EALS:
+class EALS(Factors):
     """min Σ (1 - p_u · q_i)² over observed cells + Σ c_i (p_u · q_i)² over all others + λ (Σ |p_u|² + Σ |q_i|²)
 
-    with c_i = c₀ f_i^ω / Σ_j f_j^ω, where f_i is how many users have item i               (He et al. 2016, eq. 7 and 8)
+    with c_i = c₀ f_i^ω / Σ_j f_j^ω, where f_i users have item i                           (He et al. 2016, eq. 7 and 8)
 
     factors: k;  c0: c₀;  omega: ω;  l2: λ. c₀ and ω are those of NCAE, section 5.1, whose λ is 0.05; ours and the
     iterations are from a search on a validation part of Last.fm.
@@ -29,22 +30,24 @@ class EALS:
     iterations: int = 8
 
     def __post_init__(self):
-        check_settings(self, factors=1, l2=TINY, iterations=1)
+        check_settings(self, factors=1, l2=EPSILON, iterations=1)
 
-    def fit(self, R: Ratings, seed: int = 0) -> WeightedFactors:
-        """R (n, d)"""
+    def learn(self, R: Ratings, seed: int) -> Params:
         (n, d), rng, c = R.shape, np.random.default_rng(seed), self.unobserved_weights(R)
         P, Q = rng.normal(0, 0.1, (n, self.factors)), rng.normal(0, 0.1, (d, self.factors))
         for _ in range(self.iterations):
             update_factors(R, P, Q, (Q.T * c) @ Q, np.ones(n), 1 - c[R.cols], self.l2)
             update_factors(R.T, Q, P, P.T @ P, c, 1 - c[R.T.rows], self.l2)
-        return WeightedFactors(P, Q, c, self.l2)
+        return {"P": P, "Q": Q}
 
     def unobserved_weights(self, R: Ratings) -> Array:
-        """c (d,)"""
+        """c_i of each item, (d,)."""
         counts = np.bincount(R.cols, minlength=R.shape[1]).astype(float)
         powers = counts**self.omega
-        return self.c0 * powers / max(powers.sum(), TINY)
+        return self.c0 * powers / max(powers.sum(), EPSILON)
+
+    def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
+        return solve(new, params["Q"], self.unobserved_weights(R), self.l2) @ params["Q"].T
 
 
 def update_factors(R: Ratings, P: Array, Q: Array, S: Array, c: Array, excess: Array, l2: float) -> None:

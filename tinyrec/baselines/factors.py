@@ -3,74 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
-from tinyrec.baselines.common import TINY
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import EPSILON, Baseline
+from tinyrec.baselines.bias import biases_of
 from tinyrec.evaluation.top_n import blocks
-from tinyrec.recommenders.biases import Bias
+from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Pattern, Ratings
 
 
-@dataclass(frozen=True)
-class Factors:
-    """ŷ_ui = p_u · q_i
+class Factors(Baseline):
+    """ŷ_ui = p_u · q_i, for implicit feedback
 
-    P (n, k), Q (d, k)
+    learns P (n, k), Q (d, k)
     """
 
-    P: Array
-    Q: Array
+    implicit = True
 
-    def scores(self, users: Array) -> Array:
-        """users (b,) -> (b, d)"""
-        return self.P[users] @ self.Q.T
+    def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
+        return {"P": (n, None), "Q": (d, None)}
 
-
-@dataclass(frozen=True)
-class WeightedFactors(Factors):
-    """Factors that regress on all cells, so that a new user's follow from their items by `solve`.
-
-    unobserved (d,): the weight of the cells of each item that were not observed;  l2: λ
-    """
-
-    unobserved: Array
-    l2: float
-
-    def scores_of_new(self, R: Ratings) -> Array:
-        """R (m, d) -> (m, d)"""
-        return solve(R, self.Q, self.unobserved, self.l2) @ self.Q.T
+    def predict_users(self, params: Params, R: Ratings, users: Array) -> Array:
+        return params["P"][users] @ params["Q"].T
 
 
-@dataclass(frozen=True)
-class RatingFactors:
+class RatingFactors(Baseline):
     """r̂_ui = μ + b_u + b_i + p_u · q_i                                 (Koren, Bell, Volinsky 2009, eq. 4)
 
-    bias: μ, b_u and b_i, each of which may be 0;  P (n, k), Q (d, k)
+    learns mean (1,): μ, user (n,): b_u, item (d,): b_i, each of which may be 0;  P (n, k), Q (d, k)
     """
 
-    bias: Bias
-    P: Array
-    Q: Array
+    def learned(self, R: Ratings, biases: Biases, P: Array, Q: Array) -> Params:
+        """The parameters; users and items without a cell in R (n, d) get the mean vector of the others."""
+        factors = {"P": _mean_if_cold(P, R.rows), "Q": _mean_if_cold(Q, R.cols)}
+        return {"mean": np.array([biases.mean]), "user": biases.user, "item": biases.item, **factors}
 
-    @classmethod
-    def of(cls, R: Ratings, bias: Bias, P: Array, Q: Array) -> RatingFactors:
-        """With the mean p for users without a cell in R (n, d), and the mean q for such items: nothing was learned."""
-        return cls(bias, _mean_if_cold(P, R.rows), _mean_if_cold(Q, R.cols))
+    def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
+        return {"mean": (1,), "user": (n,), "item": (d,), "P": (n, None), "Q": (d, None)}
 
-    def predict(self, users: Array, items: Array) -> Array:
-        """r̂, not clipped: users (b,), items (b,) -> (b,); -1 is an unknown one, with bias 0 and the mean vector."""
-        r, P, Q = self.bias.predict(users, items), _with_mean(self.P), _with_mean(self.Q)
+    def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
+        """An unknown user or item, -1, has bias 0 and the mean vector."""
+        r, P, Q = biases_of(params).predict(users, items), _with_mean(params["P"]), _with_mean(params["Q"])
         for block in blocks(len(r), P.shape[1]):
             r[block] += np.einsum("bk,bk->b", P[users[block]], Q[items[block]])
         return r
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers were learned."""
-        return 1 + sum(part.size for part in (self.bias.user, self.bias.item, self.P, self.Q))
+    def predict_users(self, params: Params, R: Ratings, users: Array) -> Array:
+        biases = biases_of(params).predict(users[:, np.newaxis], np.arange(R.shape[1]))
+        return biases + params["P"][users] @ params["Q"].T
 
 
 def _mean_if_cold(P, rows):
@@ -105,7 +87,7 @@ def ridge(R: Ratings, Q: Array, weights: Array, l2: float) -> Array:
     total = np.bincount(R.rows, weights[R.cols], minlength=R.shape[0])
     weighted = R.with_values(R.values * root[R.cols])
     for rows, S, y in normal_equations(weighted, Q * root[:, np.newaxis]):
-        penalty = l2 * np.maximum(total[rows], TINY)[:, np.newaxis, np.newaxis] * np.eye(Q.shape[1])
+        penalty = l2 * np.maximum(total[rows], EPSILON)[:, np.newaxis, np.newaxis] * np.eye(Q.shape[1])
         P[rows] = np.linalg.solve(S + penalty, y[:, :, np.newaxis])[:, :, 0]
     return P
 
@@ -113,12 +95,12 @@ def ridge(R: Ratings, Q: Array, weights: Array, l2: float) -> Array:
 def solve(R: Ratings, Q: Array, unobserved: Array, l2: float) -> Array:
     """p_u = (Qᵀ C_u Q + λ I)⁻¹ Qᵀ C_u y_u for each row u of R             (Hu, Koren, Volinsky 2008, eq. 4)
 
-    R (n, d), Q (d, k), unobserved (d,), l2: λ  ->  P (n, k), the minimiser of Σ_i c_ui (y_ui - p_u · q_i)² + λ |p_u|² with
-    y_ui = c_ui = 1 where u has item i, else y_ui = 0 and c_ui = missing_i
+    R (n, d), Q (d, k), unobserved (d,), l2: λ  ->  P (n, k), the minimiser of Σ_i c_ui (y_ui - p_u · q_i)² + λ |p_u|²
+    with y_ui = c_ui = 1 where u has item i, else y_ui = 0 and c_ui = unobserved_i
 
-    All users share A = Qᵀ diag(unobserved) Q + λ I = L Lᵀ. In W = Q L⁻ᵀ the rest is (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1, W_u being
-    the rows of the f items that u has and D = diag(1 - unobserved) for these. That is also W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1, so
-    the smaller of a (k, k) and an (f, f) system is solved: most items have few users. Users of equal f go together.
+    All users share A = Qᵀ diag(unobserved) Q + λ I = L Lᵀ. With W = Q L⁻ᵀ, (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1 remains, where
+    W_u are the rows of the f items of u, and D = diag(1 - unobserved) for these. It equals W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1,
+    so the smaller of a (k, k) and an (f, f) system is solved. Users of equal f are solved together.
     """
     L = np.linalg.cholesky((Q.T * unobserved) @ Q + l2 * np.eye(Q.shape[1]))
     W = np.linalg.solve(L, Q.T).T

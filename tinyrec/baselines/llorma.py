@@ -1,4 +1,4 @@
-"""LLORMA: many matrix factorisations, each of which need only be right near one cell, averaged by how near that is."""
+"""LLORMA: many matrix factorisations, each fitted to the cells near an anchor, averaged by distance."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
-from tinyrec.baselines.common import TINY, check_settings
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import EPSILON, Baseline
 from tinyrec.baselines.factors import ridge
+from tinyrec.checks import check_settings
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
-class LLORMA:
+class LLORMA(Baseline):
     """r̂_ui = Σ_t K_t(u, i) p_u^t · q_i^t / Σ_t K_t(u, i)                                     (Lee et al. 2013, eq. 5)
 
     K_t(u, i) = K(u_t, u) K(i_t, i) says how near the cell is to (u_t, i_t), one of some observed cells drawn at random,
@@ -41,72 +42,60 @@ class LLORMA:
     global_l2: float = 0.05
 
     def __post_init__(self):
-        check_settings(self, anchors=1, rank=1, width=TINY, l2=TINY, iterations=1, global_rank=1, global_l2=TINY)
+        check_settings(
+            self, anchors=1, rank=1, width=EPSILON, l2=EPSILON, iterations=1, global_rank=1, global_l2=EPSILON
+        )
 
-    def fit(self, R: Ratings, seed: int = 0) -> LocalModels:
-        """R (n, d)"""
-        rng, everybody, everything = np.random.default_rng(seed), np.ones(R.shape[0]), np.ones(R.shape[1])
-        overall = fit_local(R, everybody, everything, self.global_rank, self.global_l2, self.iterations, rng)
-        local = []
+    def learn(self, R: Ratings, seed: int) -> Params:
+        """The factorisation of all, and those of the local models, stacked along their first axis."""
+        rng, all_users, all_items = np.random.default_rng(seed), np.ones(R.shape[0]), np.ones(R.shape[1])
+        P, Q = fit_local(R, all_users, all_items, self.global_rank, self.global_l2, self.iterations, rng)
+        local: dict[str, list[Array]] = {"local_P": [], "local_Q": [], "near_users": [], "near_items": []}
         for anchor in rng.choice(R.size, min(self.anchors, R.size), replace=False):
-            near_users = kernel(distances(overall.P, R.rows[anchor]), self.width)
-            near_items = kernel(distances(overall.Q, R.cols[anchor]), self.width)
-            local.append(fit_local(R, near_users, near_items, self.rank, self.l2, self.iterations, rng))
-        return LocalModels(float(R.values.mean(dtype=np.float64)), overall, local)
+            near_users = kernel(distances(P, R.rows[anchor]), self.width)
+            near_items = kernel(distances(Q, R.cols[anchor]), self.width)
+            fitted = (
+                *fit_local(R, near_users, near_items, self.rank, self.l2, self.iterations, rng),
+                near_users,
+                near_items,
+            )
+            for name, array in zip(local, fitted, strict=True):
+                local[name].append(array)
+        mean = np.array([R.values.mean(dtype=np.float64)])
+        return {"mean": mean, "P": P, "Q": Q, **{name: np.stack(arrays) for name, arrays in local.items()}}
 
+    def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
+        local = {"local_P": (None, n, self.rank), "local_Q": (None, d, self.rank)}
+        near = {"near_users": (None, n), "near_items": (None, d)}
+        return {"mean": (1,), "P": (n, self.global_rank), "Q": (d, self.global_rank), **local, **near}
 
-@dataclass(frozen=True)
-class Local:
-    """One factorisation, P (n, k), Q (d, k), and how near users and items are to its anchor, (n,) and (d,)."""
-
-    P: Array
-    Q: Array
-    near_users: Array
-    near_items: Array
-
-    def predict(self, users: Array, items: Array) -> tuple[Array, Array]:
-        """users, items (b,)  ->  p_u · q_i and K(u, i), (b,) each"""
-        return np.einsum("bk,bk->b", self.P[users], self.Q[items]), self.near_users[users] * self.near_items[items]
-
-
-@dataclass(frozen=True)
-class LocalModels:
-    """mean: of all ratings;  overall: what was fitted to all of them;  local: one model an anchor"""
-
-    mean: float
-    overall: Local
-    local: list[Local]
-
-    def predict(self, users: Array, items: Array) -> Array:
-        """users, items (b,) -> (b,); the mean for who has no ratings, be it an unknown one, -1."""
-        y = np.full(len(users), self.mean)
-        rated_users, rated_items = (np.append(A.any(axis=1), False) for A in (self.overall.P, self.overall.Q))
+    def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
+        """The mean rating for users and items without ratings, unknown ones, -1, among them."""
+        y = np.full(len(users), params["mean"][0])
+        rated_users, rated_items = (np.append(params[name].any(axis=1), False) for name in "PQ")
         warm = np.flatnonzero(rated_users[users] & rated_items[items])
-        for block in blocks(len(warm), self.overall.P.shape[1]):
+        for block in blocks(len(warm), self.global_rank):
             at = warm[block]
-            y[at] = self._average(users[at], items[at])
+            y[at] = _average(params, users[at], items[at])
         return y
 
-    def _average(self, users, items):
-        total = weight = np.zeros(len(users))
-        for model in self.local:
-            y, near = model.predict(users, items)
-            total, weight = total + near * y, weight + near
-        overall, _ = self.overall.predict(users, items)
-        return np.where(weight > 0, total / np.maximum(weight, TINY), overall)
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers were learned."""
-        return sum(model.P.size + model.Q.size for model in (self.overall, *self.local))
+def _average(params: Params, users: Array, items: Array) -> Array:
+    total = weight = np.zeros(len(users))
+    local = zip(*(params[name] for name in ("local_P", "local_Q", "near_users", "near_items")), strict=True)
+    for P, Q, near_users, near_items in local:
+        near = near_users[users] * near_items[items]
+        total, weight = total + near * np.einsum("bk,bk->b", P[users], Q[items]), weight + near
+    overall = np.einsum("bk,bk->b", params["P"][users], params["Q"][items])
+    return np.where(weight > 0, total / np.maximum(weight, EPSILON), overall)
 
 
 def distances(P: Array, u: int) -> Array:
-    """s = 2/π arccos(p_u · p_v / (|p_u| |p_v|)) for each row v: 0 to 2, and 1 for who has no ratings; P (n, k) -> (n,)
+    """s = 2/π arccos(p_u · p_v / (|p_u| |p_v|)) for each row v: 0 to 2, and 1 for rows without ratings; P (n, k) -> (n,)
 
     The paper leaves 2/π out, the authors' code (PREA) does not.
     """
-    unit = P / np.maximum(np.linalg.norm(P, axis=1, keepdims=True), TINY)
+    unit = P / np.maximum(np.linalg.norm(P, axis=1, keepdims=True), EPSILON)
     return 2 / np.pi * np.arccos(np.clip(unit @ unit[u], -1, 1))
 
 
@@ -117,11 +106,11 @@ def kernel(s: Array, h: float) -> Array:
 
 def fit_local(
     R: Ratings, near_users: Array, near_items: Array, rank: int, l2: float, iterations: int, rng: np.random.Generator
-) -> Local:
-    """R (n, d), near_users (n,), near_items (d,)"""
+) -> tuple[Array, Array]:
+    """One factorisation: R (n, d), near_users (n,), near_items (d,)  ->  P (n, k), Q (d, k)"""
     Q = rng.normal(0, 0.1, (R.shape[1], rank))
     Q[:, 0] += 1  # and so p_u starts near the mean of user u
     for _ in range(iterations):
         P = ridge(R, Q, near_items, l2)
         Q = ridge(R.T, P, near_users, l2)
-    return Local(P, Q, near_users, near_items)
+    return P, Q

@@ -1,4 +1,4 @@
-"""The same list for everybody: the most popular items."""
+"""The same list for every user: the most popular items."""
 
 from __future__ import annotations
 
@@ -6,29 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import Baseline
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
-class Pop:
-    """ŷ_ui = f_i, how many users have item i                                                    (NCAE, section 5.1)"""
+class Pop(Baseline):
+    """ŷ_ui = f_i, the number of users who have item i                                           (NCAE, section 5.1)"""
 
-    def fit(self, R: Ratings, seed: int = 0) -> Popularity:
-        """R (n, d); nothing is random, so `seed` changes nothing."""
-        return Popularity(np.bincount(R.cols, minlength=R.shape[1]))
+    implicit = True
 
+    def learn(self, R: Ratings, seed: int) -> Params:
+        return {"counts": np.bincount(R.cols, minlength=R.shape[1])}
 
-@dataclass(frozen=True)
-class Popularity:
-    """counts (d,): f"""
+    def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
+        return {"counts": (d,)}
 
-    counts: Array
+    def predict_users(self, params: Params, R: Ratings, users: Array) -> Array:
+        return np.tile(params["counts"].astype(float), (len(users), 1))
 
-    def scores(self, users: Array) -> Array:
-        """users (b,) -> (b, d)"""
-        return np.tile(self.counts.astype(float), (len(users), 1))
-
-    def scores_of_new(self, R: Ratings) -> Array:
-        """R (m, d) -> (m, d)"""
-        return np.tile(self.counts.astype(float), (R.shape[0], 1))
+    def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
+        return self.predict_users(params, R, np.arange(new.shape[0]))

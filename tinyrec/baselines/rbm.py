@@ -1,4 +1,4 @@
-"""RBM-CF: a restricted Boltzmann machine whose visible units are ratings; those that are missing are left out."""
+"""RBM-CF: a restricted Boltzmann machine whose visible units are the observed ratings."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyrec.backend import Array, Params, get_backend
-from tinyrec.baselines.common import check_settings
-from tinyrec.checks import check_choice
+from tinyrec.baselines.base import Baseline
+from tinyrec.checks import check_choice, check_settings
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.nn import sigmoid
 from tinyrec.sparse import Pattern, Ratings
 
 
 @dataclass(frozen=True)
-class RBM:
+class RBM(Baseline):
     """p(V, h) ∝ exp(Σ_ikj v_ik W_ikj h_j + Σ_ik b_ik v_ik + Σ_j c_j h_j)         (Salakhutdinov et al. 2007, eq. 3-4)
 
-    for each row of ratings, over its observed cells i alone: v_ik is 1 where rating i has the k-th of the K values that
-    there are, else 0; h_j is 0 or 1. Each row has a machine of its own, but those that rate the same share weights.
+    for each row of ratings, over its observed cells i alone: v_ik is 1 where rating i has the k-th of the K different
+    values, else 0; h_j is 0 or 1. Each row has a machine of its own, but those that rate the same share weights.
 
     W, b and c by contrastive divergence (section 2.2), in mini-batches, with momentum and a rate that falls to 0 in a
     straight line.
@@ -45,8 +45,7 @@ class RBM:
         check_choice("by", self.by, ("user", "item"))
         check_settings(self, hidden_units=1, batch_size=1, steps=1)
 
-    def fit(self, R: Ratings, seed: int = 0) -> Machine:
-        """R (n, d)"""
+    def learn(self, R: Ratings, seed: int) -> Params:
         rng, backend = np.random.default_rng(seed), get_backend("numpy")
         V, levels = one_hot(R if self.by == "user" else R.T)
         params = init(V, len(levels), self.hidden_units, rng)
@@ -60,49 +59,53 @@ class RBM:
                 grads["W"] += rows * self.weight_decay * params["W"]
                 for name, w in params.items():
                     backend.sgd(w, grads[name], velocity[name], rate / rows, self.momentum)
-        usual = np.bincount(V.cols % len(levels)) / V.size
-        return Machine(self.by, levels, usual, params, hidden(params, V))
+        frequencies = np.bincount(V.cols % len(levels)) / V.size
+        return {"levels": levels, "frequencies": frequencies, **params, "H": hidden(params, V)}
 
+    def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
+        F, rows = self.hidden_units, n if self.by == "user" else d
+        return {"levels": (None,), "frequencies": (None,), "W": (None, F), "b": (None,), "c": (F,), "H": (rows, F)}
 
-@dataclass(frozen=True)
-class Machine:
-    """r̂ = Σ_k level_k p(v_ik = 1 | ĥ), where ĥ_j = p(h_j = 1 | V) is that of the row      (section 2.3, mean field)
+    def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
+        """r̂ = Σ_k level_k p(v_ik = 1 | ĥ), where ĥ_j = p(h_j = 1 | V) is that of the row      (section 2.3, mean field)
 
-    by: as in RBM;  levels (K,): the values;  usual (K,): how often each occurs
-    params: those of `init`;  H: ĥ of all rows, (n, F)
-    """
-
-    by: str
-    levels: Array
-    usual: Array
-    params: Params
-    H: Array
-
-    def predict(self, users: Array, items: Array) -> Array:
-        """r̂, not clipped: users (b,), items (b,) -> (b,); -1 is an unknown one, and then the usual rating is r̂."""
+        levels (K,): the values of ratings;  frequencies (K,) of each;  H: ĥ of all rows, (n, F)
+        An unknown user or item, -1, gets the mean rating.
+        """
         rows, cols = (users, items) if self.by == "user" else (items, users)
-        K, F = len(self.levels), self.H.shape[1]
-        W, b = self.params["W"].reshape(-1, K, F), self.params["b"].reshape(-1, K)
-        r = np.full(len(rows), self.usual @ self.levels)
-        known = np.flatnonzero((rows >= 0) & (cols >= 0))
-        for block in blocks(len(known), K * F):
+        r, known = (
+            np.full(len(rows), params["frequencies"] @ params["levels"]),
+            np.flatnonzero((rows >= 0) & (cols >= 0)),
+        )
+        for block in blocks(len(known), len(params["levels"]) * self.hidden_units):
             at = known[block]
-            z = (W[cols[at]] @ self.H[rows[at], :, np.newaxis])[:, :, 0] + b[cols[at]]  # (block, K)
-            r[at] = self.levels @ softmax(z.T)
+            r[at] = expected(params, params["H"][rows[at]], cols[at])
         return r
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers were learned."""
-        return sum(w.size for w in self.params.values())
+    def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
+        if self.by == "item":
+            return super().predict_new_user(params, R, new)
+        levels, d = params["levels"], R.shape[1]
+        nearest = new.with_values(levels[np.abs(new.values[:, np.newaxis] - levels).argmin(axis=1)])
+        H = hidden(params, one_hot(nearest, levels)[0])
+        return np.stack([expected(params, np.tile(h, (d, 1)), np.arange(d)) for h in H])
 
 
-def one_hot(R: Ratings) -> tuple[Ratings, Array]:
-    """(V, levels): the values levels (K,) that R (n, d) has, and V (n, dK), 1 in column iK + k where r_i = levels[k].
+def expected(params: Params, H: Array, cols: Array) -> Array:
+    """The expected rating of column cols[j] given the hidden units H[j]: H (p, F), cols (p,) -> (p,)."""
+    K = len(params["levels"])
+    W, b = params["W"].reshape(-1, K, H.shape[1]), params["b"].reshape(-1, K)
+    z = (W[cols] @ H[:, :, np.newaxis])[:, :, 0] + b[cols]  # (p, K)
+    return params["levels"] @ softmax(z.T)
+
+
+def one_hot(R: Ratings, levels: Array | None = None) -> tuple[Ratings, Array]:
+    """(V, levels): the different values (K,) in R (n, d), unless given, and V (n, dK): 1 in column iK + k for levels[k].
 
     V has as many cells as R, in the same order.
     """
-    levels, k = np.unique(R.values, return_inverse=True)
+    levels = np.unique(R.values) if levels is None else levels
+    k = np.searchsorted(levels, R.values)
     K, (n, d) = len(levels), R.shape
     cols = (R.cols * np.int64(K) + k).astype(np.int32)
     V = Ratings(Pattern((n, d * K), R.pattern.indptr, cols), np.ones(R.size, np.float32), get_backend("numpy"))

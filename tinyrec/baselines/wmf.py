@@ -1,4 +1,4 @@
-"""WMF: matrix factorisation of all cells, where those that were not observed weigh less."""
+"""WMF: matrix factorisation of all cells, where the unobserved ones weigh less."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.baselines.common import TINY, check_settings
-from tinyrec.baselines.factors import WeightedFactors, solve
+from tinyrec.backend import Array, Params
+from tinyrec.baselines.base import EPSILON
+from tinyrec.baselines.factors import Factors, solve
+from tinyrec.checks import check_settings
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
-class WMF:
+class WMF(Factors):
     """min Σ_ui c_ui (y_ui - p_u · q_i)² + λ (Σ |p_u|² + Σ |q_i|²)          (Hu, Koren, Volinsky 2008, eq. 3)
 
     over all cells; y_ui = c_ui = 1 where user u has item i, else y_ui = 0 and c_ui = c
     Alternating least squares: all q exactly given all p, then all p exactly given all q, and so on.
 
-    factors: k;  unobserved_weight: c;  l2: λ. c is that of NCAE, section 5.1, whose λ is 0.1; ours and the iterations are from a
-    search on a validation part of Last.fm.
+    factors: k;  unobserved_weight: c;  l2: λ. c is that of NCAE, section 5.1, whose λ is 0.1; ours and the iterations
+    are from a search on a validation part of Last.fm.
     """
 
     factors: int = 128
@@ -28,14 +30,19 @@ class WMF:
     iterations: int = 10
 
     def __post_init__(self):
-        check_settings(self, factors=1, l2=TINY, iterations=1)
+        check_settings(self, factors=1, l2=EPSILON, iterations=1)
 
-    def fit(self, R: Ratings, seed: int = 0) -> WeightedFactors:
-        """R (n, d)"""
-        n, d = R.shape
-        of_items, of_users = np.full(d, float(self.unobserved_weight)), np.full(n, float(self.unobserved_weight))
-        P = np.random.default_rng(seed).normal(0, 0.1, (n, self.factors))
+    def learn(self, R: Ratings, seed: int) -> Params:
+        of_users, of_items = self.unobserved_weights(R.T), self.unobserved_weights(R)
+        P = np.random.default_rng(seed).normal(0, 0.1, (R.shape[0], self.factors))
         for _ in range(self.iterations):
             Q = solve(R.T, P, of_users, self.l2)
             P = solve(R, Q, of_items, self.l2)
-        return WeightedFactors(P, Q, of_items, self.l2)
+        return {"P": P, "Q": Q}
+
+    def unobserved_weights(self, R: Ratings) -> Array:
+        """c for each column, (d,)."""
+        return np.full(R.shape[1], float(self.unobserved_weight))
+
+    def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
+        return solve(new, params["Q"], self.unobserved_weights(R), self.l2) @ params["Q"].T

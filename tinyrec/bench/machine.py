@@ -1,4 +1,4 @@
-"""What this machine can do at best, which no kernel can beat, and what it is."""
+"""The peak rates of this machine, which no kernel can exceed, and its description."""
 
 from __future__ import annotations
 
@@ -19,68 +19,68 @@ import numpy as np
 from tinyrec.backend import Backend, get_backend, threads, use_threads
 
 GEMM_SIZE = 2048
-MEMORY_SIZE = 2**26  # numbers: far more than any cache holds
-TRIES = 7
+MEMORY_SIZE = 2**26  # float32 numbers, far more than fit into any cache
+REPEATS = 7
 
 
 def ceilings(name: str) -> dict[str, float]:
-    """The rates of a large matrix product and of memory, each the best of a few tries, on the backend `name`."""
+    """Measure peak GFLOP/s of a matrix product and peak memory GB/s on the backend `name`."""
     backend = get_backend(name)
     return {"gemm_gflops": gemm_gflops(backend), "memory_gb_per_s": memory_gb_per_s(backend)}
 
 
 def gemm_gflops(backend: Backend) -> float:
-    """10⁹ additions and multiplications of float32 numbers a second, in the product of two square matrices."""
+    """Measure 10⁹ float32 operations per second in the product of two square matrices."""
     xp, size = backend.xp, GEMM_SIZE
     A, B, C = (xp.ones((size, size), np.float32) for _ in range(3))
     return 2 * size**3 / best_seconds(lambda: xp.matmul(A, B, out=C), backend) / 1e9
 
 
 def memory_gb_per_s(backend: Backend) -> float:
-    """10⁹ bytes read and written a second, when all threads pass over a large array and change it in place.
+    """Measure 10⁹ bytes read and written per second, when all threads change a large array in place.
 
-    A copy into another array would have that one read, too, before it is written, and so show half as much.
+    Copying to a second array would show less, because the hardware reads that array before it is written.
     """
     xp, step = backend.xp, MEMORY_SIZE // threads()
     array = xp.ones(MEMORY_SIZE, np.float32)
     parts = [array[start : start + step] for start in range(0, MEMORY_SIZE, step)]
 
-    def change(part):
+    def negate(part):
         xp.negative(part, out=part)
 
     with ThreadPoolExecutor(threads()) as pool:
-        return 2 * array.nbytes / best_seconds(lambda: list(pool.map(change, parts)), backend) / 1e9
+        return 2 * array.nbytes / best_seconds(lambda: list(pool.map(negate, parts)), backend) / 1e9
 
 
 def best_seconds(work: Callable[[], Any], backend: Backend) -> float:
-    return min(seconds(work, backend)[0] for _ in range(TRIES))
+    return min(timed(work, backend)[0] for _ in range(REPEATS))
 
 
-def seconds(work: Callable[[], Any], backend: Backend) -> tuple[float, Any]:
-    """How long `work` takes until its result is there, and the result."""
+def timed(work: Callable[[], Any], backend: Backend) -> tuple[float, Any]:
+    """Run `work` and return the seconds until its result is ready, and the result."""
     started = time.perf_counter()
     result = work()
-    if hasattr(backend.xp, "cuda"):  # a GPU answers before it is done
+    if hasattr(backend.xp, "cuda"):  # GPU calls return before the kernels finish
         backend.xp.cuda.Device().synchronize()
     return time.perf_counter() - started, result
 
 
 def in_own_process(function: Callable[..., Any], *args: Any) -> Any:
-    """function(*args) in a new process, so that its peak of memory is its own."""
-    with ProcessPoolExecutor(1, get_context("spawn"), _begin, (threads(),)) as pool:
+    """Return function(*args), run in a new process to measure its own peak memory.  MemoryError: it was killed"""
+    with ProcessPoolExecutor(1, get_context("spawn"), _start_worker, (threads(),)) as pool:
         try:
             return pool.submit(function, *args).result()
-        except BrokenProcessPool:  # Linux kills who asks for too much
+        except BrokenProcessPool:  # such as by Linux, when memory runs out
             raise MemoryError("a process was killed") from None
 
 
-def _begin(count: int) -> None:
+def _start_worker(count: int) -> None:
     use_threads(count)
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """A parent that a signal ended cannot tell its child, which would wait for ever."""
+def _exit_with_parent() -> None:
+    """Exit when the parent process has ended; otherwise, a parent killed by a signal leaves this process behind."""
     parent = parent_process()
     assert parent is not None
     parent.join()
@@ -88,7 +88,7 @@ def _end_with_parent() -> None:
 
 
 def description() -> dict[str, Any]:
-    """What a reader of the figures wants to know about where they come from."""
+    """Describe the machine and the software versions, to report beside measurements."""
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),

@@ -1,4 +1,4 @@
-"""I-AutoRec in PyTorch, as well as we can write it. The only file that imports torch, which is an extra."""
+"""I-AutoRec in PyTorch, as fast as we can write it. The only file that imports torch, which is optional."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tinyrec.bench.machine import threads
 from tinyrec.optim import RProp
 from tinyrec.sparse import Pattern, Ratings
 
-MOST_CELLS = 2**31  # 10 GB of dense matrix and mask; what is larger is left to `sparse`
-BATCH_CELLS = 2**26  # in one forward and backward pass: about 2 GB
+MAX_DENSE_CELLS = 2**31  # 10 GB of dense matrix and mask; `dense` does not run on larger data
+BATCH_CELLS = 2**26  # in one forward and backward pass, about 2 GB
 
 
 def dense(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[float]:
-    """The loss of epoch after epoch, of dense matrices, a mask of what was observed, and autograd."""
+    """Train with dense matrices, a mask of the observed cells, and autograd; yield the loss of each epoch."""
     torch.set_num_threads(threads())
     r, mask = as_dense(R)
-    start = {**start, "V": start["V"].T}  # (k, d), as in torch.nn.Linear, which is faster
+    start = {**start, "V": start["V"].T}  # (k, d) as in torch.nn.Linear, which is faster
     V, mu, W, b = (torch.tensor(start[name], requires_grad=True) for name in ("V", "mu", "W", "b"))
-    rprop = as_torch(optimizer, [V, mu, W, b])
+    rprop = torch_rprop(optimizer, [V, mu, W, b])
     while True:
         rprop.zero_grad()
         penalty = l2 / 2 * (W.square().sum() + V.square().sum())
@@ -41,10 +41,13 @@ def dense(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[fl
 
 @torch.no_grad()
 def sparse(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[float]:
-    """The loss of epoch after epoch, of sparse products; by hand, as autograd, without transposes kept, takes twice."""
+    """Train with sparse products; yield the loss of each epoch.
+
+    The gradients are written by hand: autograd does not cache transposes and takes twice as long.
+    """
     torch.set_num_threads(threads())
     V, mu, W, b = (torch.tensor(start[name]) for name in ("V", "mu", "W", "b"))
-    rprop = as_torch(optimizer, [V, mu, W, b])
+    rprop = torch_rprop(optimizer, [V, mu, W, b])
     r, cols, ones = torch.tensor(R.values), torch.tensor(R.cols), torch.ones(R.shape[0], 1)
     order = torch.tensor(R.with_values(np.arange(R.size)).T.values)  # of the cells in the transpose
     S, ST = csr(R.pattern, r), csr(R.pattern.T, r[order])
@@ -61,17 +64,17 @@ def sparse(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[f
 
 
 def adam(R: Ratings, recipe: dict[str, Any], seed: int) -> Iterator[list[torch.Tensor]]:
-    """V, mu, W, b after epoch after epoch of Adam on batches of dense rows, its rate falling to 0 in a straight line.
+    """Train with Adam on batches of dense rows, with linear decay; yield V, mu, W, b after each epoch.
 
-    recipe: that of `tinyrec.bench.race`, which is ours, too. λ acts as Adam's weight decay, which is the gradient of
-    eq. 2's penalty without a pass to compute it.
+    recipe: the settings of `tinyrec.bench.race`. λ is Adam's weight decay, which adds the gradient of the penalty in
+    equation 2 without computing the penalty.
     """
     torch.set_num_threads(threads())
     torch.manual_seed(seed)
     (n, d), batch, epochs, its = R.shape, recipe["batch_size"], recipe["epochs"], recipe["set"]
     k, penalty = its["hidden_units"], {"weight_decay": its["l2"] * batch / n}
     r, mask = as_dense(R)
-    r = r.bfloat16()  # exact, as ratings are small integers; products of bfloat16 are twice as fast here
+    r = r.bfloat16()  # exact for small integers; bfloat16 products are twice as fast here
     V, W = (0.01 * torch.randn(shape) for shape in ((k, d), (d, k)))
     mu, b = torch.zeros(k), torch.zeros(d)
     net = [w.requires_grad_() for w in (V, mu, W, b)]
@@ -89,27 +92,27 @@ def adam(R: Ratings, recipe: dict[str, Any], seed: int) -> Iterator[list[torch.T
 
 
 def params_of(net: list[torch.Tensor]) -> Params:
-    """The parameters that `adam` yields, as an AutoRec knows them."""
+    """Convert the parameters that `adam` yields to those of AutoRec."""
     V, mu, W, b = (w.detach().numpy() for w in net)
     return {"V": np.ascontiguousarray(V.T), "mu": mu, "W": W, "b": b}
 
 
 def masked_error(r: torch.Tensor, mask: torch.Tensor, *net: torch.Tensor) -> torch.Tensor:
-    """The squared error over what was observed, in the layout of torch.nn.Linear: V (k, d), W (d, k)."""
+    """Return the squared error on the observed cells, in the layout of torch.nn.Linear: V (k, d), W (d, k)."""
     V, mu, W, b = net
     y = F.linear(torch.sigmoid(F.linear(r, V, mu)), W, b)
     return F.mse_loss(torch.where(mask, y, 0.0), r, reduction="sum")
 
 
-def as_torch(optimizer: RProp, params: list[torch.Tensor]) -> torch.optim.Rprop:
-    """The same rule in PyTorch: its Rprop is our variant irprop-."""
+def torch_rprop(optimizer: RProp, params: list[torch.Tensor]) -> torch.optim.Rprop:
+    """Return the same optimizer in PyTorch, whose Rprop is our variant irprop-."""
     assert optimizer.variant == "irprop-"
     etas, sizes = (optimizer.eta_minus, optimizer.eta_plus), (optimizer.step_min, optimizer.step_max)
     return torch.optim.Rprop(params, lr=optimizer.step_init, etas=etas, step_sizes=sizes)
 
 
 def as_dense(R: Ratings) -> tuple[torch.Tensor, torch.Tensor]:
-    """r (n, d), 0 where nothing was observed, and the mask (n, d)."""
+    """Return r (n, d), 0 at unobserved cells, and the mask (n, d) of observed cells."""
     r, mask = torch.zeros(R.shape), torch.zeros(R.shape, dtype=torch.bool)
     rows, cols = torch.tensor(R.rows), torch.tensor(R.cols)
     r[rows, cols], mask[rows, cols] = torch.tensor(R.values), True
@@ -117,21 +120,21 @@ def as_dense(R: Ratings) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def csr(pattern: Pattern, values: torch.Tensor) -> torch.Tensor:
-    """The sparse matrix with these values at the cells of `pattern`."""
+    """Return the sparse matrix with these values at the cells of `pattern`."""
     indptr, cols = torch.from_numpy(pattern.indptr).int(), torch.from_numpy(pattern.cols)  # int64 is no faster
-    with warnings.catch_warnings(action="ignore", category=UserWarning):  # PyTorch calls this "beta"
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # sparse CSR is in beta state
         return torch.sparse_csr_tensor(indptr, cols, values, pattern.shape)
 
 
 def fits_dense(R: Ratings) -> bool:
-    return R.shape[0] * R.shape[1] <= MOST_CELLS
+    return R.shape[0] * R.shape[1] <= MAX_DENSE_CELLS
 
 
 def batch_size(R: Ratings) -> int:
-    """How many rows `dense` takes at once; the gradients of batches add up to that of all rows."""
+    """Return how many rows `dense` processes at once; it sums the gradients of these batches before each step."""
     return max(1, BATCH_CELLS // R.shape[1])
 
 
 def row_batches(R: Ratings) -> Iterator[slice]:
-    height = batch_size(R)
-    return (slice(first, first + height) for first in range(0, R.shape[0], height))
+    size = batch_size(R)
+    return (slice(start, start + size) for start in range(0, R.shape[0], size))

@@ -138,6 +138,10 @@ class Dataset:
         user_features = _find_features(users, self.users, self.user_info)
         return replace(self, item_features=item_features, user_features=user_features)
 
+    def features_of(self, by: str) -> Features | None:
+        """The features of the items (by "item") or of the users (by "user")."""
+        return self.item_features if by == "item" else self.user_features
+
     def describe(self) -> dict[str, Any]:
         """Return summary statistics as plain Python values that can be written as JSON."""
         return summary.describe(self)

@@ -1,7 +1,7 @@
 """One paper's model a file; `base.py` holds what they share."""
 
 from tinyrec.models.autorec import AutoRec
-from tinyrec.models.base import Autoencoder
+from tinyrec.models.base import Autoencoder, Model
 from tinyrec.models.cfn import CFN
 from tinyrec.models.deep_autorec import DeepAutoRec
 from tinyrec.models.implicit_ncae import ImplicitNCAE
@@ -15,4 +15,4 @@ MODELS: dict[str, type[Autoencoder]] = {
     "implicit-ncae": ImplicitNCAE,
 }
 
-__all__ = ["CFN", "MODELS", "NCAE", "AutoRec", "DeepAutoRec", "ImplicitNCAE"]
+__all__ = ["CFN", "MODELS", "NCAE", "AutoRec", "Autoencoder", "DeepAutoRec", "ImplicitNCAE", "Model"]

@@ -22,7 +22,7 @@ class AutoRec(Autoencoder):
     r: the ratings of one item by d users (I-AutoRec, by="item") or of one user for d items (U-AutoRec, by="user")
     parameters: V (d, k), the transpose of the paper's V; mu (k,); W (d, k); b (d,): 2dk + d + k numbers
     hidden_units: k;  by, activation (g), output (f), l2, center, dropout: see Autoencoder. The paper has no dropout.
-    center adds λ/2 ||b||² to eq. 2. It is for sparse data: the larger λ, the less is left but user and item biases.
+    center adds λ/2 ||b||² to eq. 2. For sparse data: the larger λ, the closer to user and item biases alone.
     """
 
     hidden_units: int = 500
@@ -35,7 +35,7 @@ class AutoRec(Autoencoder):
         """The settings to try on a validation part when l2 is not given: raw and centred ratings.
 
         On validation parts, λ = 0.3 √(number of ratings) was within 0.001 RMSE of the best λ tried on ML-1M, and within
-        0.005 on ML-100K. Centred ratings get no less than 100, as small samples of ML-1M overfit with less.
+        0.005 on ML-100K. For centred ratings λ is at least 100, as small samples of ML-1M overfit with less.
         """
         if self.l2 is not None:
             return [self]
@@ -53,10 +53,10 @@ class AutoRec(Autoencoder):
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         shapes, dtype = self.shapes(R.shape[1]), R.values.dtype
         return {
-            # 0.01 is that of the authors' code; their biases are drawn, too, with 0.001
+            # 0.01 is from the authors' code, which also draws the biases, with 0.001
             "V": rng.normal(0, 0.01, shapes["V"]).astype(dtype),
             "mu": np.zeros(shapes["mu"], dtype),
-            # centred, training starts from nothing but the biases
+            # centred, training starts from user and item biases alone
             "W": rng.normal(0, 0.0 if self.center else 0.01, shapes["W"]).astype(dtype),
             "b": np.zeros(shapes["b"], dtype),
         }
@@ -66,7 +66,7 @@ class AutoRec(Autoencoder):
         H, _ = ACTIVATIONS[self.activation](Z)
         return H
 
-    def loss_and_grads(self, params, R, share=1.0, rng=None):
+    def loss_and_grads(self, params, R, rng=None):
         V, mu, W, b = params["V"], params["mu"], params["W"], params["b"]
         seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
         Z, back_to_params = sparse_in(seen, V, mu)  # (n, k)
@@ -79,5 +79,5 @@ class AutoRec(Autoencoder):
         dV, dmu = back_to_params(back_to_Z(dH))
         assert self.l2 is not None, "give l2, or let fit choose it"
         penalized = {"W": dW, "V": dV, "b": db} if self.center else {"W": dW, "V": dV}
-        penalty = l2_penalty(share * self.l2, params, penalized, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, penalized, R.backend)
         return error + penalty, {"V": dV, "mu": dmu, "W": dW, "b": db}

@@ -1,10 +1,10 @@
-"""What all autoencoders share: they encode rows of ratings, and decode the codes into predicted ratings."""
+"""What all models share, and what all autoencoders share: they encode rows of ratings, and decode the codes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,30 +12,47 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.checks import check_at_least, check_choice, check_type
+from tinyrec.checks import check_at_least, check_choice, check_type, setting_types
 from tinyrec.errors import UsageError
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, hidden_layers, sampled_out
 from tinyrec.sparse import Ratings
 
 if TYPE_CHECKING:
-    from tinyrec.data import Dataset, Features
-    from tinyrec.recommenders.base import Recommender
+    from tinyrec.data import Dataset
+    from tinyrec.recommenders import Recommender
+
+Train = Callable[[int, Any, Any, int, int], Params]  # (layer, model, rows, epochs, seed) -> the parameters learned
+
+
+class Model:
+    """Base of everything that is fitted to a data set: a frozen dataclass of hyper-parameters, without parameters.
+
+    implicit: for implicit feedback, where an observed cell is 1, and not for ratings
+    """
+
+    implicit: ClassVar[bool] = False
+
+    def fit(self, data: Dataset, **options: Any) -> Recommender:
+        """Train on `data`; see `tinyrec.training.train` for the options."""
+        from tinyrec.training import train  # the one import that goes up, so that model.fit(data) reads well
+
+        return train(self, data, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Autoencoder:
-    """Base of the models, which are frozen dataclasses of hyper-parameters and hold no parameters themselves.
+class Autoencoder(Model):
+    """Base of the autoencoders.
 
-    A model defines shapes, init, loss_and_grads and candidates; its hidden layers are V1, mu1, V2, mu2, ..., or it
-    defines encode, too; its output layer is W (d, k) and b (d,).
+    A model defines `shapes` and `loss_and_grads`. Where its parameters are not V1, mu1, V2, mu2, ... of the hidden
+    layers and W (d, k) and b (d,) of the output layer, it defines `encode` and `decoder`, too.
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
-    output: f, one of identity, sigmoid, tanh; the two with bounds are stretched to the rating scale
+    output: f, one of identity, sigmoid, tanh; the last two are stretched to the rating scale
     l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
-    center: False for raw ratings; True for what user and item biases leave over (see
-        `tinyrec.recommenders.scaling`); None: raw if l2 is set, else chosen with it
-    dropout: the part of the ratings that is hidden from the autoencoder in each step, another one each time
-    activation: g, of the hidden layers, one of identity, sigmoid, tanh, relu, binary
+    center: False for raw ratings; True for ratings minus user and item biases (see `tinyrec.recommenders.scaling`);
+        None: raw if l2 is set, else chosen together with it
+    dropout: the part of the ratings that is hidden from the autoencoder, drawn anew in each step
+    activation: g, of the hidden layers: identity, sigmoid, tanh, relu, binary, or a name added to `nn.ACTIVATIONS`
     """
 
     by: str = "item"
@@ -49,88 +66,103 @@ class Autoencoder:
     default_epochs: ClassVar[int | None] = None
     default_batch_size: ClassVar[int] = 64
     reads_features: ClassVar[bool] = False
-    implicit: ClassVar[bool] = False
 
     def __post_init__(self):
-        for field in fields(self):
-            if str(field.type) == "tuple[int, ...]":
-                self._make_sizes(field.name)
-            check_type(field.name, getattr(self, field.name), str(field.type))
+        for name, kind in setting_types(type(self)).items():
+            if kind == tuple[int, ...]:
+                self._set_sizes(name)
+            check_type(name, getattr(self, name), kind)
         check_choice("by", self.by, ("item", "user"))
         check_choice("output", self.output, OUTPUTS)
         check_choice("activation", self.activation, ACTIVATIONS)
         check_at_least("l2", self.l2 or 0, 0)
         if not 0 <= self.dropout < 1:
             raise UsageError(f"dropout is {self.dropout}, but must be at least 0 and less than 1")
-        if self.zero == "biases" and self.output != "identity":
-            raise UsageError(f"centred ratings have no bounds, and output {self.output} has; take output identity")
+        if self.offset == "biases" and self.output != "identity":
+            raise UsageError(f"centred ratings have no bounds, and output {self.output} has; set output to identity")
 
-    @property
-    def zero(self) -> str:
-        """Where ratings are counted from, see `tinyrec.recommenders.scaling`."""
-        return "biases" if self.center else "scale"
-
-    @property
-    def is_pretrained(self) -> bool:
-        """Whether training begins with one layer after the other, see `tinyrec.training`."""
-        return False
-
-    @property
-    def centring(self) -> tuple[str, str, float]:
-        """What `tinyrec.recommenders.scaling.Scaling.of` takes, besides the data: zero, by, damping."""
-        return self.zero, self.by, 0.0
-
-    def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
-        """Those of the parameters, by name, for rows of d ratings and q features, if it is a model that reads these."""
-        raise NotImplementedError
-
-    def count(self, d: int, q: int = 0) -> int:
-        """How many numbers the parameters are."""
-        return sum(math.prod(shape) for shape in self.shapes(d, q).values())
-
-    def _make_sizes(self, name: str) -> None:
-        """Let sizes of layers be a tuple, where they are one number, or a list, which is what JSON has."""
+    def _set_sizes(self, name: str) -> None:
+        """Make a tuple of layer sizes that are given as one number, or as a list, as in JSON."""
         value = getattr(self, name)
         if isinstance(value, Integral | list):
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else (value,))
-        check_type(name, getattr(self, name), "tuple[int, ...]")
+        check_type(name, getattr(self, name), tuple[int, ...])
         for size in getattr(self, name):
             check_at_least(name, size, 1)
 
-    def candidates(self, n_ratings: int) -> Sequence[Autoencoder]:
-        """The models to compare on a validation part, given how many ratings there are; [self] if l2 is set."""
+    @property
+    def offset(self) -> str:
+        """What is subtracted from the ratings: "scale", "biases", "row means" or "nothing", see `Scaling`."""
+        return "biases" if self.center else "scale"
+
+    @property
+    def damping(self) -> float:
+        """By how many ratings of average value the mean of a row is damped, where the offset is "row means"."""
+        return 0.0
+
+    def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter, by name, for rows of d ratings and q features."""
         raise NotImplementedError
+
+    def count(self, d: int, q: int = 0) -> int:
+        """The number of parameters."""
+        return sum(math.prod(shape) for shape in self.shapes(d, q).values())
+
+    def candidates(self, n_ratings: int) -> Sequence[Autoencoder]:
+        """The models to compare on a validation part, given the number of ratings; [self] where l2 is set."""
+        return [self]
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        """The parameters before training, drawn on the host in the dtype of R, so that every backend starts alike."""
-        raise NotImplementedError
+        """The parameters before training, drawn on the host in the dtype of R, so that every backend starts alike.
+
+        Weights of variance 2 / (units below + units above), biases of 0            (Glorot & Bengio 2010, eq. 16)
+        """
+        params = {}
+        for name, shape in self.shapes(R.shape[1], R.side_width).items():
+            drawn = rng.normal(0, (2 / sum(shape)) ** 0.5, shape) if len(shape) == 2 else np.zeros(shape)
+            params[name] = drawn.astype(R.values.dtype)
+        return params
+
+    def pretrained(self, R: Ratings, seed: int, train: Train) -> Params | None:
+        """Parameters to start from, learned by training shallow models; None: start from `init`.
+
+        train(layer, model, rows, epochs, seed): trains a shallow model for one layer, and returns its parameters
+        """
+        return None
 
     def prepare(self, R: Ratings) -> Ratings:
-        """What is trained on, made of all rows R, before any of them is read."""
+        """What is trained on, made of all rows R once, before training."""
         return R
+
+    def batches(self, R: Ratings, batch_size: int | None, rng: np.random.Generator) -> Iterator[Any]:
+        """The batches of one epoch, each with its `share` of all rows."""
+        return row_batches(R, batch_size, rng)
+
+    def loss_and_grads(
+        self, params: Params, R: Ratings, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Params]:
+        """The objective on the rows of a batch R and its gradients; the penalty counts by R.share.
+
+        rng: the source of noise; None: no noise
+        """
+        raise NotImplementedError
 
     def encode(self, params: Params, R: Ratings) -> Array:
         """The hidden codes H (n, k) of the rows of R (n, d); beside them the features, if the model reads some."""
         H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
         return H
 
-    def loss_and_grads(
-        self, params: Params, R: Ratings, share: float = 1.0, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Params]:
-        """The objective on the rows of R and its gradient; the penalty counts by `share`, these rows' part of all.
+    def decoder(self, params: Params) -> Params:
+        """The output layer, W (d, k) and b (d,), among the parameters."""
+        return {"W": params["W"], "b": params["b"]}
 
-        rng: what noise is drawn from; None: there is none
-        """
-        raise NotImplementedError
-
-    def decode_cells(self, params: Params, H: Array, at: Ratings) -> Array:
-        """The predicted ratings (p,) at the cells of `at` (n, d), from the codes H (n, k)."""
-        a, _ = sampled_out(H, params["W"], params["b"], at)
-        return self.f(a)
-
-    def decode(self, params: Params, H: Array, cols: Array) -> Array:
+    def decode(self, decoder: Params, H: Array, cols: Array) -> Array:
         """The predicted ratings of whole rows at some columns: H (n, k), cols (c,) -> (n, c)."""
-        return self.f(H @ params["W"][cols].T + params["b"][cols])
+        return self.f(H @ decoder["W"][cols].T + decoder["b"][cols])
+
+    def decode_pairs(self, decoder: Params, H: Array, cols: Array) -> Array:
+        """The predicted rating of each row at one column: H (p, k), cols (p,) -> (p,)."""
+        return self.f(np.einsum("pk,pk->p", H, decoder["W"][cols]) + decoder["b"][cols])
 
     def f(self, a: Array) -> Array:
         """The output activation."""
@@ -138,25 +170,23 @@ class Autoencoder:
         return y
 
     def predict_cells(self, params: Params, R: Ratings, at: Ratings) -> Array:
-        """The predicted ratings at the cells of `at`, from the ratings R                     (AutoRec, eq. 3)"""
-        return self.decode_cells(params, self.encode(params, R), at)
+        """The predicted ratings (p,) at the cells of `at` (n, d), from the ratings R (n, d)      (AutoRec, eq. 3)"""
+        a, _ = sampled_out(self.encode(params, R), **self.decoder(params), at=at)
+        return self.f(a)
 
-    def features(self, data: Dataset) -> Features | None:
-        """What this model reads about its rows besides their ratings."""
-        of_rows = data.item_features if self.by == "item" else data.user_features
-        return of_rows if self.reads_features else None
 
-    def fit(self, data: Dataset, **options: Any) -> Recommender:
-        """Train on `data`; see `tinyrec.training.train.train` for the options."""
-        from tinyrec.training.train import (
-            train,  # upwards, so that model.fit(data) reads well; nothing else here does so
-        )
-
-        return train(self, data, **options)
+def row_batches(R: Any, batch_size: int | None, rng: np.random.Generator) -> Iterator[Any]:
+    """All rows of R at once, or `batch_size` of them at a time in random order."""
+    if batch_size is None:
+        yield R
+        return
+    order = rng.permutation(R.shape[0])
+    for first in range(0, len(order), batch_size):
+        yield R.take_rows(order[first : first + batch_size])
 
 
 def layer_shapes(d: int, hidden_units: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """Those of a network from d units through hidden ones to d units: V1, mu1, V2, mu2, ..., W, b."""
+    """The shapes of a network from d units through hidden ones to d units: V1, mu1, V2, mu2, ..., W, b."""
     shapes: dict[str, tuple[int, ...]] = {}
     for layer, (j, k) in enumerate(pairwise((d, *hidden_units)), start=1):
         shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}

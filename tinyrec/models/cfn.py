@@ -16,20 +16,20 @@ from tinyrec.sparse import Ratings
 
 @dataclass(frozen=True, kw_only=True)
 class CFN(Autoencoder):
-    """nn(x) = σ(W σ(V x + mu) + b), trained on x̃, of which a part is masked                              (section 2.2)
+    """nn(x) = σ(W σ(V x + mu) + b), trained on x̃: x with a part of its entries masked                    (section 2.2)
 
     Minimises  Σ over the rows x of  α Σ_masked (nn(x̃)_j - x_j)²  +  β Σ_kept (nn(x̃)_j - x_j)²,  and λ ||θ||²   (eq. 1)
 
-    x: the ratings of an item (I-CFN) or of a user (U-CFN), less their mean, on a scale of -1 to 1
+    x: the ratings of an item (I-CFN) or of a user (U-CFN) minus their mean, on a scale of -1 to 1
     θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of V; mu1 (k_1,), ...; W (d, k); b (d,)
-    CFN++ is a CFN on data that have features: with q of them a row, every layer reads them, too, V2 is (k_1 + q, k_2),
-    W is (d, k + q), and S1 (q, k_1) is what the first layer makes of them                              (fig. 2, eq. 4)
+    CFN++ is a CFN on data with features, q for each row. Every layer reads them: V2 is (k_1 + q, k_2), W is (d, k + q),
+    and S1 (q, k_1) are their weights in the first layer                                               (fig. 2, eq. 4)
     hidden_units: k_1, ...;  activation, output: σ of the hidden layers and of the last one; identity: linear
-    dropout: the part of the observed cells that is masked;  alpha, beta: the weights of the masked and of the kept
-    l2: λ;  noise: of the Gaussian noise on what each hidden layer after the first reads, the standard deviation
-    damping: the mean of a row is drawn towards that of all, as by so many ratings. 0 in the paper; but where each row
-        is counted from its own mean, features cannot learn that dramas are liked better, and nothing else tells of a
-        row without ratings: for these take a large one, and mask nearly all (dropout 0.97)
+    dropout: the part of the observed cells that is masked;  alpha, beta: the weights of masked and unmasked cells
+    l2: λ;  noise: the standard deviation of Gaussian noise on the input of each hidden layer after the first
+    damping: the mean of a row is computed with so many additional ratings of average value. 0 in the paper. But after
+        its own mean is subtracted from each row, features cannot learn that dramas are rated higher. To predict rows
+        without ratings from features alone, set a large damping and mask nearly all ratings (dropout 0.97)
     """
 
     output: str = "tanh"
@@ -50,19 +50,15 @@ class CFN(Autoencoder):
         for name in ("alpha", "beta", "noise", "damping"):
             check_at_least(name, getattr(self, name), 0)
         if not self.center:
-            raise UsageError("CFN is for ratings less the mean of their row; leave center out, or take autorec")
+            raise UsageError("CFN always subtracts the mean of each row; leave center out, or use autorec")
 
     def candidates(self, n_ratings: int) -> list[CFN]:
         """One λ: 60, the best of 15, 30, 60 and 120 on the validation part of ML-1M, is 0.07 √(number of ratings)."""
         return [self] if self.l2 is not None else [replace(self, l2=0.07 * n_ratings**0.5)]
 
     @property
-    def zero(self) -> str:
-        return "rows"
-
-    @property
-    def centring(self) -> tuple[str, str, float]:
-        return self.zero, self.by, self.damping
+    def offset(self) -> str:
+        return "row means"
 
     def f(self, a: Array) -> Array:
         y, _ = ACTIVATIONS[self.output](a)
@@ -78,7 +74,7 @@ class CFN(Autoencoder):
         return shapes | {"W": (d, reads), "b": (d,)}
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        """Uniform within ±1/√(units that a layer reads); the biases 0                                  (section 4.1)"""
+        """Uniform within ±1/√(input units of a layer); the biases 0                                    (section 4.1)"""
         params = {}
         for name, shape in self.shapes(R.shape[1], R.side_width).items():
             reads = shape[1] if name == "W" else shape[0]
@@ -86,9 +82,9 @@ class CFN(Autoencoder):
             params[name] = drawn.astype(R.values.dtype)
         return params
 
-    def loss_and_grads(self, params, R, share=1.0, rng=None):
-        seen, weight, disturb = self.disturbed(R, rng)
-        H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation], disturb)  # (n, k + q)
+    def loss_and_grads(self, params, R, rng=None):
+        seen, weight, add_noise = self.noisy(R, rng)
+        H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation], add_noise)  # (n, k + q)
         a, back_to_H = sampled_out(H, params["W"], params["b"], at=R)  # (p,)
         y, back_to_a = ACTIVATIONS[self.output](a)
         error, back_to_y = weighted_squared_error(y, R.values, weight)
@@ -96,20 +92,20 @@ class CFN(Autoencoder):
         dH, dW, db = back_to_H(back_to_a(back_to_y()))
         grads = {**back_to_params(dH), "W": dW, "b": db}
         assert self.l2 is not None, "give l2, or let fit choose it"
-        penalty = l2_penalty(2 * share * self.l2, params, grads, R.backend)
+        penalty = l2_penalty(2 * R.share * self.l2, params, grads, R.backend)
         return error + penalty, grads
 
-    def disturbed(self, R: Ratings, rng: np.random.Generator | None):
-        """What is read instead of R, the weight of each cell in the loss, and the noise between hidden layers."""
+    def noisy(self, R: Ratings, rng: np.random.Generator | None):
+        """The input in place of R, the weight of each cell in the loss, and the noise between hidden layers."""
         real, asarray = R.values.dtype.type, R.backend.asarray
         if rng is None:
             return R, self.beta, lambda H: H
         seen, hidden = masked(R, self.dropout, rng)
         weight = R.xp.where(hidden, real(self.alpha), real(self.beta))
 
-        def disturb(H):
+        def add_noise(H):
             if not self.noise:
                 return H
             return H + asarray((self.noise * rng.standard_normal(H.shape)).astype(R.values.dtype))
 
-        return seen, weight, disturb
+        return seen, weight, add_noise

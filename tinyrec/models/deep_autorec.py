@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from tinyrec.backend import Params
 from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
-from tinyrec.models.base import Autoencoder, layer_shapes
+from tinyrec.models.autorec import AutoRec
+from tinyrec.models.base import Autoencoder, Train, layer_shapes
+from tinyrec.models.stages import CodeAutoencoder, Rows
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, hidden_layers, l2_penalty, sampled_out, squared_error
 from tinyrec.sparse import Ratings
+
+CODES_L2 = 0.1  # λ of the autoencoders of codes, which are dense and hardly overfit; 20 was far worse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +26,8 @@ class DeepAutoRec(Autoencoder):
 
     parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the V above; mu1 (k_1,), ...; W (d, k_L); b (d,)
     hidden_units: k_1 to k_L
-    l2: λ, of the layers that touch ratings;  l2_hidden: λ', of those between, which have far fewer weights to hold back
-    pretrain: epochs of each stage of the greedy pretraining, see `tinyrec.training.pretraining`; 0: start from
-        random weights
+    l2: λ, of the first and the last layer;  l2_hidden: λ', of those between, which have far fewer weights
+    pretrain: epochs of each stage of the greedy pretraining, see `pretrained`; 0: start from random weights
     by, activation (g), output (f), center, dropout: see Autoencoder;  center adds λ/2 ||b||²
 
     The paper gives the sizes and says "greedy pretraining and then fine-tuned by gradient descent"; eq. 2 for more
@@ -46,10 +49,6 @@ class DeepAutoRec(Autoencoder):
                 f"500, 250, 500, and not {sizes}; choose others, or set pretrain to 0"
             )
 
-    @property
-    def is_pretrained(self) -> bool:
-        return self.pretrain > 0
-
     def candidates(self, n_ratings: int) -> list[DeepAutoRec]:
         """λ as for a shallow AutoRec, on raw ratings unless told otherwise."""
         return [self] if self.l2 is not None else [replace(self, l2=0.3 * n_ratings**0.5)]
@@ -65,7 +64,32 @@ class DeepAutoRec(Autoencoder):
             params[name] = (np.zeros(shape) if is_zero else rng.normal(0, scale, shape)).astype(R.values.dtype)
         return params
 
-    def loss_and_grads(self, params, R, share=1.0, rng=None):
+    def pretrained(self, R: Ratings, seed: int, train: Train) -> Params | None:
+        """Greedy layer-wise pretraining: stacked autoencoders, unfolded.
+
+        The paper says "greedy pretraining" and no more. Here, as its sizes (500, 250, 500) suggest, autoencoders are
+        stacked and then unfolded (Hinton & Salakhutdinov 2006, fig. 1): an AutoRec learns to reconstruct the ratings
+        from codes of 500 units, a second autoencoder to reconstruct these codes from codes of 250 units; then the
+        encoders, followed by the decoders in reverse order, are the deep network.
+        """
+        if not self.pretrain:
+            return None
+        last, (first, *deeper) = len(self.hidden_units), self.hidden_units[: len(self.hidden_units) // 2 + 1]
+        settings = {field.name: getattr(self, field.name) for field in fields(AutoRec)}
+        shallow = AutoRec(**(settings | {"hidden_units": first}))
+        learned = train(1, shallow, R, self.pretrain, seed)
+        params = {"V1": learned["V"], "mu1": learned["mu"], "W": learned["W"], "b": learned["b"]}
+        H = shallow.encode(learned, R)
+        for layer, units in enumerate(deeper, start=2):
+            stacked = CodeAutoencoder(hidden_units=units, activation=self.activation, l2=CODES_L2)
+            learned = train(layer, stacked, Rows(H, R.backend), self.pretrain, seed + layer - 1)
+            mirror = last + 2 - layer  # the layer that the decoder becomes
+            params |= {f"V{layer}": learned["V"], f"mu{layer}": learned["mu"]}
+            params |= {f"V{mirror}": learned["W"], f"mu{mirror}": learned["b"]}
+            H = stacked.encode(learned, H)
+        return {name: params[name] for name in self.shapes(R.shape[1])}
+
+    def loss_and_grads(self, params, R, rng=None):
         seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
         H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation])  # (n, k_L)
         a, back_to_H = sampled_out(H, params["W"], params["b"], at=R)  # (p,)
@@ -76,12 +100,12 @@ class DeepAutoRec(Autoencoder):
         grads = {**back_to_params(dH), "W": dW, "b": db}
         assert self.l2 is not None, "give l2, or let fit choose it"
         outer, inner = self._penalized(grads)
-        penalty = l2_penalty(share * self.l2, params, outer, R.backend)
-        penalty += l2_penalty(share * self.l2_hidden, params, inner, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, outer, R.backend)
+        penalty += l2_penalty(R.share * self.l2_hidden, params, inner, R.backend)
         return error + penalty, grads
 
     def _penalized(self, grads):
-        """The gradients that λ and λ' belong to."""
+        """The gradients of the weights that λ and λ' penalise."""
         names = ("W", "V1", "b") if self.center else ("W", "V1")
         outer = {name: grads[name] for name in names}
         return outer, {name: grad for name, grad in grads.items() if name[0] == "V" and name not in outer}

@@ -1,4 +1,4 @@
-"""NCAE for clicks: what a user has met, and nothing about how they liked it (Li et al., sections 4.1 and 4.2)."""
+"""NCAE for implicit feedback: which items a user has interacted with (Li et al., sections 4.1 and 4.2)."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyrec.backend import Array, Params, to_host
+from tinyrec.backend import Array, to_host
 from tinyrec.checks import check_at_least, check_choice
 from tinyrec.errors import UsageError
 from tinyrec.models.base import Autoencoder, layer_shapes
-from tinyrec.models.ncae import xavier
 from tinyrec.nn import ACTIVATIONS, all_cells_error, dropout, hidden_layers, l2_penalty, linear_error
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImplicitNCAE(Autoencoder):
-    """nn(ũ) = f(W g(V_1 ũ + mu_1) + b), of which the highest entries are recommended                        (eq. 1)
+    """nn(ũ) = f(W g(V_1 ũ + mu_1) + b), whose highest entries are recommended                              (eq. 1)
 
     Minimises  1/M Σ_i [ Σ_{j in K_i} (nn(ũ_i)_j - 1)² + Σ_{other j} c_j nn(ũ_i)_j² ]  +  λ/2 ||θ||²        (eq. 11, 6)
 
-    u_i: 1 for each item in K_i that user i of M has met;  ũ_i: as in NCAE;  θ and hidden_units: as in NCAE
-    c_j = c0 f_j^omega / Σ_k f_k^omega, f_j: how often item j was met (eq. 10); or `unobserved_weight`, the same for all: NCAE-
-    output: f; tanh, as in all layers of the paper, or identity, whose loss need not make all cells
-    augment_below, augment_drop: users who have met less than this part of the items are trained on once more, without the augment_drop |K_i| most
-        popular of theirs: NCAE+, in the paper 0.001 and 0.8 (section 4.2);  augment_below 0: no augmentation
+    u_i: 1 for each item in K_i, the interactions of user i of M;  ũ_i, θ and hidden_units: as in NCAE
+    c_j = c0 f_j^omega / Σ_k f_k^omega, f_j: the interactions with item j (eq. 10); or
+    unobserved_weight, the same for all items: NCAE-
+    output: f; tanh, as in all layers of the paper, or identity, whose loss does not need all cells
+    augment_below, augment_drop: ε and p of NCAE+, 0.001 and 0.8 in the paper (section 4.2): users with less than a part
+        ε of all items are trained on once more, without their p |K_i| most popular items;  ε = 0: no augmentation
     """
 
     by: str = "user"
@@ -53,62 +53,56 @@ class ImplicitNCAE(Autoencoder):
         check_at_least("unobserved_weight", self.unobserved_weight or 0, 0)
         check_choice("output", self.output, ("tanh", "identity"))
         if not 0 <= self.augment_drop <= 1:
-            raise UsageError(f"augment_drop is {self.augment_drop}, but must be a part, from 0 to 1")
+            raise UsageError(f"augment_drop is {self.augment_drop}, but must be from 0 to 1")
         if self.by != "user" or self.l2 is None:
-            raise UsageError("NCAE for clicks reads users, and has an l2; leave both out, or give it a number")
+            raise UsageError("NCAE for implicit feedback has by='user' and an l2; leave by out, and give l2 a number")
 
     @property
-    def zero(self) -> str:
-        return "clicks"
+    def offset(self) -> str:
+        return "nothing"
 
     def f(self, a: Array) -> Array:
         y, _ = ACTIVATIONS[self.output](a)
         return y
 
-    def candidates(self, n_ratings: int) -> list[ImplicitNCAE]:
-        return [self]
-
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         return layer_shapes(d, self.hidden_units)
 
-    def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        return xavier(self.shapes(R.shape[1]), R.values.dtype, rng)
-
     def prepare(self, R: Ratings) -> Ratings:
-        """With the weights of absent cells, by how often each item was met, and with the augmented users."""
-        met = np.bincount(to_host(R.cols), minlength=R.shape[1])
+        """With the weights of unobserved cells, by the popularity of each item, and with the augmented users."""
+        popularity = np.bincount(to_host(R.cols), minlength=R.shape[1])
         if self.unobserved_weight is not None:
             c = np.full(R.shape[1], self.unobserved_weight)
         else:
-            powers = (met / max(met.sum(), 1)) ** self.omega
+            powers = (popularity / max(popularity.sum(), 1)) ** self.omega
             c = self.c0 * powers / (powers.sum() or 1.0)
-        return augmented(R, met, self.augment_below, self.augment_drop).with_unobserved_weights(c)
+        return augmented(R, popularity, self.augment_below, self.augment_drop).with_unobserved_weights(c)
 
-    def loss_and_grads(self, params, R, share=1.0, rng=None):
+    def loss_and_grads(self, params, R, rng=None):
         seen = dropout(R, self.dropout, rng) if self.dropout and rng else R
         H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation])  # (n, k_L)
         error_of = linear_error if self.output == "identity" else all_cells_error
         error, (dH, dW, db) = error_of(H, params["W"], params["b"], R, R.unobserved_weights, ACTIVATIONS[self.output])
 
-        of_row = R.values.dtype.type(share / R.shape[0])  # 1 / M
+        of_row = R.values.dtype.type(R.share / R.shape[0])  # 1 / M
         for gradient in (dH, dW, db):
             gradient *= of_row
         grads = {**back_to_params(dH), "W": dW, "b": db}
-        penalty = l2_penalty(share * self.l2, params, grads, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, grads, R.backend)
         return of_row * error + penalty, grads
 
 
-def augmented(R: Ratings, met: Array, epsilon: float, p: float) -> Ratings:
+def augmented(R: Ratings, popularity: Array, epsilon: float, p: float) -> Ratings:
     """R (n, d) and below it a copy of each row of fewer than epsilon d cells, without its ⌊p |K_i|⌋ most popular ones.
 
-    met (d,): how popular each column is; ties: the first column counts as more popular            (section 4.2, fig. 3)
+    popularity (d,) of each column; of equally popular columns, the first counts as more popular   (section 4.2, fig. 3)
     """
     (n, d), counts = R.shape, np.diff(to_host(R.pattern.indptr))
-    sparse = np.flatnonzero((counts / d < epsilon) & (np.floor(p * counts) < counts))  # where something is left
+    sparse = np.flatnonzero((counts / d < epsilon) & (np.floor(p * counts) < counts))  # where a cell is left
     if not len(sparse):
         return R
     rows, cols, values = to_host(R.rows), to_host(R.cols), to_host(R.values)
-    order = np.lexsort((cols, -met[cols], rows))  # row by row, the most popular first
+    order = np.lexsort((cols, -popularity[cols], rows))  # row by row, the most popular first
     place = np.arange(len(rows)) - to_host(R.pattern.indptr)[rows[order]]
     kept = order[place >= np.floor(p * counts)[rows[order]]]
     number = np.full(n, -1)

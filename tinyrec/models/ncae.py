@@ -8,21 +8,13 @@ import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least, check_choice
-from tinyrec.models.base import Autoencoder, layer_shapes
+from tinyrec.models.base import Autoencoder, Train, layer_shapes
+from tinyrec.models.stages import CodeAutoencoder, Frozen, Rows
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, hidden_layers, l2_penalty, masked, sampled_out, weighted_squared_error
 from tinyrec.sparse import Ratings
 
 # How the first hidden layer, deeper ones and the last layer are pretrained: supervised or unsupervised (section 4.3)
 PRETRAINING = ("S+U+S", "S+S+S", "S+U", "S+S", "U+S", "U+U", "none")
-
-
-def xavier(shapes: dict[str, tuple[int, ...]], dtype: np.dtype, rng: np.random.Generator) -> Params:
-    """Weights of variance 2 / (units below + units above); biases of 0                (Glorot & Bengio 2010, eq. 16)"""
-    params = {}
-    for name, shape in shapes.items():
-        drawn = rng.normal(0, (2 / sum(shape)) ** 0.5, shape) if len(shape) == 2 else np.zeros(shape)
-        params[name] = drawn.astype(dtype)
-    return params
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +23,12 @@ class NCAE(Autoencoder):
 
     Minimises  1/M Σ_i 1/|K_i| (α Σ_dropped (nn(ũ_i)_j - u_ij)² + β Σ_kept (nn(ũ_i)_j - u_ij)²) + λ/2 ||θ||²  (eq. 5-6)
 
-    u_i: the ratings of row i of M, |K_i| in number; ũ_i: of them, a part of `dropout` is 0, the rest 1/(1 - q) of what
-    they were (eq. 3);  f: tanh, stretched to the rating scale;  g, activation: tanh
+    u_i: the |K_i| ratings of row i of M; ũ_i: a part q, `dropout`, of them is set to 0, and the rest is divided by
+    1 - q (eq. 3);  f: tanh, stretched to the rating scale;  g, activation: tanh
     θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the above; mu1 (k_1,), ...; W (d, k_L); b (d,)
-    hidden_units: k_1 to k_L;  alpha, beta: the weights of the dropped and of the kept;  l2: λ
-    balance: a row of |K_i| ratings counts |K_i|^-balance; 1 in the paper, so that all rows count alike; 0: all ratings
-    pretrain: how layers are pretrained, see `tinyrec.training.stages`, for so many epochs a stage, `pretrain_epochs`
+    hidden_units: k_1 to k_L;  alpha, beta: the weights of dropped and kept ratings;  l2: λ
+    balance: a rating weighs |K_i|^-balance; 1 in the paper, so that all rows weigh the same; 0: all ratings do
+    pretrain: how layers are pretrained, see `pretrained`, for `pretrain_epochs` epochs each
     """
 
     output: str = "tanh"
@@ -61,22 +53,46 @@ class NCAE(Autoencoder):
         check_at_least("pretrain_epochs", self.pretrain_epochs, 1)
         check_choice("pretrain", self.pretrain, PRETRAINING)
 
-    @property
-    def is_pretrained(self) -> bool:
-        return self.pretrain != "none"
-
     def candidates(self, n_ratings: int) -> list[NCAE]:
-        """λ of the paper: the loss is a mean, so it need not grow with the data."""
+        """The λ of the paper: the loss is a mean, so λ need not grow with the data."""
         return [self] if self.l2 is not None else [replace(self, l2=0.0002)]
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         return layer_shapes(d, self.hidden_units)
 
-    def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        return xavier(self.shapes(R.shape[1]), R.values.dtype, rng)
+    def pretrained(self, R: Ratings, seed: int, train: Train) -> Params | None:
+        """Layer by layer, each with the layers below frozen                               (section 4.3 and figure 5)
 
-    def loss_and_grads(self, params, R, share=1.0, rng=None):
-        seen, weight = self.dropped(R, share, rng)
+        Supervised (S): a decoder on top of the layer predicts the ratings, after dropout. Unsupervised (U): it
+        reconstructs the input of the layer, without noise; for the first layer that is the observed ratings. "S+U+S"
+        is the paper's: the first layer supervised, the deeper ones unsupervised, then the last layer W supervised.
+        What no stage trains is as drawn.
+        """
+        if self.pretrain == "none":
+            return None
+        first, deeper, *top = self.pretrain.split("+")
+        params = {name: R.backend.asarray(w) for name, w in self.init(R, np.random.default_rng(seed)).items()}
+        epochs, last = self.pretrain_epochs, len(self.hidden_units)
+        for layer, way in enumerate([first] + [deeper] * (last - 1), start=1):
+            below = {name: params[name] for j in range(1, layer) for name in (f"V{j}", f"mu{j}")}
+            if way == "U" and layer > 1:
+                H = replace(self, hidden_units=self.hidden_units[: layer - 1]).encode(below, R)
+                codes = CodeAutoencoder(hidden_units=self.hidden_units[layer - 1], activation=self.activation, l2=0.0)
+                learned = train(layer, codes, Rows(H, R.backend), epochs, seed + layer)
+                params |= {f"V{layer}": learned["V"], f"mu{layer}": learned["mu"]}
+                continue
+            noise = self.dropout if way == "S" else 0.0
+            shallower = replace(self, hidden_units=self.hidden_units[:layer], dropout=noise)
+            learned = train(layer, Frozen(shallower, below), R, epochs, seed + layer)
+            decoder = ("W", "b") if layer == last and way == "S" else ()  # W starts as the last layer's decoder
+            params |= {name: learned[name] for name in (f"V{layer}", f"mu{layer}", *decoder)}
+        if top:
+            below = {name: w for name, w in params.items() if name not in ("W", "b")}
+            params |= train(last + 1, Frozen(self, below), R, epochs, seed + last + 1)
+        return params
+
+    def loss_and_grads(self, params, R, rng=None):
+        seen, weight = self.dropped(R, rng)
         H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation])  # (n, k_L)
         a, back_to_H = sampled_out(H, params["W"], params["b"], at=R)  # (p,)
         y, back_to_a = OUTPUTS[self.output](a)
@@ -85,14 +101,14 @@ class NCAE(Autoencoder):
         dH, dW, db = back_to_H(back_to_a(back_to_y()))
         grads = {**back_to_params(dH), "W": dW, "b": db}
         assert self.l2 is not None, "give l2, or let fit choose it"
-        penalty = l2_penalty(share * self.l2, params, grads, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, grads, R.backend)
         return error + penalty, grads
 
-    def dropped(self, R: Ratings, share: float, rng: np.random.Generator | None) -> tuple[Ratings, Array]:
-        """ũ, and the weight of each cell: α or β, by the ratings of its row, by all M rows, of which R has a share."""
+    def dropped(self, R: Ratings, rng: np.random.Generator | None) -> tuple[Ratings, Array]:
+        """ũ, and the weight of each cell: α or β, divided by the number of all rows and by |K_i|^balance."""
         real, xp = R.values.dtype.type, R.xp
         counts = xp.diff(R.pattern.indptr)[R.rows].astype(real)  # (p,)
-        of_row = real(share / R.shape[0]) * counts ** real(-self.balance)
+        of_row = real(R.share / R.shape[0]) * counts ** real(-self.balance)
         if rng is None:
             return R, self.beta * of_row
         seen, hidden = masked(R, self.dropout, rng)

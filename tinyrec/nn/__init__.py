@@ -5,20 +5,20 @@ Axes: n rows given to the autoencoder, d visible units, k hidden units, p observ
 
 from tinyrec.nn.activations import ACTIVATIONS, OUTPUTS, binary, identity, relu, sigmoid, tanh
 from tinyrec.nn.all_cells import all_cells_error, linear_error
-from tinyrec.nn.chain import hidden_layers
-from tinyrec.nn.dense import dense
-from tinyrec.nn.losses import l2_penalty, squared_error, weighted_squared_error
+from tinyrec.nn.hidden import hidden_layers
+from tinyrec.nn.layers import dense, embedding, sampled_out, sparse_in
+from tinyrec.nn.losses import cross_entropy, l2_penalty, squared_error, weighted_squared_error
 from tinyrec.nn.noise import dropout, masked
-from tinyrec.nn.sampled_out import sampled_out
-from tinyrec.nn.sparse_in import sparse_in
 
 __all__ = [
     "ACTIVATIONS",
     "OUTPUTS",
     "all_cells_error",
     "binary",
+    "cross_entropy",
     "dense",
     "dropout",
+    "embedding",
     "hidden_layers",
     "identity",
     "l2_penalty",

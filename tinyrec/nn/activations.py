@@ -1,6 +1,6 @@
 """Activation functions: f(X) and its backward, element by element, for arrays of any shape and backend.
 
-`np.tanh` of an array of CuPy is CuPy's: NumPy's functions ask their arguments first (`__array_ufunc__`).
+`np.tanh` of a CuPy array runs on the GPU: NumPy hands the call over to the array's own library (`__array_ufunc__`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from tinyrec.backend import Array
 
 Backward = Callable[[Array], Array]
+Activation = Callable[[Array], tuple[Array, Backward]]  # X -> Y, and the function dY -> dX
 
 
 def identity(X: Array) -> tuple[Array, Backward]:
@@ -47,7 +48,7 @@ def tanh(X: Array) -> tuple[Array, Backward]:
 
 def relu(X: Array) -> tuple[Array, Backward]:
     """Y = max(X, 0); the gradient at the kink is 0"""
-    on = X.real > 0  # the real part alone: complex numbers, which the gradient check sends through, have no order
+    on = X.real > 0  # the real part: the gradient check passes complex numbers, which have no order
 
     def backward(dY):
         return dY * on
@@ -56,7 +57,7 @@ def relu(X: Array) -> tuple[Array, Backward]:
 
 
 def binary(X: Array) -> tuple[Array, Backward]:
-    """Y = 1 where sigmoid(X) > 1/2, else 0; back goes the gradient of the sigmoid, as if there were no threshold
+    """Y = 1 where sigmoid(X) > 1/2, else 0; backward is that of the sigmoid (a straight-through estimator)
 
     The hidden units of the AutoRec authors' released code. The backward is not the derivative of the forward.
     """
@@ -64,7 +65,7 @@ def binary(X: Array) -> tuple[Array, Backward]:
     return (Y.real > 0.5).astype(Y.dtype), backward
 
 
-def stretched(f: Callable[[Array], tuple[Array, Backward]], offset: float, factor: float):
+def stretched(f: Activation, offset: float, factor: float) -> Activation:
     """The activation Y = offset + factor f(X)"""
 
     def activation(X):
@@ -80,5 +81,5 @@ def stretched(f: Callable[[Array], tuple[Array, Backward]], offset: float, facto
 
 ACTIVATIONS = {"identity": identity, "sigmoid": sigmoid, "tanh": tanh, "relu": relu, "binary": binary}
 
-# Of the output layer: those with bounds end where ratings do, which models see on a scale of 1 to 5
+# Of the output layer. Models see ratings on a scale of 1 to 5; sigmoid and tanh are stretched to this range.
 OUTPUTS = {"identity": identity, "sigmoid": stretched(sigmoid, 1.0, 4.0), "tanh": stretched(tanh, 3.0, 2.0)}

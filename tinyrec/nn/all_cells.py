@@ -1,17 +1,13 @@
-"""The error over all cells, observed or not, of feedback that is 1 where it is observed: nobody ever makes them all."""
+"""The squared error over all cells, observed or not, of implicit feedback; the (n, d) matrix is never stored whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tinyrec.backend import Array, to_host
-from tinyrec.nn.activations import Backward, identity
-from tinyrec.nn.sampled_out import sampled_out
+from tinyrec.nn.activations import Activation, identity
+from tinyrec.nn.layers import sampled_out
 from tinyrec.sparse import Ratings
 
-CELLS = 4_000_000  # at once: what does not fit the cache costs time, and what does not fit the memory costs more
-
-Activation = Callable[[Array], tuple[Array, Backward]]
+CELLS = 4_000_000  # computed at once: few enough for memory and cache
 
 
 def all_cells_error(
@@ -19,9 +15,10 @@ def all_cells_error(
 ) -> tuple[Array, tuple[Array, Array, Array]]:
     """loss = Σ_observed (y - 1)² + Σ_others c_j y²,  y = f(H Wᵀ + b)                                (NCAE, eq. 11)
 
-    H (n, k), W (d, k), b (d,), at (n, d), unobserved (d,): c_j  ->  loss () and its gradients dH (n, k), dW (d, k), db (d,)
+    H (n, k), W (d, k), b (d,), at (n, d), unobserved (d,): c_j
+    ->  loss () and its gradients dH (n, k), dW (d, k), db (d,)
 
-    Each cell is computed, n d k operations, a few rows at a time. Without an f, `linear_error` is far faster.
+    Every cell is computed, n d k operations, a few rows at a time. Where f is the identity, use `linear_error`.
     """
     xp, bounds = at.xp, to_host(at.pattern.indptr)
     loss, dH, dW, db = 0.0, [], xp.zeros_like(W), xp.zeros_like(b)
@@ -48,8 +45,8 @@ def linear_error(
 ) -> tuple[Array, tuple[Array, Array, Array]]:
     """The same for y = H Wᵀ + b, in O(k² + k p / n) operations a row and O(d k²) once       (as section 4.1 hints)
 
-    All cells as if unobserved: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. The observed ones, which
-    should have been (y - 1)², are put right.
+    All cells as if unobserved: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. Then the observed
+    cells, which count (y - 1)² instead, are corrected.
     """
     y, back = sampled_out(H, W, b, at)  # (p,)
     c = unobserved[at.cols]

@@ -1,8 +1,10 @@
-"""What is minimised: exactly the papers' expressions, and exactly their gradients."""
+"""Losses: exactly the papers' expressions, and exactly their gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+import numpy as np
 
 from tinyrec.backend import Array, Backend, Params
 
@@ -33,10 +35,24 @@ def weighted_squared_error(y: Array, r: Array, weight: Array) -> tuple[Array, Ca
     return (weight * e * e).sum(), backward
 
 
+def cross_entropy(z: Array, y: Array) -> tuple[Array, Callable[[], Array]]:
+    """loss = mean of -(y ln σ(z) + (1 - y) ln(1 - σ(z))), as ln(1 + exp(z)) - y z         (He et al. 2017, eq. 7)
+
+    z, y (b,)  ->  loss ()
+    """
+    positive = z.real > 0
+    tail = np.exp(np.where(positive, -z, z))  # at most 1: it cannot overflow
+
+    def backward():
+        return (np.where(positive, 1, tail) / (1 + tail) - y) / len(y)  # (σ(z) - y) / b
+
+    return (np.where(positive, z, 0) + np.log1p(tail) - y * z).mean(), backward
+
+
 def l2_penalty(l2: float, params: Params, grads: Params, backend: Backend) -> Array:
     """loss = λ/2 Σ |W|² over the params whose names `grads` has, and its gradient λ W    (AutoRec, eq. 2, second term)
 
     l2: λ; params, grads: arrays of any shape, by name  ->  loss (); the gradient is added to `grads` in place, in the
-    same pass over memory, as these are the largest arrays there are
+    same pass over memory, since these are the largest arrays
     """
     return sum(backend.add_l2(params[name], grad, l2) for name, grad in grads.items())

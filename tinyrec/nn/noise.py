@@ -1,4 +1,4 @@
-"""Noise on what an autoencoder reads, so that it learns to predict a rating from the others."""
+"""Noise on the input of an autoencoder, so that it learns to predict a rating from the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def masked(R: Ratings, q: float, rng: np.random.Generator) -> tuple[Ratings, Arr
 
     R (n, d) with p cells  ->  R̃ of the same pattern, and whether a cell was masked, (p,) bool
 
-    Other than in `dropout`, what is kept is not raised, and who predicts the masked ones is told which they are.
+    Unlike `dropout`, the ratings that stay are not scaled up, and the loss may weight masked cells differently.
     """
     hidden = R.backend.asarray(rng.random(R.size, dtype=np.float32) < q)
     return R.with_values(R.values * ~hidden), hidden
@@ -24,8 +24,8 @@ def dropout(R: Ratings, q: float, rng: np.random.Generator) -> Ratings:
 
     R (n, d) with p cells  ->  R̃ of the same pattern
 
-    The mean of x̃ is x, so nothing changes for predicting. Nothing flows back into the ratings, hence no backward. Drawn
-    on the host, so that every backend drops the same cells.
+    The mean of x̃ is x, so predictions use R itself. No gradient flows into the ratings, hence no backward. Drawn on the
+    host, so that every backend drops the same cells.
     """
     kept = rng.random(R.size, dtype=np.float32) >= q
     scale = (kept / (1 - q)).astype(R.values.dtype)

@@ -2,13 +2,15 @@
 
 Each is an Optimizer, a frozen dataclass of its constants, with two methods:
 
-    state = optimizer.init(params)                             what it remembers, as nested dicts of arrays and numbers
-    loss = optimizer.step(objective, params, state, backend)   one update of params and state, in place
+    state = optimizer.init(params)                       what it remembers, as nested dicts of arrays and numbers
+    optimizer.step(params, grads, state, backend, loss)  one update of params and state, in place
 
-where objective(params) -> (loss, grads): a number, and params and grads are dicts of arrays with the same keys.
+params and grads are dicts of arrays with the same keys. L-BFGS, which evaluates the loss at points of its own choice,
+has `minimize(objective, params, backend)` in place of `step`, with objective(params) -> (loss, grads).
 """
 
 from tinyrec.optim.adam import Adam
+from tinyrec.optim.base import Optimizer
 from tinyrec.optim.lbfgs import LBFGS
 from tinyrec.optim.rmsprop import RMSprop
 from tinyrec.optim.rprop import RProp
@@ -16,4 +18,4 @@ from tinyrec.optim.sgd import SGD
 
 OPTIMIZERS = {"rprop": RProp, "lbfgs": LBFGS, "sgd": SGD, "rmsprop": RMSprop, "adam": Adam}
 
-__all__ = ["LBFGS", "OPTIMIZERS", "SGD", "Adam", "RMSprop", "RProp"]
+__all__ = ["LBFGS", "OPTIMIZERS", "SGD", "Adam", "Optimizer", "RMSprop", "RProp"]

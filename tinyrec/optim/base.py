@@ -1,23 +1,24 @@
-"""What all optimisers have; see `tinyrec.optim` for their methods."""
+"""What all optimisers have in common; see `tinyrec.optim` for their methods."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any
 
 import numpy as np
 
 
 class Optimizer:
-    """full_batch: it needs all rows in each step;  dtype: of what it trains;  state_per_parameter: that it remembers
+    """Base of the optimisers.
 
-    patience: epochs without a gain on a validation part to bear; None: it is to run for all its epochs
+    full_batch: each step needs all rows;  line_search: it evaluates the objective itself, see `LBFGS.minimize`
+    decays: the learning rate falls during training; then `at(done, epochs)` is the optimiser after `done` epochs
+    dtype: of ratings and parameters;  state_per_parameter: how many numbers it keeps for each parameter
+    patience: early stopping ends a trial after so many epochs without improvement; None: run all epochs
     """
 
     full_batch = False
+    line_search = False
+    decays: Any = False
     dtype: type = np.float32
     state_per_parameter = 1
     patience: int | None = 20
-
-    def at(self, done: float, epochs: int) -> Self:
-        """This optimiser as it is when so many of the epochs are done; 2.5: in the middle of the third."""
-        return self

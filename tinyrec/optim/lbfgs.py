@@ -17,42 +17,43 @@ from tinyrec.optim.flat import fill, flatten
 class LBFGS(Optimizer):
     """w <- w - step H g, with H an estimate of the inverse Hessian from the last `memory` moves    (Byrd et al. 1995)
 
-    One step is a block of `iterations` iterations, and its loss the one at the block's end. SciPy cannot hand its
-    curvature pairs over from one call to the next, so each block starts afresh; in return a run can be stopped and
-    resumed between blocks, bit for bit.
+    An epoch is a block of `iterations` iterations. SciPy cannot pass its curvature pairs on from one call to the next,
+    so each block starts afresh; in return, a training can be stopped and resumed between blocks, bit for bit.
 
-    The objective must raise where it is not finite: SciPy would call an infinite one converged, and go on after a NaN.
+    The objective must raise where it is not finite: SciPy takes an infinite loss for convergence, and ignores a NaN.
     """
 
     iterations: int = 50
     memory: int = 10
 
     full_batch = True
+    line_search = True
     patience = 2
-    dtype = np.float64  # of the ratings and parameters: the line search needs the digits
+    dtype = np.float64  # of the ratings and parameters: the line search needs this precision
 
     @property
     def state_per_parameter(self) -> int:  # type: ignore[override]
-        return 2 * self.memory + 11  # SciPy's own 2 memory + 5, and the copies that go to and from it
+        return 2 * self.memory + 11  # 2 memory + 5 within SciPy, and the copies passed to it and back
 
     def init(self, params: Params) -> dict[str, Any]:
         return {}
 
-    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
+    def minimize(self, objective: Callable, params: Params, backend: Backend) -> float:
+        """One block of iterations: params are changed in place, and the loss at the block's end is returned."""
         from scipy.optimize import minimize
 
         def value_and_gradient(vector):
             fill(params, vector, backend.asarray)
             loss, grads = objective(params)
-            return float(loss), flatten({name: grads[name] for name in params})
+            return loss, flatten({name: grads[name] for name in params})
 
-        # ftol: SciPy's own would end a block at a change of 2e-9, far above what float64 can still tell
+        # ftol: SciPy's default would end a block at a change of 2e-9, far above the precision of float64
         options = {"maxiter": self.iterations, "maxcor": self.memory, "ftol": 1e-14}
         start = flatten(params)
         try:
             result = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
         except BaseException:
-            fill(params, start, backend.asarray)  # and not where the line search was trying
+            fill(params, start, backend.asarray)  # and not where the line search was
             raise
         fill(params, result.x, backend.asarray)
         return float(result.fun)

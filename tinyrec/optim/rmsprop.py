@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from tinyrec.optim.base import Optimizer
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + epsilon)          (Tieleman & Hinton 2012, lecture 6.5)"""
+    """v <- decay v + (1 - decay) g²;  w <- w - rate g / (√v + epsilon)       (Tieleman & Hinton 2012, lecture 6.5)"""
 
     learning_rate: float = 0.001
     decay: float = 0.9
@@ -21,8 +20,6 @@ class RMSprop(Optimizer):
     def init(self, params: Params) -> dict[str, Any]:
         return {"v": {name: 0 * w for name, w in params.items()}}
 
-    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
-        loss, grads = objective(params)
+    def step(self, params: Params, grads: Params, state: dict[str, Any], backend: Backend, loss: float) -> None:
         for name, w in params.items():
             backend.rmsprop(w, grads[name], state["v"][name], self.learning_rate, self.decay, self.epsilon)
-        return loss

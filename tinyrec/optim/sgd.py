@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,14 +21,16 @@ class SGD(Optimizer):
     momentum: float = 0.9
     decay: float = 0.0
 
+    @property
+    def decays(self) -> bool:
+        return self.decay > 0
+
     def at(self, done: float, epochs: int) -> SGD:
-        return replace(self, learning_rate=self.learning_rate / (1 + int(done) * self.decay)) if self.decay else self
+        return replace(self, learning_rate=self.learning_rate / (1 + int(done) * self.decay))
 
     def init(self, params: Params) -> dict[str, Any]:
         return {"m": {name: 0 * w for name, w in params.items()}}
 
-    def step(self, objective: Callable, params: Params, state: dict[str, Any], backend: Backend) -> float:
-        loss, grads = objective(params)
+    def step(self, params: Params, grads: Params, state: dict[str, Any], backend: Backend, loss: float) -> None:
         for name, w in params.items():
             backend.sgd(w, grads[name], state["m"][name], self.learning_rate, self.momentum)
-        return loss

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
-from tinyrec.data import Dataset
+from tinyrec.backend import Array, Params, host_backend
+from tinyrec.data import Dataset, Features
 from tinyrec.errors import DataError, UsageError
 from tinyrec.evaluation.rating_metrics import warm
 from tinyrec.evaluation.top_n import blocks
-from tinyrec.models.base import Autoencoder
+from tinyrec.models import Autoencoder
 from tinyrec.recommenders.base import Recommender
 from tinyrec.recommenders.fold_in import new_column, new_row
 from tinyrec.recommenders.scaling import Scaling
@@ -22,11 +22,11 @@ from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrainedAutoencoder(Recommender):
-    """What `model.fit(data)` returns.
+class FittedAutoencoder(Recommender):
+    """What `fit` of an autoencoder returns.
 
-    model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model sees
-    backend: whose kernels it uses, on the host; info: how it came about
+    model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model reads
+    backend: whose kernels it uses; predictions are made on the host;  info: how it was trained
 
     Below, row and column are those of the autoencoder: for an I-AutoRec a row is an item and a column a user.
     """
@@ -41,41 +41,41 @@ class TrainedAutoencoder(Recommender):
     def __repr__(self) -> str:
         return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
 
-    def of_pairs(self, users: Array, items: Array) -> Array:
+    def predict_cells(self, users: Array, items: Array) -> Array:
         """h(r) at single cells                                                                     (AutoRec, eq. 3)"""
         rows, cols = (items, users) if self.model.by == "item" else (users, items)
-        a = np.empty(len(rows), self._codes.dtype)
+        x = np.empty(len(rows), self._codes.dtype)
         for cells in blocks(len(rows), self._codes.shape[1]):
-            a[cells] = np.einsum("pk,pk->p", self._codes[rows[cells]], self._columns["W"][cols[cells]])
-        return self.scaling.to_rating(self.model.f(a + self._columns["b"][cols]), users, items)
+            x[cells] = self.model.decode_pairs(self._decoder, self._codes[rows[cells]], cols[cells])
+        return self.scaling.to_rating(x, users, items)
 
-    def of_users(self, users: Array) -> Array:
+    def predict_users(self, users: Array) -> Array:
         items = np.arange(len(self.data.items))
         if self.model.by == "item":
-            x = np.ascontiguousarray(self.model.decode(self._columns, self._codes[:-1], users).T)
+            x = np.ascontiguousarray(self.model.decode(self._decoder, self._codes[:-1], users).T)
         else:
-            x = self.model.decode(self._columns, self._codes[users], items)
+            x = self.model.decode(self._decoder, self._codes[users], items)
         return self.scaling.to_rating(x, users[:, None], items)
 
-    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
-        features = self.model.features(self.data) if self.model.by == what else None
-        if columns and not features:
+    def predict_new(self, what: str, known: Array, r: Array, features: Mapping[str, str]) -> Array:
+        encoding = self._features if self.model.by == what else None
+        if features and not encoding:
             raise UsageError(f"this model reads no features of a new {what}; train a cfn --by {what} with them")
         n = len(self.data.items if what == "user" else self.data.users)
         pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
-        x = ((r - self.scaling.zero.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
+        x = ((r - self.scaling.offset.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
         if self.model.by == what:
-            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(self.backend)
-            if features:
-                known_of_it = {name: [as_text(value)] for name, value in columns.items()}
-                R = R.with_side(features.encode(known_of_it) if columns else np.zeros_like(features.X[:1]))
-            scores = new_row(self.model, self.params, self._columns, R)
+            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(self._host)
+            if encoding:
+                columns = {name: [as_text(value)] for name, value in features.items()}
+                R = R.with_side(encoding.encode(columns) if features else np.zeros_like(encoding.X[:1]))
+            scores = new_row(self.model, self.params, self._decoder, R)
         else:
-            mean = self.model.decode(self._columns, self._codes[:-1], np.array([-1]))[:, 0]
+            mean = self.model.decode(self._decoder, self._codes[:-1], np.array([-1]))[:, 0]
             scores = new_column(self._codes[:-1], mean, self.model.l2 or 0.0, known, x)
         return self.scaling.to_rating(scores, *pairs(np.arange(n)))
 
-    def with_ratings(self, more: Dataset) -> TrainedAutoencoder:
+    def with_ratings(self, more: Dataset) -> FittedAutoencoder:
         if not isinstance(more, Dataset):
             raise UsageError(f"a {type(more).__name__} cannot be read; make a Dataset of it with load_dataset")
         old, new = self.data, more.ratings
@@ -84,46 +84,57 @@ class TrainedAutoencoder(Recommender):
             if (known < 0).any():
                 raise DataError(f"{what} {raw[np.argmin(known)].item()!r} is not in the training data; leave it out")
         if old.implicit and (new.values != 1).any():
-            raise DataError("this model is of clicks, which are 1 each; give no other values")
+            raise DataError("this model is for implicit feedback, where each interaction is 1; give no other values")
         rows, cols = np.concatenate([old.ratings.rows, u]), np.concatenate([old.ratings.cols, i])
         values = np.concatenate([old.ratings.values, new.values])
         both = Dataset.from_cells(old.users, old.items, rows, cols, values, scale=old.scale, duplicates="last")
         data = replace(old, ratings=both.ratings, times=None, places=None)
-        of_rows = Scaling.of(data, *self.model.centring) if self.model.zero == "rows" else self.scaling
-        return replace(self, data=data, scaling=of_rows)
+        scaling = self.scaling
+        if self.model.offset == "row means":
+            scaling = Scaling.of(data, self.model.offset, self.model.by, self.model.damping)
+        return replace(self, data=data, scaling=scaling)
+
+    @property
+    def _host(self) -> str:
+        return host_backend(self.backend)
+
+    @property
+    def _features(self) -> Features | None:
+        """The features of the rows that the model reads."""
+        return self.data.features_of(self.model.by) if self.model.reads_features else None
 
     @cached_property
     def _warm(self):
         """As for all; but a row without ratings is not cold if the model has features of it."""
         users, items = warm(self.data.ratings)
-        features = self.model.features(self.data)
+        features = self._features
         if features:
             rows = items if self.model.by == "item" else users
             rows[:-1] |= features.X.any(axis=1)
         return users, items
 
-    # The properties below have one more entry at the end, which is that of an unknown row or column: number -1.
+    # The properties below have one more entry at the end, for an unknown row or column: number -1.
 
     @cached_property
     def _codes(self):
         """H (n + 1, k); the last is that of an empty row."""
-        R = self.scaling.to_model(self.data.ratings, self.params["W"].dtype).to(self.backend)
+        dtype = next(iter(self.params.values())).dtype
+        R = self.scaling.to_model(self.data.ratings, dtype).to(self._host)
         R = R.T if self.model.by == "item" else R
-        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self.backend)
-        features = self.model.features(self.data)
+        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self._host)
+        features = self._features
         if features:
             R, nothing = R.with_side(features.X), nothing.with_side(np.zeros_like(features.X[:1]))
         return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
 
     @cached_property
-    def _columns(self):
+    def _decoder(self):
         """The output layer, W (d + 1, k) and b (d + 1,). Cold columns, never trained, and the last are the mean one."""
         trained = self._warm[0 if self.model.by == "item" else 1]
-        if self.model.implicit:  # an item that nobody met was trained, too: that nobody met it
+        if self.model.implicit:  # an item without interactions was trained, too
             trained = np.append(np.full(len(trained) - 1, True), False)
         columns = {}
-        for name in ("W", "b"):
-            array = self.params[name]
+        for name, array in self.model.decoder(self.params).items():
             mean = array[trained[:-1]].mean(axis=0, keepdims=True)
             columns[name] = np.concatenate([array, mean])
             columns[name][~trained] = mean
@@ -131,5 +142,5 @@ class TrainedAutoencoder(Recommender):
 
 
 def as_text(value: Any) -> str:
-    """What a column holds of one user or item: "Comedy|Drama" for ["Comedy", "Drama"], "1999" for 1999."""
+    """The text of a column for one user or item: "Comedy|Drama" for ["Comedy", "Drama"], "1999" for 1999."""
     return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

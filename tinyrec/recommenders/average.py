@@ -1,4 +1,4 @@
-"""The mean of several recommenders, which err in different places."""
+"""The mean of several recommenders, whose errors differ."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.fitted import FittedModel
 
 
 class Average(Recommender):
@@ -22,11 +23,11 @@ class Average(Recommender):
     UsageError: there are none, or they were trained on different ratings
     """
 
-    def __init__(self, members: Sequence[TrainedAutoencoder], info: dict[str, Any] | None = None):
+    def __init__(self, members: Sequence[FittedAutoencoder | FittedModel], info: dict[str, Any] | None = None):
         if not members:
-            raise UsageError("an average of no members is none; give at least one")
-        if not all(isinstance(member, TrainedAutoencoder) for member in members):
-            raise UsageError("an average is of trained models, which model.fit(data) returns; give these")
+            raise UsageError("an average needs members; give at least one")
+        if not all(isinstance(member, FittedAutoencoder | FittedModel) for member in members):
+            raise UsageError("an average is of fitted models, which model.fit(data) returns; give these")
         data = members[0].data
         if any(its.data is not data and not _are_same(its.data, data) for its in members):
             raise UsageError("the members were trained on different ratings; train all of them on the same")
@@ -36,14 +37,14 @@ class Average(Recommender):
     def __repr__(self) -> str:
         return f"<the average of {len(self.members)} models, trained on {self.data}>"
 
-    def of_pairs(self, users: Array, items: Array) -> Array:
-        return np.mean([member.of_pairs(users, items) for member in self.members], axis=0)
+    def predict_cells(self, users: Array, items: Array) -> Array:
+        return np.mean([member.predict_cells(users, items) for member in self.members], axis=0)
 
-    def of_users(self, users: Array) -> Array:
-        return np.mean([member.of_users(users) for member in self.members], axis=0)
+    def predict_users(self, users: Array) -> Array:
+        return np.mean([member.predict_users(users) for member in self.members], axis=0)
 
-    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
-        return np.mean([member.of_new(what, known, r, columns) for member in self.members], axis=0)
+    def predict_new(self, what: str, known: Array, r: Array, features: Mapping[str, str]) -> Array:
+        return np.mean([member.predict_new(what, known, r, features) for member in self.members], axis=0)
 
     def with_ratings(self, more: Dataset) -> Average:
         return Average([member.with_ratings(more) for member in self.members], self.info)

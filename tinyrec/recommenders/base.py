@@ -1,4 +1,4 @@
-"""What training returns: raw ids in, ratings out."""
+"""The interface of everything that was fitted: raw ids in, ratings out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.checks import check_type
+from tinyrec.checks import check_type, check_whole
 from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
@@ -23,52 +23,54 @@ Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best
 
 
 class Recommender:
-    """Base of what predicts ratings: one that is trained defines of_pairs, of_users and of_new.
+    """Base of what training returns. A subclass defines predict_cells, predict_users and predict_new.
 
-    data: the training ratings;  info: how it came about (seed, epochs, validation RMSE, history, ...)
+    data: the training ratings;  info: how it was trained (seed, epochs, validation RMSE, history, ...)
 
-    A user or item without training ratings is cold. Users and items are numbered as in `data`; -1 is an unknown one.
+    Users and items are numbered as in `data`; -1 is an unknown one. One without training ratings is cold.
     """
 
     data: Dataset
     info: dict[str, Any]
 
-    def of_pairs(self, users: Array, items: Array) -> Array:
-        """The ratings, not clipped, of some items by some users: (p,) and (p,) -> (p,)."""
+    def predict_cells(self, users: Array, items: Array) -> Array:
+        """The ratings, not clipped, of pairs of row numbers: (p,) and (p,) -> (p,)."""
         raise NotImplementedError
 
-    def of_users(self, users: Array) -> Array:
-        """The ratings, not clipped, of all items by these users: (b,) -> (b, items)."""
+    def predict_users(self, users: Array) -> Array:
+        """The ratings, not clipped, of all items by these users, given as row numbers: (b,) -> (b, items)."""
         raise NotImplementedError
 
-    def of_new(self, what: str, known: Array, r: Array, columns: Mapping[str, str]) -> Array:
+    def predict_new(self, what: str, known: Array, r: Array, features: Mapping[str, str]) -> Array:
         """The ratings, not clipped, of all items by a new user who rated the items `known` (p,) with r (p,).
 
-        what: "user"; or "item", for those by all users of a new item that the users `known` rated
-        columns: what is known besides, {"genres": "Comedy|Drama"}, for a model that reads features
+        what: "user"; or "item", for the ratings by all users of a new item that the users `known` rated
+        features: of the new user or item, {"genres": "Comedy|Drama"}, for a model that reads features
+        UsageError: this kind of model has no way to add a user or an item without training
         """
         raise NotImplementedError
 
     def predict(self, users: Any, items: Any, *, clip: bool = True, default: bool = True) -> Array:
         """The predicted rating of each pair (users[j], items[j]) of raw ids: (p,) and (p,) -> (p,)   (AutoRec, eq. 3)
 
-        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); without it, an
-        unknown row is an empty one, and an unknown column the mean of all (see TrainedAutoencoder)
+        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); without it, what
+            the model predicts for an empty row or an average column
         clip: keep predictions on the rating scale
-        Of clicks, where there is no scale, the scores that items are ranked by, as they are.
+        For implicit feedback, the scores that items are ranked by, as they are.
         """
         u, i = self.data.users.find(users), self.data.items.find(items)
         if len(u) != len(i):
             raise DataError(f"{len(u)} users but {len(i)} items; give as many of each")
         options = {"clip": clip and not self.data.implicit, "default": default and not self.data.implicit}
-        return follow_protocol(self.of_pairs(u, i), self._cold(u, i), self.data.scale, **options)
+        return follow_protocol(self.predict_cells(u, i), self._cold(u, i), self.data.scale, **options)
 
     def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
-        """RMSE and MAE on ratings that were not trained on, with how many there were and how many of them cold.
+        """RMSE and MAE on held-out ratings, with their number n and how many of them are cold.
 
-        Of clicks, what `rank` says. DataError: a test rating is a training rating, so it would be scored on what it was
-        told.
+        For implicit feedback, the metrics of `rank`. DataError: a test rating is a training rating, too
         """
+        if not isinstance(test, Dataset):
+            raise UsageError(f"a {type(test).__name__} cannot be scored; make a Dataset of it with load_dataset")
         if self.data.implicit:
             return self.rank(test)
         users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
@@ -80,28 +82,30 @@ class Recommender:
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
         return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self._cold(u, i).sum())}
 
-    def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100)) -> dict[str, float]:
-        """How well the items of `test`, which was split off the training data, are ranked among all that a user has not
-        met: hit ratio, NDCG, recall, precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
+    def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
+        """How high the test items of each user are ranked among all items that are not in the user's training data:
+        hit ratio, NDCG, recall, precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
+
+        test: split off the training data;  relevant: only test ratings of so much or more count as test items
         """
         if not (
             np.array_equal(test.users.ids, self.data.users.ids) and np.array_equal(test.items.ids, self.data.items.ids)
         ):
             raise DataError("the test part has other users or items than the training part; split one data set in two")
-        return rank(self.of_users, self.data.ratings, test.ratings, at)
+        if relevant is not None:
+            test = test.binarized(relevant)
+        return rank(self.predict_users, self.data.ratings, test.ratings, at)
 
     def recommend(self, user: Any = None, n: int = 10, *, ratings: Mapping[Any, float] | None = None) -> Ranking:
-        """The n items that `user` would rate highest, of those that they have not rated: [(item, rating), ...].
+        """The n items with the highest predictions among those that `user` has not rated: [(item, rating), ...].
 
         ratings: for a user who was not in training, {item: rating}. Cold items are left out. Ties: by item id.
         """
         if ratings is not None and not isinstance(ratings, Mapping):
             raise UsageError(f"ratings is a {type(ratings).__name__}; give {{item: rating}}")
         if (user is None) == (ratings is None):
-            raise UsageError("recommend for a user who was trained on or for ratings of a new one; give one of the two")
-        check_type("n", n, "int")
-        if n < 1:
-            raise UsageError(f"{n} recommendations are none; ask for at least 1")
+            raise UsageError("recommend needs either a user of the training data or the ratings of a new one")
+        check_whole("n", n, 1)
         if ratings is None:
             return next(self.recommend_many([user], n))[1]
         scores = self._predict_new("user", ratings)
@@ -113,62 +117,62 @@ class Recommender:
         known = as_ids(users, "user").tolist()
         rows = self.data.users.find(known)
         if (rows < 0).any():
-            raise DataError(
-                f"user {known[np.argmin(rows)]!r} is not in the training data; give ratings of theirs instead"
-            )
+            raise DataError(f"user {known[np.argmin(rows)]!r} is not in the training data; give their ratings instead")
         for block in blocks(len(rows), len(self.data.items)):
-            scores = self.of_users(rows[block])
+            scores = self.predict_users(rows[block])
             rated, _ = self.data.ratings.pattern.take_rows(rows[block])
             scores[rated.rows, rated.cols] = -np.inf
             yield from zip(known[block], self._best(scores, n), strict=True)
 
     def predict_new_user(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
-        """Ratings of all items, aligned with data.items.ids, by a user who rates thus: {item: rating}.
+        """The ratings of all items, aligned with data.items.ids, by a new user with the ratings {item: rating}.
 
-        features: what is known of them, {"gender": "F", "age": "20s"}, by the columns that the model was trained with
+        features: of this user, {"gender": "F", "age": "20s"}, by the columns that the model was trained with
         """
         return self._on_scale(self._predict_new("user", ratings, features))
 
     def predict_new_item(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
-        """Ratings by all users, aligned with data.users.ids, of an item that is rated thus: {user: rating}.
+        """The ratings by all users, aligned with data.users.ids, of a new item with the ratings {user: rating}.
 
-        features: what is known of it, {"genres": "Comedy|Drama"}, by the columns that the model was trained with
+        features: of this item, {"genres": "Comedy|Drama"}, by the columns that the model was trained with
         """
         return self._on_scale(self._predict_new("item", ratings, features))
 
     def with_ratings(self, more: Dataset) -> Recommender:
-        """The same model, with more ratings by users and of items that it knows. Nothing is trained.
+        """The same model with more ratings by known users of known items. Nothing is trained.
 
-        One forward pass over the rows refines what is predicted of them (CFN, section 4.4): of these items, if a row is
-        an item. A pair that was rated before is rated anew. DataError: an unknown id, or a rating off the scale
+        One forward pass over the rows updates the predictions (CFN, section 4.4): for these items, if a row is an item.
+        A pair that was rated before gets the new rating. DataError: an unknown id, or a rating off the scale
         """
-        raise NotImplementedError
+        raise UsageError(f"{self!r} cannot take new ratings without training; fit it to all ratings")
 
     def save(self, path: str | PathLike) -> None:
-        """Write the model to one file, from which `tinyrec.load` brings it back."""
-        from tinyrec.recommenders.model_file import save
+        """Write the model to one file; `tinyrec.load` reads it."""
+        from tinyrec.recommenders.model_file import save  # it knows all kinds of recommenders
 
-        save(self, path)  # type: ignore[arg-type]  # of the kinds that a file can hold
+        save(self, path)
 
     def _predict_new(self, what, ratings, features=None):
-        """What `of_new` says of the ratings {raw id: rating}, once they are known to be sound."""
+        """`predict_new` from {raw id: rating}, after checking them."""
         known = (self.data.items if what == "user" else self.data.users).find(list(ratings))
         if (known < 0).any():
             raise DataError(f"{list(ratings)[np.argmin(known)]!r} is not in the training data; leave its rating out")
+        for rating in ratings.values():
+            check_type(f"each rating of the new {what}", rating, float)
         r = np.array(list(ratings.values()), float)
         if self.data.implicit and (r != 1).any():
-            raise DataError(f"this model is of clicks: give 1 for what the new {what} has met, and nothing else")
+            raise DataError(f"this model is for implicit feedback: give 1 for each interaction of the new {what}")
         low, high = self.data.scale
         if not ((r >= low) & (r <= high)).all():
-            raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; mend or drop it")
-        return self.of_new(what, known, r, features or {})
+            raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; fix or drop it")
+        return self.predict_new(what, known, r, features or {})
 
     def _on_scale(self, y):
-        """Clipped; but of clicks there is no scale to leave."""
+        """Clipped; implicit feedback has no scale."""
         return y if self.data.implicit else np.clip(y, *self.data.scale)
 
     def _best(self, scores, n):
-        """The n best of each row of scores (b, items), without the cold ones and those of -inf; scores are changed."""
+        """The n best of each row of scores (b, items), without cold items and -inf; scores are changed."""
         scores[:, ~self._warm[1][:-1]] = -np.inf
         rows, cols = top(scores, n)
         ratings = self._on_scale(scores[rows, cols])

@@ -1,25 +1,25 @@
-"""Whoever or whatever was not in training: a new row is one forward pass, a new column is a ridge regression."""
+"""Users and items that were not in training: a new row is one forward pass, a new column is a ridge regression."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.models.base import Autoencoder
+from tinyrec.models import Autoencoder
 from tinyrec.sparse import Ratings
 
-DAMPING = 5.0  # a bias is held back as if by five ratings; on held-out users of ML-1M, 4 and 8 were best of 2, 4, 8, 16
+DAMPING = 5.0  # of a new bias, in ratings; for held-out users of ML-1M, 4 and 8 were the best of 2, 4, 8, 16
 
 
-def new_row(model: Autoencoder, params: Params, columns: Params, R: Ratings) -> Array:
+def new_row(model: Autoencoder, params: Params, decoder: Params, R: Ratings) -> Array:
     """h(r) at all columns, for one new row of ratings: R (1, d) -> (d,)                            (AutoRec, eq. 3)
 
-    columns: W (d or more, k) and b, which decode. In training, the rows of a centred model came without their own
-    biases, and those of a CFN without their means; so the new one's is taken off, always damped, and put back.
+    decoder: W (d or more, k) and b. In training, the rows of a centred model came without their own biases, and those
+    of a CFN without their means. So the bias of the new row, always damped, is subtracted first and added at the end.
     """
     bias = R.values.sum() / (R.size + DAMPING) if model.center else 0.0
     H = model.encode(params, R.with_values(R.values - bias))
-    return bias + model.decode(columns, H, np.arange(R.shape[1]))[0]
+    return bias + model.decode(decoder, H, np.arange(R.shape[1]))[0]
 
 
 def new_column(codes: Array, mean: Array, l2: float, rows: Array, x: Array) -> Array:
@@ -27,11 +27,11 @@ def new_column(codes: Array, mean: Array, l2: float, rows: Array, x: Array) -> A
 
     min  Σ (x - mean - (H - H̄) w - c)² + λ/2 |w|² + DAMPING c²
 
-    codes: H (n, k), with H̄ the mean of its rows; mean (n,): what the mean column predicts; l2: λ
+    codes: H (n, k), with H̄ the mean of its rows; mean (n,): the prediction of the mean column; l2: λ
 
-    For an identity output, this is eq. 2 for one more column with all else fixed, but with the mean column in the place
-    of 0, and with c held back: from one rating, a free bias would believe that this user likes everything as much. In
-    dual form, so that a system of as many equations as ratings is solved.
+    For an identity output, this is eq. 2 for one more column with all else fixed, but relative to the mean column
+    instead of 0, and with c damped: otherwise, one high rating would raise all predictions of this user as much. It is
+    solved in dual form, a system of as many equations as ratings.
     """
     C = codes - codes.mean(axis=0)
     K = C @ C[rows].T / max(l2 / 2, 1e-6) + 1 / DAMPING  # (n, p)

@@ -8,22 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, get_backend, on_host
+from tinyrec.backend import Array, Params, get_backend
 from tinyrec.data import Dataset, Features, Index
 from tinyrec.data.features.embedding import Embedding
-from tinyrec.errors import FileError, TinyrecError
-from tinyrec.models import MODELS
+from tinyrec.errors import FileError, TinyrecError, UsageError
+from tinyrec.models import Autoencoder, Model
 from tinyrec.recommenders import storage
-from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.average import Average
-from tinyrec.recommenders.biases import Bias
-from tinyrec.recommenders.scaling import Scaling
+from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.fitted import FittedModel
+from tinyrec.recommenders.scaling import Biases, Scaling
 from tinyrec.sparse import Pattern, Ratings
 
 
-def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> None:
-    """Write a model file; an existing one is replaced in one step."""
-    data, members = recommender.data, getattr(recommender, "members", [recommender])
+def save(recommender: Recommender, path: str | PathLike) -> None:
+    """Write a model file; an existing one is replaced in one step. UsageError: not a recommender of tinyrec's kinds"""
+    if not isinstance(recommender, FittedAutoencoder | FittedModel | Average):
+        raise UsageError(f"a {type(recommender).__name__} cannot be saved; save what model.fit(data) returns")
+    data = recommender.data
+    members: Any = recommender.members if isinstance(recommender, Average) else [recommender]
     own = {key: getattr(data, key) for key in ("name", "scale", "noise_floor", "implicit")}
     header: dict[str, Any] = {
         "members": [_describe(member) for member in members],
@@ -46,9 +50,10 @@ def save(recommender: TrainedAutoencoder | Average, path: str | PathLike) -> Non
             header["data"]["features"][kind] = features.names
             header["data"]["embeddings"][kind] = {column: its.values for column, its in features.embeddings.items()}
     for number, member in enumerate(members):
-        zero = member.scaling.zero
         arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
-        arrays |= {f"scaling/{number}/user": zero.user, f"scaling/{number}/item": zero.item}
+        if isinstance(member, FittedAutoencoder):
+            offset = member.scaling.offset
+            arrays |= {f"scaling/{number}/user": offset.user, f"scaling/{number}/item": offset.item}
     storage.write(path, "model", header, arrays)
 
 
@@ -57,28 +62,68 @@ def _is_kept(column: Array) -> bool:
     return not isinstance(column.dtype, np.dtypes.StringDType)
 
 
-def _describe(member: TrainedAutoencoder) -> dict[str, Any]:
-    name = next(name for name, kind in MODELS.items() if type(member.model) is kind)
-    scaling = {"unit": member.scaling.unit, "mean": member.scaling.zero.mean}
-    return {"model": name, "settings": asdict(member.model), "scaling": scaling, "info": member.info}
+def _describe(member: FittedAutoencoder | FittedModel) -> dict[str, Any]:
+    described = {"model": type(member.model).__name__, "settings": asdict(member.model), "info": member.info}
+    if isinstance(member, FittedAutoencoder):
+        described["scaling"] = {"unit": member.scaling.unit, "mean": member.scaling.offset.mean}
+    return described
 
 
-def load(path: str | PathLike, backend: str = "auto") -> TrainedAutoencoder | Average:
-    """Read a model file. FileError: missing, truncated, foreign, inconsistent, or of another version."""
+def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None = None) -> Recommender:
+    """Read a model file.
+
+    model: the class of the model, if it is your own and not imported yet under the name that the file gives
+    FileError: missing, truncated, foreign, inconsistent, or of another version
+    """
     header, arrays = storage.read(path, "model")
     try:
         data = _dataset(header["data"], arrays)
-        members = []
-        for number, its in enumerate(header["members"]):
-            params, zero = _group(arrays, f"params/{number}"), _group(arrays, f"scaling/{number}")
-            bias = Bias(float(its["scaling"]["mean"]), zero["user"], zero["item"])
-            model = MODELS[its["model"]](**its["settings"])
-            _check_shapes(model, data, params, bias)
-            scaling = Scaling(float(its["scaling"]["unit"]), bias)
-            members.append(TrainedAutoencoder(model, params, data, scaling, on_host(backend), dict(its["info"])))
+        members = [_member(its, number, data, arrays, backend, model) for number, its in enumerate(header["members"])]
         return members[0] if header["average"] is None else Average(members, dict(header["average"]))
+    except FileError:
+        raise
     except (KeyError, TypeError, ValueError, TinyrecError) as problem:
-        raise FileError(f"{path} does not hold together ({problem}); write it anew") from None
+        raise FileError(f"{path} is inconsistent ({problem}); write it again") from None
+
+
+def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | FittedModel:
+    params, offset = _group(arrays, f"params/{number}"), _group(arrays, f"scaling/{number}")
+    kind = own if own and own.__name__ == its["model"] else _find_kind(its["model"])
+    model, info = kind(**its["settings"]), dict(its["info"])
+    if not isinstance(model, Autoencoder):
+        _check_shapes(params, model.shapes(*data.ratings.shape))  # type: ignore[attr-defined]
+        return FittedModel(model, params, data, info)
+    rows = data.ratings.shape if model.by == "user" else data.ratings.shape[::-1]
+    features = data.features_of(model.by) if model.reads_features else None
+    _check_shapes(params, model.shapes(rows[1], len(features.names) if features else 0))
+    _check_shapes(offset, {"user": (len(data.users),), "item": (len(data.items),)})
+    scaling = Scaling(float(its["scaling"]["unit"]), Biases(float(its["scaling"]["mean"]), **offset))
+    return FittedAutoencoder(model, params, data, scaling, backend, info)
+
+
+def _find_kind(name: str) -> type[Model]:
+    """The class of this name among all models that were imported; of several, the one defined last."""
+    kinds, found = list(Model.__subclasses__()), None
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        found = kind if kind.__name__ == name else found
+    if found is None:
+        cure = "import the file that defines it first, or give --model FILE.py:CLASS on the command line"
+        raise FileError(f"the file holds a {name}, which is no model of tinyrec's own; {cure}")
+    return found
+
+
+def _check_shapes(arrays: Params, wanted: dict[str, tuple[int | None, ...]]) -> None:
+    """Parameters must fit the model and the data, or a prediction would be wrong; None: any length."""
+    found = {name: array.shape for name, array in arrays.items()}
+    fits = found.keys() == wanted.keys() and all(
+        len(found[name]) == len(shape) and all(b is None or a == b for a, b in zip(found[name], shape, strict=True))
+        for name, shape in wanted.items()
+    )
+    if not fits:
+        raise ValueError(f"its arrays have shapes {found}, not {wanted}")
+    if not all(array.dtype.kind in "fiu" and np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("a parameter is not a finite number")
 
 
 def _group(arrays, group):
@@ -98,14 +143,14 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
     ):
         raise ValueError("the rows of its ratings do not add up")
     if len(cols) and not 0 <= cols.min() <= cols.max() < len(items):
-        raise ValueError("a rating is of an item that it does not have")
+        raise ValueError("a rating belongs to an item that is not in the file")
     ratings = Ratings(Pattern((len(users), len(items)), indptr, cols), values, get_backend("reference"))
     scale = (float(header["scale"][0]), float(header["scale"][1]))
     more = {
         "user_info": _group(arrays, "user_info"),
         "item_info": _group(arrays, "item_info"),
         "noise_floor": header["noise_floor"],
-        "implicit": bool(header.get("implicit", False)),  # there were only ratings once
+        "implicit": bool(header["implicit"]),
     }
     data = Dataset(ratings, users, items, scale, str(header["name"]), **more)
     features = {
@@ -117,19 +162,4 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
 
 def _embeddings(header: dict[str, Any], kind: str, arrays) -> dict[str, Embedding]:
     B = _group(arrays, f"embeddings/{kind}")
-    values = header.get("embeddings", {}).get(kind, {})  # there were none once
-    return {column: Embedding(tuple(its), B[column]) for column, its in values.items()}
-
-
-def _check_shapes(model, data, params, zero):
-    """Parameters and biases must fit the data, or a prediction would be a wrong row's."""
-    R = data.ratings.T if model.by == "item" else data.ratings
-    features = model.features(data)
-    wanted = model.shapes(R.shape[1], len(features.names) if features else 0)
-    found = {name: array.shape for name, array in params.items()}
-    if wanted != found:
-        raise ValueError(f"its parameters have shapes {found}, not {wanted}")
-    if (zero.user.shape, zero.item.shape) != ((len(data.users),), (len(data.items),)):
-        raise ValueError("its biases have another length than its ids")
-    if not all(np.isfinite(array).all() for array in (*params.values(), zero.user, zero.item)):
-        raise ValueError("a parameter is not finite")
+    return {column: Embedding(tuple(its), B[column]) for column, its in header["embeddings"].get(kind, {}).items()}

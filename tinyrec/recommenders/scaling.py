@@ -1,4 +1,4 @@
-"""From ratings to what an autoencoder sees, and back."""
+"""From ratings to the input of an autoencoder, and back: user and item biases, row means, and the rating scale."""
 
 from __future__ import annotations
 
@@ -8,57 +8,118 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.data import Dataset
-from tinyrec.recommenders.biases import Bias
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
+class Biases:
+    """r̂_ui = μ + b_u + b_i                                             (Koren, Bell, Volinsky 2009, eq. 3)
+
+    mean: μ;  user (n,): b_u;  item (d,): b_i
+    """
+
+    mean: float
+    user: Array
+    item: Array
+
+    @classmethod
+    def constant(cls, value: float, shape: tuple[int, int]) -> Biases:
+        """The same value for every user and item of an (n, d) matrix."""
+        return cls(value, np.zeros(shape[0]), np.zeros(shape[1]))
+
+    @classmethod
+    def fit(cls, R: Ratings, user_damping: float = 15.0, item_damping: float = 10.0, iterations: int = 10) -> Biases:
+        """Minimise Σ (r - r̂)² + user_damping Σ b_u² + item_damping Σ b_i² by alternating exact solutions.
+
+        R (n, d). A damping acts like so many additional ratings of the mean value. The defaults are those of the
+        library Surprise (BaselineOnly), so that results can be compared.
+        """
+        biases = cls.constant(float(R.values.mean(dtype=np.float64)), R.shape)
+        for _ in range(iterations):
+            biases = biases._iteration(R, user_damping, item_damping)
+        return biases
+
+    @classmethod
+    def estimate(cls, R: Ratings, iterations: int = 30) -> Biases:
+        """The same with dampings estimated from the ratings, as ratios of variances: σ² / σ_u² and σ² / σ_i².
+
+        b_u ~ N(0, σ_u²), b_i ~ N(0, σ_i²), r ~ N(r̂, σ²): random effects, by variational EM (independent posteriors,
+        μ the mean of the ratings), with a fixed number of iterations.
+        """
+        biases = cls.fit(R, iterations=1)
+        per_user, per_item = np.bincount(R.rows, minlength=R.shape[0]), np.bincount(R.cols, minlength=R.shape[1])
+        user_damping = item_damping = 10.0
+        for _ in range(iterations):
+            biases = biases._iteration(R, user_damping, item_damping)
+            fitted = (per_user / (per_user + user_damping)).sum() + (per_item / (per_item + item_damping)).sum()
+            e = R.values - biases.predict(R.rows, R.cols)
+            noise = float(e @ e) / max(R.size - fitted, 1) + 1e-9
+            user_damping = noise / _variance(biases.user, noise, per_user, user_damping)
+            item_damping = noise / _variance(biases.item, noise, per_item, item_damping)
+        return biases
+
+    @classmethod
+    def row_means(cls, R: Ratings, by: str, damping: float = 0.0) -> Biases:
+        """The mean rating of each item or user, computed with `damping` additional ratings of average value."""
+        rows, n = (R.cols, R.shape[1]) if by == "item" else (R.rows, R.shape[0])
+        counts, mean = np.bincount(rows, minlength=n), float(R.values.mean(dtype=np.float64))
+        above = np.bincount(rows, R.values.astype(np.float64) - mean, minlength=n) / np.maximum(counts + damping, 1e-9)
+        nothing = np.zeros(R.shape[0] if by == "item" else R.shape[1])
+        return cls(mean, nothing, above) if by == "item" else cls(mean, above, nothing)
+
+    def predict(self, users: Array, items: Array) -> Array:
+        """r̂ for row numbers of users and items, arrays that broadcast; -1 is an unknown one, with bias 0."""
+        user_bias, item_bias = np.append(self.user, 0.0), np.append(self.item, 0.0)
+        return self.mean + user_bias[users] + item_bias[items]
+
+    def _iteration(self, R: Ratings, user_damping: float, item_damping: float) -> Biases:
+        """The best item biases given those of the users, then the best user biases given these."""
+        (n, d), rest = R.shape, R.values - self.mean
+        per_user, per_item = np.bincount(R.rows, minlength=n), np.bincount(R.cols, minlength=d)
+        item = np.bincount(R.cols, rest - self.user[R.rows], minlength=d) / (item_damping + per_item)
+        user = np.bincount(R.rows, rest - item[R.cols], minlength=n) / (user_damping + per_user)
+        return Biases(self.mean, user, item)
+
+
+@dataclass(frozen=True)
 class Scaling:
-    """x = (r - zero) / unit
+    """x = (r - offset) / unit, where the offset of each user and item is one of:
 
-    zero: where x is counted from, for each user and item;  unit: of x, in ratings
+    "scale"      a constant that maps the rating scale to 1 to 5; ratings of 1 to 5 stay as they are        (AutoRec)
+    "biases"     user and item biases
+    "row means"  the mean rating of each item (by item) or user; unit: half the width of the scale  (CFN, section 4.1)
+    "nothing"    0, with unit 1                                                       (NCAE for implicit feedback)
 
-    "scale"   zero is such that the scale becomes 1 to 5, and ratings of 1 to 5 stay as they are        (AutoRec)
-    "biases"  zero is the prediction of user and item biases, and the autoencoder learns what they leave over
-    "rows"    zero is the mean rating of the item (by item) or of the user, and the unit half of the width of the scale,
-              so that the scale would become -1 to 1 around its middle                                (CFN, section 4.1)
-
-    "clicks"  zero is 0 and the unit 1: nothing to scale                                       (NCAE for clicks)
-
-    Where zero is "scale" or "biases", the unit is a quarter of the width, so that λ means the same on every scale.
+    For "scale" and "biases" the unit is a quarter of the width of the scale, so that λ means the same on every scale.
     """
 
     unit: float
-    zero: Bias
+    offset: Biases
 
     @classmethod
-    def of(cls, data: Dataset, zero: str, by: str = "item", damping: float = 0.0) -> Scaling:
-        """by, damping: of "rows", see `row_means`"""
+    def of(cls, data: Dataset, offset: str, by: str = "item", damping: float = 0.0) -> Scaling:
+        """by, damping: of "row means", see `Biases.row_means`"""
         low, high = data.scale
         unit = (high - low) / 4 or 1.0
-        if zero == "biases":
-            return cls(unit, Bias.estimate(data.ratings))
-        if zero == "rows":
-            return cls(2 * unit, row_means(data.ratings, by, damping))
-        n, d = data.ratings.shape
-        if zero == "clicks":
-            return cls(1.0, Bias(0.0, np.zeros(n), np.zeros(d)))
-        return cls(unit, Bias(low - unit, np.zeros(n), np.zeros(d)))
+        if offset == "biases":
+            return cls(unit, Biases.estimate(data.ratings))
+        if offset == "row means":
+            return cls(2 * unit, Biases.row_means(data.ratings, by, damping))
+        if offset == "nothing":
+            return cls(1.0, Biases.constant(0.0, data.ratings.shape))
+        return cls(unit, Biases.constant(low - unit, data.ratings.shape))
 
     def to_model(self, R: Ratings, dtype) -> Ratings:
-        """The ratings (users x items) as the autoencoder sees them."""
-        x = (R.values - self.zero.predict(R.rows, R.cols)) / self.unit
+        """The ratings (users x items) as the autoencoder reads them."""
+        x = (R.values - self.offset.predict(R.rows, R.cols)) / self.unit
         return R.with_values(x.astype(dtype))
 
     def to_rating(self, x: Array, users: Array, items: Array) -> Array:
-        """r = zero + unit x, for the row numbers of users and items (or arrays of them that broadcast with x)."""
-        return self.zero.predict(users, items) + self.unit * x
+        """r = offset + unit x, for the row numbers of users and items (or arrays of them that broadcast with x)."""
+        return self.offset.predict(users, items) + self.unit * x
 
 
-def row_means(R: Ratings, by: str, damping: float = 0.0) -> Bias:
-    """The mean rating of each item, or of each user, and besides of `damping` more ratings, each the mean of all."""
-    rows, n = (R.cols, R.shape[1]) if by == "item" else (R.rows, R.shape[0])
-    counts, mean = np.bincount(rows, minlength=n), float(R.values.mean(dtype=np.float64))
-    above = np.bincount(rows, R.values.astype(np.float64) - mean, minlength=n) / np.maximum(counts + damping, 1e-9)
-    nothing = np.zeros(R.shape[0] if by == "item" else R.shape[1])
-    return Bias(mean, nothing, above) if by == "item" else Bias(mean, above, nothing)
+def _variance(bias: Array, noise: float, counts: Array, damping: float) -> float:
+    """E[b²] over users or items with ratings: the square of the posterior mean, plus the posterior variance."""
+    rated = counts > 0
+    return float(np.mean(bias[rated] ** 2 + noise / (counts[rated] + damping)))

@@ -21,7 +21,7 @@ from tinyrec.errors import DataError, FileError
 
 HEADER = "header.json"
 LARGEST_HEADER = 256 * 2**20
-FORMAT = 2
+FORMAT = 3
 KINDS = "fiubU"  # of arrays: numbers, truth values and text, but no objects
 
 

@@ -1,1 +1,7 @@
-"""From a model and a data set to a trained model."""
+"""From a model and a data set to a fitted model."""
+
+from tinyrec.training.loop import Epoch, begin, fit
+from tinyrec.training.progress import Progress
+from tinyrec.training.train import train
+
+__all__ = ["Epoch", "Progress", "begin", "fit", "train"]

@@ -1,63 +1,56 @@
-"""Training: `fit` yields an Epoch after each pass over the rows, and the loop stays with the reader.
+"""The training loop: `fit` yields an Epoch after each pass over the data, and the loop stays with the reader.
 
     for epoch in fit(model, R, RProp(), epochs=100):
         print(epoch.number, epoch.loss)
 
-Early stopping and checkpoints are callables that take an Epoch.
+The same loop trains every model. It asks a model for three things:
+
+    init(R, rng) -> params                          arrays by name, drawn on the host
+    batches(R, batch_size, rng)                     the batches of one epoch, each with a `share` of the whole:
+                                                    rows for an autoencoder, rated pairs for a factorisation
+    loss_and_grads(params, batch, rng) -> (loss, grads)
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Backend, Params, to_host
+from tinyrec.backend import Array, Backend, Params
 from tinyrec.errors import Diverged, UsageError
-from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Where training stands after `number` epochs; `fit(start=epoch)` goes on from here.
+    """The state of training after `number` epochs; `fit(start=epoch)` continues from here.
 
-    loss: the objective, summed over the epoch's steps, each taken before its update (L-BFGS: after its block)
+    loss: the objective, summed over the epoch's batches, each evaluated before its update (L-BFGS: after its block)
     params, state, rng: the live parameters, optimiser state and generator; the next epoch changes them in place
     """
 
     number: int
     loss: float
     seconds: float
-    params: Params
-    state: dict[str, Any]
-    rng: np.random.Generator
+    params: Params = field(repr=False)
+    state: dict[str, Any] = field(repr=False)
+    rng: np.random.Generator = field(repr=False)
 
 
-def begin(model: Any, R: Ratings, optimizer: Any, seed: int = 0, params: Params | None = None) -> Epoch:
+def begin(model: Any, R: Any, optimizer: Any, seed: int = 0, params: Params | None = None) -> Epoch:
     """Epoch 0: parameters as given or as drawn, before any update."""
     rng = np.random.default_rng(seed)
     params = params or {name: R.backend.asarray(w) for name, w in model.init(R, rng).items()}
     return Epoch(0, math.nan, 0.0, params, optimizer.init(params), rng)
 
 
-def moved(epoch: Epoch, backend: Backend) -> Epoch:
-    """The same epoch with its arrays on this backend, for `fit` to go on from there."""
-
-    def move(value):
-        if isinstance(value, dict):
-            return {name: move(part) for name, part in value.items()}
-        return backend.asarray(value) if isinstance(value, np.ndarray) else value
-
-    return replace(epoch, params=move(epoch.params), state=move(epoch.state))
-
-
 def fit(
     model: Any,
-    R: Ratings,
+    R: Any,
     optimizer: Any,
     *,
     epochs: int,
@@ -65,73 +58,53 @@ def fit(
     seed: int = 0,
     start: Epoch | None = None,
 ) -> Iterator[Epoch]:
-    """Minimise model.loss_and_grads over the rows of R, up to epoch number `epochs`; yield an Epoch after each.
+    """Minimise model.loss_and_grads over the data R, up to epoch number `epochs`; yield an Epoch after each.
 
-    R: (n, d); the dtype of its values is that of the parameters; batch_size: rows in a step, by default all
-    Diverged: in the step in which the loss or a gradient is not finite, before that step's update
+    R: what the model makes batches of, Ratings (n, d); the dtype of its values is that of the parameters
+    batch_size: rows (or pairs) in a batch; None: all in one
+    Diverged: in the step in which the loss or a gradient is not finite, before its update
     """
     if batch_size is not None and optimizer.full_batch:
         name = type(optimizer).__name__
-        raise UsageError(f"{name} needs all rows in each step; leave the batch size out, or take adam")
+        raise UsageError(f"{name} needs all rows in each step; leave the batch size out, or use adam")
     epoch = start or begin(model, R, optimizer, seed)
-    params, state, rng = epoch.params, epoch.state, epoch.rng
+    params, state, rng, backend = epoch.params, epoch.state, epoch.rng, R.backend
     for number in range(epoch.number + 1, epochs + 1):
-        started, loss, done = time.perf_counter(), 0.0, number - 1.0
-        for batch in batches(R, batch_size, rng):
-            share = batch.shape[0] / R.shape[0]
-            objective = finite(model, batch, share, rng, number)
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
-                loss += optimizer.at(done, epochs).step(objective, params, state, R.backend)
-            done += share
-        yield Epoch(number, loss, time.perf_counter() - started, params, state, rng)
+        started, total, done = time.perf_counter(), 0.0, number - 1.0
+        for batch in model.batches(R, batch_size, rng):
+            now = optimizer.at(done, epochs) if optimizer.decays else optimizer
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `checked` reports what is wrong
+                if now.line_search:
+                    loss = now.minimize(
+                        lambda params: checked(*model.loss_and_grads(params, batch, rng), backend, number),  # noqa: B023
+                        params,
+                        backend,
+                    )
+                else:
+                    loss, grads = checked(*model.loss_and_grads(params, batch, rng), backend, number)
+                    now.step(params, grads, state, backend, loss)
+            total += loss
+            done += batch.share
+        yield Epoch(number, total, time.perf_counter() - started, params, state, rng)
 
 
-def batches(R: Ratings, batch_size: int | None, rng: np.random.Generator) -> Iterator[Ratings]:
-    """All rows of R at once, or `batch_size` of them at a time in random order."""
-    if batch_size is None:
-        yield R
-        return
-    order = rng.permutation(R.shape[0])
-    for first in range(0, len(order), batch_size):
-        yield R.take_rows(order[first : first + batch_size])
+def checked(loss: Array, grads: Params, backend: Backend, number: int) -> tuple[float, Params]:
+    """The loss as a number, and the gradients, unchanged. Diverged: one of them is not finite"""
+    names = ["loss", *(f"gradient of {name}" for name in grads)]
+    sums = backend.to_host(backend.xp.stack([loss, *(grad.sum() for grad in grads.values())]))  # one read from the GPU
+    for quantity, value in zip(names, sums, strict=True):
+        if not math.isfinite(value):
+            cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
+            raise Diverged(f"{cause}; try a smaller learning rate or l2")
+    return float(sums[0]), grads
 
 
-def finite(
-    model: Any, R: Ratings, share: float, rng: np.random.Generator, number: int
-) -> Callable[[Params], tuple[float, Params]]:
-    """The objective on the rows R, which raises Diverged where it or its gradient is not finite."""
+def moved(epoch: Epoch, backend: Backend) -> Epoch:
+    """The same epoch with its arrays on this backend, for `fit` to continue from."""
 
-    def objective(params):
-        loss, grads = model.loss_and_grads(params, R, share, rng)
-        names = ["loss", *(f"gradient of {name}" for name in grads)]
-        sums = to_host(R.xp.stack([loss, *(grad.sum() for grad in grads.values())]))  # the one time a card is read
-        for quantity, value in zip(names, sums, strict=True):
-            if not math.isfinite(value):
-                cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
-                raise Diverged(f"{cause}; try a smaller learning rate or l2")
-        return float(sums[0]), grads
+    def move(value):
+        if isinstance(value, dict):
+            return {name: move(part) for name, part in value.items()}
+        return backend.asarray(value) if isinstance(value, np.ndarray) else value
 
-    return objective
-
-
-class EarlyStopping:
-    """Says when `patience` epochs in a row have not lowered the validation RMSE, and remembers the best epoch.
-
-    Less than one part in 10,000 is no gain: a curve may creep downwards for hundreds of epochs. Parameters are not
-    kept: train anew, on all ratings, for `best_epoch` epochs. validate(params) -> RMSE
-
-    patience None: never, and the last epoch counts as the best, as it does where a learning rate falls to 0.
-    """
-
-    def __init__(self, validate: Callable[[Params], float], patience: int | None):
-        self.validate, self.patience = validate, patience
-        self.rmse, self.best_rmse, self.best_epoch = math.nan, math.inf, 0
-
-    def __call__(self, epoch: Epoch) -> bool:
-        self.rmse = self.validate(epoch.params)
-        if self.patience is None or self.rmse < self.best_rmse * (1 - 1e-4):
-            self.best_rmse, self.best_epoch = self.rmse, epoch.number
-        return self.is_out_of_patience(epoch)
-
-    def is_out_of_patience(self, epoch: Epoch) -> bool:
-        return self.patience is not None and epoch.number - self.best_epoch >= self.patience
+    return replace(epoch, params=move(epoch.params), state=move(epoch.state))

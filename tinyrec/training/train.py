@@ -1,23 +1,34 @@
-"""From a model and ratings to a trained one: choose on a validation part what was not given, then train on all."""
+"""From a model and a data set to a fitted model: choose what is not given, then train on everything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import get_backend, on_host, to_host
-from tinyrec.checks import check_type
+from tinyrec.backend import Params, get_backend
+from tinyrec.checks import check_choice, check_type, check_whole
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.evaluation.splits import split_random
-from tinyrec.models.base import Autoencoder
+from tinyrec.models import Autoencoder
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.recommenders.autoencoder import TrainedAutoencoder
-from tinyrec.training.progress import Job, Progress
+from tinyrec.recommenders.autoencoder import FittedAutoencoder
+from tinyrec.recommenders.scaling import Scaling
+from tinyrec.sparse import Ratings
+from tinyrec.training.bar import Bar
+from tinyrec.training.early_stopping import EarlyStopping, validator
+from tinyrec.training.loop import Epoch, begin, fit, moved
+from tinyrec.training.progress import Progress
+from tinyrec.training.search import choose
 
-MOST_EPOCHS = 500  # where nobody says how many; early stopping ends a trial long before
+MAX_EPOCHS = 500  # where none are given; early stopping ends a trial long before
+
+Observe = Callable[[Progress], None]
 
 
 def train(
@@ -30,100 +41,191 @@ def train(
     batch_size: int | None = None,
     backend: str = "auto",
     seed: int = 0,
-    observe: Callable[[Progress], None] = lambda progress: None,
-    progress: Progress | None = None,
-) -> TrainedAutoencoder:
+    progress: bool = False,
+    observe: Observe | None = None,
+    resume: Progress | None = None,
+) -> FittedAutoencoder:
     """Train `model` on all of `data`.
 
     What is not given, l2 or epochs, is chosen on a random part `valid` of the data (a tenth, unless given): each of
-    model.candidates is trained on the rest until the RMSE of that part no longer falls; then the best of them is
-    trained on everything, for the number of epochs that was best for it. `epochs` is then the most that is tried.
-    Where none is clearly better than user and item biases alone, those are the model, if neither l2 nor raw ratings
-    were asked for: a centred AutoRec after 0 epochs; so, too, with fewer than 20 ratings.
+    model.candidates is trained on the rest until the RMSE on that part no longer falls; then the best of them is
+    trained on everything, for the number of epochs that was best for it. `epochs` is then the largest number tried.
+    If none is clearly better than user and item biases alone, these are the model, see `choose`.
 
-    optimizer: the model's usual one unless given
+    optimizer: one of tinyrec.optim, or its name, such as "adam"; default: the model's
     batch_size: rows in a step (SGD, RMSprop and Adam), by default 64, or 128 for NCAE, 0 for all
-    observe: called with the Progress after each epoch;  progress: one to go on from
+    progress: show a progress bar;  observe: called with the Progress after each epoch
+    resume: a Progress to continue from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
-    optimizer, progress = optimizer or OPTIMIZERS[model.default_optimizer](), progress or Progress()
-    check_options(model, optimizer, epochs, valid, batch_size)
+    optimizer = find_optimizer(model, optimizer)
+    check_options(model, optimizer, epochs, valid, batch_size, seed)
     check_feedback(model, data, epochs, valid)
-    batch_size = rows_in_a_step(model, optimizer, batch_size)
-    job = Job(data, optimizer, batch_size, backend, seed, observe, progress)
-    valid_rmse = None
-    if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
-        model, epochs, valid_rmse = job.choose(model, epochs or MOST_EPOCHS, 0.1 if valid is None else valid)
-    params, scaling = job.run(model, data, epochs)
+    batch_size, state = find_batch_size(model, optimizer, batch_size), resume or Progress()
+    with Bar(epochs) if progress else nullcontext() as bar:
+        options = {"optimizer": optimizer, "batch_size": batch_size, "backend": backend, "seed": seed}
+        observers = [its for its in (bar, observe) if its]
+        run = partial(run_training, progress=state, observers=observers, **options)
+        valid_rmse = None
+        if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
+            run_trial = partial(run, epochs=epochs or MAX_EPOCHS)
+            model, epochs, valid_rmse = choose(model, data, valid or 0.1, seed, state.trials, run_trial)
+        params, scaling = run(model, data, epochs=epochs)
     info = {"backend": get_backend(backend).name, "seed": seed, "optimizer": repr(optimizer)}
     info |= {"batch_size": batch_size, "epochs": epochs}
-    info |= {"valid_rmse": valid_rmse, "trials": progress.trials, "history": progress.history}
-    params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `progress` may be trained further
-    return TrainedAutoencoder(model, params, data, scaling, on_host(backend), info)
+    info |= {"valid_rmse": valid_rmse, "trials": state.trials, "history": state.history}
+    to_host = get_backend(backend).to_host
+    params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `state` may be trained further
+    return FittedAutoencoder(model, params, data, scaling, backend, info)
 
 
-def try_out(
+def run_training(
     model: Autoencoder,
     data: Dataset,
+    held_out: Dataset | None = None,
     *,
-    epochs: int | None = None,
-    valid: float = 0.1,
-    optimizer: Any = None,
+    epochs: int,
+    optimizer: Any,
+    batch_size: int | None,
+    backend: str,
+    seed: int,
+    progress: Progress,
+    observers: Sequence[Observe] = (),
+) -> tuple[Params, Scaling]:
+    """Train on `data` for so many epochs; or, a trial, until the RMSE on `held_out` no longer falls."""
+    scaling, stop = Scaling.of(data, model.offset, model.by, model.damping), None
+    R = rows_of(model, data, scaling, optimizer.dtype, backend)
+
+    def record(epoch: Epoch, layer: int | None = None) -> None:
+        trial, rmse = (None, None) if held_out is None else (len(progress.trials), stop.rmse if stop else None)
+        row = {"trial": trial, "layer": layer, "epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds}
+        progress.history.append({**row, "valid_rmse": None if layer else rmse})
+        for observe in observers:
+            observe(progress)
+
+    if progress.epoch is None:
+        progress.best_rmse, progress.best_epoch = math.inf, 0
+    if held_out:
+        validate = validator(model, R, scaling, data, held_out)
+        stop = EarlyStopping(validate, optimizer.patience, progress.best_rmse, progress.best_epoch)
+    if progress.epoch is None:
+        drop_pretraining(progress.history)
+        params = pretrain(model, R, optimizer, batch_size, seed, record) if epochs else None
+        progress.epoch = begin(model, R, optimizer, seed, params)
+    else:
+        check_resumed(progress, epochs, is_trial=bool(stop))
+        progress.epoch = moved(progress.epoch, R.backend)  # one that was read from a file is on the host
+        if stop and stop.is_out_of_patience(progress.epoch.number):
+            epochs = progress.epoch.number  # it was about to end
+    for epoch in fit(model, R, optimizer, epochs=epochs, batch_size=batch_size, start=progress.epoch):
+        is_enough = stop(epoch) if stop else False
+        progress.epoch = epoch
+        if stop:
+            progress.best_rmse, progress.best_epoch = stop.best_rmse, stop.best_epoch
+        record(epoch)
+        if is_enough:
+            break
+    params = progress.epoch.params
+    if stop:
+        trial = {"settings": asdict(model), "epochs": stop.best_epoch, "valid_rmse": stop.best_rmse}
+        progress.trials.append(trial)
+        progress.epoch = None
+    return params, scaling
+
+
+def pretrain(
+    model: Autoencoder,
+    R: Ratings,
+    optimizer: Any,
     batch_size: int | None = None,
-    backend: str = "auto",
     seed: int = 0,
-) -> dict[str, Any]:
-    """One candidate on a validation part of `data`: {"settings": , "epochs": the best number of them, "valid_rmse": }
+    observe: Callable[[Epoch, int], None] = lambda epoch, layer: None,
+) -> Params | None:
+    """The parameters that the model's pretraining leads to, if it has one: `model.pretrained` says what is trained.
 
-    The options are those of `train`, which does the same with each of its candidates.
+    observe: called with each Epoch and the number of the layer
     """
-    optimizer, progress = optimizer or OPTIMIZERS[model.default_optimizer](), Progress()
-    check_options(model, optimizer, epochs, valid, batch_size)
-    check_feedback(model, data, epochs, valid)
-    if model.l2 is None:
-        raise UsageError("l2 is what is to be tried out; give it")
-    job = Job(
-        data, optimizer, rows_in_a_step(model, optimizer, batch_size), backend, seed, lambda progress: None, progress
-    )
-    part, held_out = split_random(data, valid, seed)
-    job.run(model, part, epochs or MOST_EPOCHS, held_out)
-    return progress.trials[0]
+
+    def train_stage(layer, stage, rows, epochs, seed):
+        for epoch in fit(stage, rows, optimizer, epochs=epochs, batch_size=batch_size, seed=seed):
+            observe(epoch, layer)
+        return epoch.params
+
+    return model.pretrained(R, seed, train_stage)
 
 
-def rows_in_a_step(model: Autoencoder, optimizer: Any, batch_size: int | None) -> int | None:
-    """What `batch_size` comes to with this model and optimizer; None: all rows."""
+def drop_pretraining(history: list[dict[str, Any]]) -> None:
+    """Remove the rows of a pretraining that was interrupted, and starts again."""
+    while history and history[-1]["layer"] is not None:
+        history.pop()
+
+
+def rows_of(model: Autoencoder, data: Dataset, scaling: Scaling, dtype: type, backend: str) -> Ratings:
+    """The rows that the autoencoder is trained on, (n, d)."""
+    R = scaling.to_model(data.ratings, dtype).to(backend)
+    R = R.T if model.by == "item" else R
+    features = data.features_of(model.by) if model.reads_features else None
+    return model.prepare(R.with_side(features.X if features else None))
+
+
+def find_optimizer(model: Autoencoder, optimizer: Any) -> Any:
+    """The optimizer itself, or the one of this name, or the model's default."""
+    optimizer = model.default_optimizer if optimizer is None else optimizer
+    if isinstance(optimizer, str):
+        check_choice("optimizer", optimizer, OPTIMIZERS)
+        return OPTIMIZERS[optimizer]()
+    if isinstance(optimizer, type) or not hasattr(optimizer, "full_batch"):
+        raise UsageError(f"{optimizer!r} is no optimizer; give one of tinyrec.optim, such as Adam(), or its name")
+    return optimizer
+
+
+def find_batch_size(model: Autoencoder, optimizer: Any, batch_size: int | None) -> int | None:
+    """The batch size for this model and optimizer; None: all rows."""
     if batch_size is None and not optimizer.full_batch:
         return model.default_batch_size
     return batch_size or None
 
 
 def check_options(
-    model: Autoencoder, optimizer: Any, epochs: int | None, valid: float | None, batch_size: int | None
+    model: Autoencoder,
+    optimizer: Any,
+    epochs: int | None = None,
+    valid: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
 ) -> None:
-    if isinstance(optimizer, str):
-        raise UsageError(f"the optimizer is {optimizer!r}; give one of tinyrec.optim, such as Adam()")
-    check_type("epochs", epochs, "int | None")
-    check_type("batch_size", batch_size, "int | None")
+    """UsageError: options that make no sense, or do not go together"""
+    check_whole("seed", seed, 0)
+    if epochs is not None:
+        check_whole("epochs", epochs, 1)
+    if batch_size is not None:
+        check_whole("batch_size", batch_size, 0)
+    check_type("valid", valid, float | None)
+    if valid is not None and not 0 < valid < 1:
+        raise UsageError(f"valid is {valid}, but must be a fraction between 0 and 1, such as 0.1")
     name = type(optimizer).__name__
     if model.dropout and optimizer.full_batch:
-        raise UsageError(f"dropout makes the gradient noisy, which {name} cannot bear; choose adam, rmsprop or sgd")
+        raise UsageError(f"dropout makes the gradient noisy, and {name} needs an exact one; use adam, rmsprop or sgd")
     if epochs is None and optimizer.patience is None:
-        raise UsageError(f"the rate of {name} is to fall until the last epoch, so tell how many there are: epochs")
-    if epochs is not None and epochs < 1:
-        raise UsageError(f"{epochs} epochs would not train anything; ask for at least 1")
-    if valid is not None and not 0 < valid < 1:
-        raise UsageError(f"valid={valid} is no part of the ratings; give a fraction between 0 and 1, such as 0.1")
-    if batch_size is not None and batch_size < 0:
-        raise UsageError(f"{batch_size} rows in a step are none; give a number, or 0 for all")
+        raise UsageError(f"the learning rate of {name} falls until the last epoch; give the number of epochs")
 
 
-def check_feedback(model: Autoencoder, data: Dataset, epochs: int | None, valid: float | None) -> None:
-    """UsageError: ratings for a model of clicks, or the other way round; or a search by RMSE, which clicks have not"""
+def check_feedback(model: Any, data: Dataset, epochs: int | None = None, valid: float | None = None) -> None:
+    """UsageError: ratings for a model of implicit feedback, or the other way round; or a search, which needs ratings"""
+    name = type(model).__name__
     if model.implicit and not data.implicit:
-        raise UsageError("this model is for clicks, and these are ratings; make clicks of them with data.binarized()")
+        raise UsageError(f"{name} is for implicit feedback, and these are ratings; convert them with data.binarized()")
     if data.implicit and not model.implicit:
-        raise UsageError(f"a {type(model).__name__} is for ratings, and these are clicks; take an ImplicitNCAE")
+        raise UsageError(f"{name} is for ratings, and this is implicit feedback; use a model such as ImplicitNCAE")
     if model.implicit and (epochs is None or valid is not None):
-        raise UsageError("for clicks nothing is chosen on a validation part; give the epochs, such as 30, and no valid")
+        raise UsageError(f"{name} has no search on a validation part; give the number of epochs, and leave valid out")
+
+
+def check_resumed(progress: Progress, epochs: int, is_trial: bool) -> None:
+    """UsageError: the epoch in `progress` belongs to a training with other options"""
+    number = progress.epoch.number if progress.epoch else 0
+    was_trial = bool(progress.history) and progress.history[-1]["trial"] is not None
+    if number > epochs or (number and was_trial != is_trial):
+        raise UsageError("this progress is of a training with other options; continue with the options it began with")

@@ -1,0 +1,101 @@
+"""What the baselines share: hyper-parameters in, a fitted model out, behind the same interface as the autoencoders."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Params, get_backend
+from tinyrec.checks import check_settings, check_whole
+from tinyrec.data import Dataset
+from tinyrec.errors import DataError, UsageError
+from tinyrec.evaluation.top_n import blocks
+from tinyrec.models import Model
+from tinyrec.recommenders import FittedModel
+from tinyrec.sparse import Ratings
+
+EPSILON = 1e-9  # the smallest value of a setting that must be positive
+
+
+class Baseline(Model):
+    """Base of the baselines, frozen dataclasses of hyper-parameters.
+
+    A baseline defines `learn`, `shapes`, and one of predict_cells and predict_users, each of which has a default that
+    calls the other. R (n, d) are the training ratings, users x items, as they are.
+    """
+
+    def __post_init__(self):
+        check_settings(self)
+
+    def learn(self, R: Ratings, seed: int) -> Params:
+        """What is learned from R: arrays by name."""
+        raise NotImplementedError
+
+    def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
+        """The shape of each array that is learned from n users and d items; None: any length."""
+        raise NotImplementedError
+
+    def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
+        """The ratings or scores of pairs of row numbers: (p,) and (p,) -> (p,); for ratings, -1 is an unknown one."""
+        y, (rows, at) = np.empty(len(users)), np.unique(users, return_inverse=True)
+        for block in blocks(len(rows), R.shape[1]):
+            here = np.flatnonzero((at >= block.start) & (at < block.stop))
+            y[here] = self.predict_users(params, R, rows[block])[at[here] - block.start, items[here]]
+        return y
+
+    def predict_users(self, params: Params, R: Ratings, users: Array) -> Array:
+        """The ratings or scores of all items by these users, (b,) -> (b, d)."""
+        items = np.tile(np.arange(R.shape[1]), len(users))
+        return self.predict_cells(params, R, np.repeat(users, R.shape[1]), items).reshape(len(users), R.shape[1])
+
+    def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
+        """The ratings or scores of all items by users who were not in training: new (m, d) -> (m, d)."""
+        name = type(self).__name__
+        raise UsageError(f"{name} cannot add a user without training; fit it to data with this user")
+
+    def fit(self, data: Dataset, *, seed: int = 0) -> FittedModel:  # type: ignore[override]
+        """Fit to `data`. UsageError: ratings for a model of implicit feedback, or the other way round"""
+        check_whole("seed", seed, 0)
+        name = type(self).__name__
+        if not isinstance(data, Dataset):
+            raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
+        if self.implicit and not data.implicit:
+            raise UsageError(f"{name} is for implicit feedback, and these are ratings; use data.binarized()")
+        if data.implicit and not self.implicit:
+            raise UsageError(f"{name} is for ratings, and this is implicit feedback; use a model such as EASE")
+        started = time.perf_counter()
+        params = self.learn(data.ratings, seed)
+        if not all(np.isfinite(array).all() for array in params.values()):
+            raise DataError(f"{name} learned a number that is not finite; try a larger l2 or a smaller learning rate")
+        return FittedModel(self, params, data, {"seed": seed, "seconds": time.perf_counter() - started})
+
+
+def fastest(slow: Callable[..., None], loop: str) -> Callable[..., None]:
+    """The compiled `loop` of `tinyrec.backend.loops` where numba works; else `slow`, its twin in plain NumPy."""
+    if get_backend("numpy").name != "numpy":
+        return slow
+    return getattr(importlib.import_module("tinyrec.backend.loops"), loop)
+
+
+def ones(R: Ratings) -> Any:
+    """X: 1 at the cells of R, else 0, as a scipy.sparse.csr_array (n, d) of float64."""
+    from scipy.sparse import csr_array  # takes a while to import
+
+    return csr_array((np.ones(R.size), R.cols, R.pattern.indptr), shape=R.shape)
+
+
+def draw_unobserved(R: Ratings, users: Array, rng: np.random.Generator) -> Array:
+    """For each of these users (b,) a random item (b,) among those that they do not have in R.
+
+    The r-th item that a user does not have is item r + c, where c counts the user's items before it: the i-th item of
+    the user, counted from 0, comes before it if (its number - i) <= r. Users with all items are not allowed.
+    """
+    indptr, d = R.pattern.indptr, R.shape[1]
+    gaps = R.cols - (np.arange(R.size) - indptr[R.rows])  # unobserved items before each cell, ascending within a row
+    r = rng.integers(0, d - np.diff(indptr)[users])
+    before = np.searchsorted(R.rows * np.int64(d + 1) + gaps, users * np.int64(d + 1) + r, side="right")
+    return r + before - indptr[users]

@@ -1,0 +1,96 @@
+"""What the stages of layer-wise pretraining train: an autoencoder of codes, or a network with frozen layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Backend, Params
+from tinyrec.models.base import row_batches
+from tinyrec.nn import ACTIVATIONS, dense, l2_penalty, squared_error
+from tinyrec.sparse import Ratings
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Dense rows X (n, j), such as codes, with the part of the interface of Ratings that training needs."""
+
+    values: Array
+    backend: Backend
+    share: float = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.values.shape
+
+    def take_rows(self, rows: Array) -> Rows:
+        share = self.share * len(rows) / self.shape[0]
+        return Rows(self.values[self.backend.asarray(rows)], self.backend, share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeAutoencoder:
+    """h(x) = g(W g(V x + mu) + b), which reconstructs codes x, themselves outputs of g
+
+    Minimises  Σ ||x - h(x)||²  +  l2/2 (||W||² + ||V||²)
+
+    x (j,);  parameters, each the transpose of the above: V (j, k), mu (k,), W (k, j), b (j,)
+    """
+
+    hidden_units: int
+    activation: str
+    l2: float
+
+    def init(self, X: Rows, rng: np.random.Generator) -> Params:
+        j, k, dtype = X.shape[1], self.hidden_units, X.values.dtype
+        scale = (2 / (j + k)) ** 0.5  # Glorot & Bengio 2010, eq. 16
+        return {
+            "V": rng.normal(0, scale, (j, k)).astype(dtype),
+            "mu": np.zeros(k, dtype),
+            "W": rng.normal(0, scale, (k, j)).astype(dtype),
+            "b": np.zeros(j, dtype),
+        }
+
+    def batches(self, X: Rows, batch_size: int | None, rng: np.random.Generator) -> Iterator[Rows]:
+        return row_batches(X, batch_size, rng)
+
+    def encode(self, params: Params, X: Array) -> Array:
+        Z, _ = dense(X, params["V"], params["mu"])
+        H, _ = ACTIVATIONS[self.activation](Z)
+        return H
+
+    def loss_and_grads(self, params: Params, X: Rows, rng: np.random.Generator | None = None) -> tuple[Array, Params]:
+        g = ACTIVATIONS[self.activation]
+        Z, back_to_input = dense(X.values, params["V"], params["mu"])  # (n, k)
+        H, back_to_Z = g(Z)
+        A, back_to_H = dense(H, params["W"], params["b"])  # (n, j)
+        Y, back_to_A = g(A)
+        error, back_to_Y = squared_error(Y, X.values)
+
+        dH, dW, db = back_to_H(back_to_A(back_to_Y()))
+        _, dV, dmu = back_to_input(back_to_Z(dH))
+        penalty = l2_penalty(X.share * self.l2, params, {"V": dV, "W": dW}, X.backend)
+        return error + penalty, {"V": dV, "mu": dmu, "W": dW, "b": db}
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A model with some of its parameters given; the others are trained."""
+
+    model: Any
+    given: Params
+
+    def init(self, R: Ratings, rng: np.random.Generator) -> Params:
+        return {name: w for name, w in self.model.init(R, rng).items() if name not in self.given}
+
+    def batches(self, R: Ratings, batch_size: int | None, rng: np.random.Generator) -> Iterator[Ratings]:
+        return row_batches(R, batch_size, rng)
+
+    def loss_and_grads(
+        self, params: Params, R: Ratings, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Params]:
+        loss, grads = self.model.loss_and_grads({**self.given, **params}, R, rng)
+        return loss, {name: grads[name] for name in params}

@@ -1,0 +1,31 @@
+"""A progress bar, in a terminal or a notebook."""
+
+from __future__ import annotations
+
+from tinyrec.training.progress import Progress
+
+
+class Bar:
+    """A context; call it with the Progress of each epoch.
+
+    total: the number of epochs, if it is known;  disable: show nothing
+    """
+
+    def __init__(self, total: int | None = None, disable: bool = False):
+        self.total, self.disable = total, disable
+
+    def __enter__(self) -> Bar:
+        from tqdm.auto import tqdm
+
+        self.bar = tqdm(total=self.total, unit=" epochs", disable=self.disable, dynamic_ncols=True, leave=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        row = progress.history[-1]
+        text = f"loss {row['loss']:.4g}" if row["valid_rmse"] is None else f"RMSE {row['valid_rmse']:.4f}"
+        text = f"trial {row['trial'] + 1}, {text}" if row["trial"] is not None else text
+        self.bar.set_postfix_str(text if row["layer"] is None else f"pretraining layer {row['layer']}, {text}", False)
+        self.bar.update()

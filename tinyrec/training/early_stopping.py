@@ -1,0 +1,64 @@
+"""Early stopping on a validation part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Params, to_host
+from tinyrec.data import Dataset
+from tinyrec.evaluation.rating_metrics import score
+from tinyrec.models import Autoencoder
+from tinyrec.recommenders.scaling import Scaling
+from tinyrec.sparse import Ratings
+from tinyrec.training.loop import Epoch
+
+
+class EarlyStopping:
+    """Call it with each Epoch: it returns whether `patience` epochs in a row have not lowered the validation RMSE.
+
+    A gain of less than one part in 10,000 does not count: a curve may creep down for hundreds of epochs. Parameters are
+    not kept: train again, on all ratings, for `best_epoch` epochs.
+
+    validate(params) -> RMSE
+    patience None: never stop, and the last epoch counts as the best, as for a learning rate that falls to 0
+    """
+
+    def __init__(
+        self,
+        validate: Callable[[Params], float],
+        patience: int | None,
+        best_rmse: float = math.inf,
+        best_epoch: int = 0,
+    ):
+        self.validate, self.patience = validate, patience
+        self.rmse, self.best_rmse, self.best_epoch = math.nan, best_rmse, best_epoch
+
+    def __call__(self, epoch: Epoch) -> bool:
+        self.rmse = self.validate(epoch.params)
+        if self.patience is None or self.rmse < self.best_rmse * (1 - 1e-4):
+            self.best_rmse, self.best_epoch = self.rmse, epoch.number
+        return self.is_out_of_patience(epoch.number)
+
+    def is_out_of_patience(self, number: int) -> bool:
+        return self.patience is not None and number - self.best_epoch >= self.patience
+
+
+def validator(
+    model: Autoencoder, R: Ratings, scaling: Scaling, data: Dataset, held_out: Dataset
+) -> Callable[[Params], float]:
+    """The function params -> RMSE on the ratings `held_out` from `data`, predicted from the rows R (n, d)."""
+    cells: Any = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # numbered, to find them transposed
+    cells = cells.T if model.by == "item" else cells
+    at = cells.to(R.backend.name)
+
+    def validate(params):
+        x = np.empty(at.size)
+        x[cells.values] = to_host(model.predict_cells(params, R, at))
+        y = scaling.to_rating(x, held_out.ratings.rows, held_out.ratings.cols)
+        return score(y, data.ratings, held_out.ratings, data.scale)["rmse"]
+
+    return validate
