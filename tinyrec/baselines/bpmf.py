@@ -39,7 +39,7 @@ class BPMF(RatingFactors):
         check_settings(self, factors=1, precision=EPSILON, samples=1)
 
     def learn(self, R: Ratings, seed: int) -> Params:
-        """A mean of T products P Qᵀ is one product of all P, side by side and divided by T, (n, T k), and all Q (d, T k)."""
+        """The mean of T products P Qᵀ is one product of all P / T, side by side, (n, T k), and all Q, (d, T k)."""
         (n, d), k, T, rng = R.shape, self.factors, self.samples, np.random.default_rng(seed)
         bias = Biases.constant(float(R.values.mean(dtype=np.float64)), R.shape)
         X = R.with_values(R.values - bias.mean)

@@ -42,9 +42,8 @@ class LLORMA(Baseline):
     global_l2: float = 0.05
 
     def __post_init__(self):
-        check_settings(
-            self, anchors=1, rank=1, width=EPSILON, l2=EPSILON, iterations=1, global_rank=1, global_l2=EPSILON
-        )
+        counts = dict.fromkeys(("anchors", "rank", "iterations", "global_rank"), 1)
+        check_settings(self, **counts, **dict.fromkeys(("width", "l2", "global_l2"), EPSILON))
 
     def learn(self, R: Ratings, seed: int) -> Params:
         """The factorisation of all, and those of the local models, stacked along their first axis."""
@@ -54,12 +53,8 @@ class LLORMA(Baseline):
         for anchor in rng.choice(R.size, min(self.anchors, R.size), replace=False):
             near_users = kernel(distances(P, R.rows[anchor]), self.width)
             near_items = kernel(distances(Q, R.cols[anchor]), self.width)
-            fitted = (
-                *fit_local(R, near_users, near_items, self.rank, self.l2, self.iterations, rng),
-                near_users,
-                near_items,
-            )
-            for name, array in zip(local, fitted, strict=True):
+            factors = fit_local(R, near_users, near_items, self.rank, self.l2, self.iterations, rng)
+            for name, array in zip(local, (*factors, near_users, near_items), strict=True):
                 local[name].append(array)
         mean = np.array([R.values.mean(dtype=np.float64)])
         return {"mean": mean, "P": P, "Q": Q, **{name: np.stack(arrays) for name, arrays in local.items()}}
@@ -91,7 +86,7 @@ def _average(params: Params, users: Array, items: Array) -> Array:
 
 
 def distances(P: Array, u: int) -> Array:
-    """s = 2/π arccos(p_u · p_v / (|p_u| |p_v|)) for each row v: 0 to 2, and 1 for rows without ratings; P (n, k) -> (n,)
+    """s = 2/π arccos(p_u · p_v / (|p_u| |p_v|)) for each row v, 1 without ratings; P (n, k) -> (n,)
 
     The paper leaves 2/π out, the authors' code (PREA) does not.
     """

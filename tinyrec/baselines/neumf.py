@@ -57,10 +57,10 @@ class NeuMF(Baseline):
     def learn(self, R: Ratings, seed: int) -> Params:
         """By the loop that trains the autoencoders: a batch is a set of pairs instead of rows."""
         R, adam = R.to("numpy"), Adam(learning_rate=self.learning_rate)
-        epoch = begin(self, R, adam, seed)
-        for epoch in fit(self, R, adam, epochs=self.epochs, batch_size=self.batch_size, start=epoch):
-            pass
-        return epoch.params
+        start = begin(self, R, adam, seed)
+        for _ in fit(self, R, adam, epochs=self.epochs, batch_size=self.batch_size, start=start):
+            pass  # it changes the parameters in place
+        return start.params
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         params, shapes = {}, self.shapes(*R.shape)

@@ -100,7 +100,7 @@ def expected(params: Params, H: Array, cols: Array) -> Array:
 
 
 def one_hot(R: Ratings, levels: Array | None = None) -> tuple[Ratings, Array]:
-    """(V, levels): the different values (K,) in R (n, d), unless given, and V (n, dK): 1 in column iK + k for levels[k].
+    """(V, levels): the different values (K,) in R (n, d), unless given; V (n, dK) is 1 in column iK + k for levels[k].
 
     V has as many cells as R, in the same order.
     """

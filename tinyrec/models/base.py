@@ -32,11 +32,9 @@ class Model:
 
     implicit: ClassVar[bool] = False
 
-    def fit(self, data: Dataset, **options: Any) -> Recommender:
-        """Train on `data`; see `tinyrec.training.train` for the options."""
-        from tinyrec.training import train  # the one import that goes up, so that model.fit(data) reads well
-
-        return train(self, data, **options)
+    def fit(self, data: Dataset, *, seed: int = 0) -> Recommender:
+        """Train on `data`, and return what predicts, recommends, scores and saves."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +78,12 @@ class Autoencoder(Model):
             raise UsageError(f"dropout is {self.dropout}, but must be at least 0 and less than 1")
         if self.offset == "biases" and self.output != "identity":
             raise UsageError(f"centred ratings have no bounds, and output {self.output} has; set output to identity")
+
+    def fit(self, data: Dataset, *, seed: int = 0, **options: Any) -> Recommender:
+        """Train on `data`; see `tinyrec.training.train` for the options."""
+        from tinyrec.training import train  # the one import that goes up, so that model.fit(data) reads well
+
+        return train(self, data, seed=seed, **options)
 
     def _set_sizes(self, name: str) -> None:
         """Make a tuple of layer sizes that are given as one number, or as a list, as in JSON."""

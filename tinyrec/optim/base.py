@@ -21,4 +21,4 @@ class Optimizer:
     decays: Any = False
     dtype: type = np.float32
     state_per_parameter = 1
-    patience: int | None = 20
+    patience: Any = 20

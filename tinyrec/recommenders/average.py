@@ -47,7 +47,7 @@ class Average(Recommender):
         return np.mean([member.predict_new(what, known, r, features) for member in self.members], axis=0)
 
     def with_ratings(self, more: Dataset) -> Average:
-        return Average([member.with_ratings(more) for member in self.members], self.info)
+        return Average([member.with_ratings(more) for member in self.members], self.info)  # type: ignore[misc]
 
     @cached_property
     def _warm(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from os import PathLike
 from typing import Any
@@ -88,10 +89,10 @@ def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None 
 
 def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | FittedModel:
     params, offset = _group(arrays, f"params/{number}"), _group(arrays, f"scaling/{number}")
-    kind = own if own and own.__name__ == its["model"] else _find_kind(its["model"])
+    kind: Any = own if own and own.__name__ == its["model"] else _find_kind(its["model"])
     model, info = kind(**its["settings"]), dict(its["info"])
     if not isinstance(model, Autoencoder):
-        _check_shapes(params, model.shapes(*data.ratings.shape))  # type: ignore[attr-defined]
+        _check_shapes(params, model.shapes(*data.ratings.shape))
         return FittedModel(model, params, data, info)
     rows = data.ratings.shape if model.by == "user" else data.ratings.shape[::-1]
     features = data.features_of(model.by) if model.reads_features else None
@@ -113,7 +114,7 @@ def _find_kind(name: str) -> type[Model]:
     return found
 
 
-def _check_shapes(arrays: Params, wanted: dict[str, tuple[int | None, ...]]) -> None:
+def _check_shapes(arrays: Params, wanted: Mapping[str, tuple[int | None, ...]]) -> None:
     """Parameters must fit the model and the data, or a prediction would be wrong; None: any length."""
     found = {name: array.shape for name, array in arrays.items()}
     fits = found.keys() == wanted.keys() and all(

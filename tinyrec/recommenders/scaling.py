@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.checks import check_choice
 from tinyrec.data import Dataset
 from tinyrec.sparse import Ratings
 
@@ -107,6 +108,7 @@ class Scaling:
             return cls(2 * unit, Biases.row_means(data.ratings, by, damping))
         if offset == "nothing":
             return cls(1.0, Biases.constant(0.0, data.ratings.shape))
+        check_choice("offset", offset, ("scale", "biases", "row means", "nothing"))
         return cls(unit, Biases.constant(low - unit, data.ratings.shape))
 
     def to_model(self, R: Ratings, dtype) -> Ratings:

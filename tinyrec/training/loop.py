@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,30 +74,35 @@ def fit(
         started, total, done = time.perf_counter(), 0.0, number - 1.0
         for batch in model.batches(R, batch_size, rng):
             now = optimizer.at(done, epochs) if optimizer.decays else optimizer
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `checked` reports what is wrong
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
                 if now.line_search:
-                    loss = now.minimize(
-                        lambda params: checked(*model.loss_and_grads(params, batch, rng), backend, number),  # noqa: B023
-                        params,
-                        backend,
-                    )
+                    loss = now.minimize(partial(evaluate, model, batch, rng, backend, number), params, backend)
                 else:
-                    loss, grads = checked(*model.loss_and_grads(params, batch, rng), backend, number)
+                    loss, grads = model.loss_and_grads(params, batch, rng)
+                    loss = finite(loss, grads, backend, number)
                     now.step(params, grads, state, backend, loss)
             total += loss
             done += batch.share
         yield Epoch(number, total, time.perf_counter() - started, params, state, rng)
 
 
-def checked(loss: Array, grads: Params, backend: Backend, number: int) -> tuple[float, Params]:
-    """The loss as a number, and the gradients, unchanged. Diverged: one of them is not finite"""
+def finite(loss: Array, grads: Params, backend: Backend, number: int) -> float:
+    """The loss as a number. Diverged: the loss or a gradient is not finite"""
     names = ["loss", *(f"gradient of {name}" for name in grads)]
     sums = backend.to_host(backend.xp.stack([loss, *(grad.sum() for grad in grads.values())]))  # one read from the GPU
     for quantity, value in zip(names, sums, strict=True):
         if not math.isfinite(value):
             cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
             raise Diverged(f"{cause}; try a smaller learning rate or l2")
-    return float(sums[0]), grads
+    return float(sums[0])
+
+
+def evaluate(
+    model: Any, batch: Any, rng: np.random.Generator, backend: Backend, number: int, params: Params
+) -> tuple[float, Params]:
+    """Loss and gradients at a point of L-BFGS's choice."""
+    loss, grads = model.loss_and_grads(params, batch, rng)
+    return finite(loss, grads, backend, number), grads
 
 
 def moved(epoch: Epoch, backend: Backend) -> Epoch:

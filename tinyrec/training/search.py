@@ -24,7 +24,7 @@ def choose(
     valid: float,
     seed: int,
     trials: list[dict[str, Any]],
-    run_trial: Callable[[Autoencoder, Dataset, Dataset], None],
+    run_trial: Callable[[Autoencoder, Dataset, Dataset], Any],
 ) -> tuple[Autoencoder, int, float | None]:
     """The candidate with the lowest validation RMSE, its best number of epochs, and this RMSE.
 
