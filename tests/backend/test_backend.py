@@ -329,7 +329,7 @@ def test_auto_is_cupy_where_it_works(run_python):
 
 
 def test_prediction_does_not_import_cupy(run_python):
-    code = "import sys; from tinyrec.backend import on_host; print(on_host('auto'), 'cupy' in sys.modules)"
+    code = "import sys; from tinyrec.backend import host_backend; print(host_backend('auto'), 'cupy' in sys.modules)"
     assert run_python(code, PYTHONPATH=fake_cupy.FOLDER) == "numpy False\n"
 
 
