@@ -18,7 +18,7 @@ from tinyrec.data import Dataset
 from tinyrec.data.ids import Index
 from tinyrec.models import AutoRec
 from tinyrec.optim import RProp
-from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.scaling import Scaling
 from tinyrec.sparse import Ratings
 from tinyrec.training.loop import begin, fit
@@ -82,7 +82,7 @@ def parts(model: AutoRec, R: Ratings, optimizer: RProp, params: Params, state: d
     """Return the kernels of an epoch, called as AutoRec and RProp call them.
 
     A product at p cells takes 2pk operations, and reads or writes the values (p,), their columns (p,) and two dense
-    matrices, (n, k) and (d, k), at least once. The update reads four arrays of the size of a parameter and writes three.
+    matrices, (n, k) and (d, k), at least once. For each parameter, the update reads four arrays and writes three.
     """
     V, W = params["V"], params["W"]
     H, (_, grads) = model.encode(params, R), model.loss_and_grads(params, R)
@@ -117,5 +117,5 @@ def top10_seconds(model: AutoRec, params: Params, R: Ratings) -> float:
     users, items = (Index(np.arange(size)) for size in R.T.shape)
     data = Dataset(R.T.to("reference"), users, items, scale=(1, 5))
     on_host = {name: to_host(w) for name, w in params.items()}
-    everybody = TrainedAutoencoder(model, on_host, data, Scaling.of(data, "scale")).recommend_many(users.ids)
-    return timed(lambda: deque(everybody, maxlen=0), R.backend)[0]
+    recommendations = FittedAutoencoder(model, on_host, data, Scaling.of(data, "scale")).recommend_many(users.ids)
+    return timed(lambda: deque(recommendations, maxlen=0), R.backend)[0]

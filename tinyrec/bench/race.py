@@ -12,28 +12,18 @@ from tinyrec.bench.contest import OURS
 from tinyrec.bench.machine import timed
 from tinyrec.data import load_dataset
 from tinyrec.evaluation.splits import split_random
+from tinyrec.models import AutoRec
+from tinyrec.optim import Adam
 from tinyrec.recommenders.scaling import Scaling
-from tinyrec.reproduce.config import Spec
+from tinyrec.training.early_stopping import validator
 from tinyrec.training.loop import fit
-from tinyrec.training.progress import validator
 
 TARGET = 0.834  # test RMSE on random split 0
 # Found by our search on the validation part of split 0 for the shortest training that reaches the target, over
 # hidden_units, batch_size, learning_rate, betas, l2 and epochs. PyTorch uses the same settings.
-RECIPE: dict[str, Any] = {
-    "optimizer": "adam",
-    "epochs": 9,
-    "batch_size": 128,
-    "set": {
-        "hidden_units": 400,
-        "l2": 120.0,
-        "center": False,
-        "learning_rate": 0.005,
-        "beta1": 0.5,
-        "beta2": 0.9,
-        "linear_decay": True,
-    },
-}
+MODEL = AutoRec(hidden_units=400, l2=120.0, center=False)
+OPTIMIZER = Adam(learning_rate=0.005, beta1=0.5, beta2=0.9, linear_decay=True)
+EPOCHS, BATCH_SIZE = 9, 128
 
 
 def race(rounds: int, backend: str) -> dict[str, Any]:
@@ -41,19 +31,17 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
     from tinyrec.bench import rivals  # imports torch, which is optional
 
     train, test = split_random(load_dataset("ml-1m"), 0.1, seed=0)
-    spec = Spec.of(**RECIPE)
-    epochs, model, optimizer = RECIPE["epochs"], spec.model, spec.optimizer
     scaling = Scaling.of(train, "scale")
-    R = scaling.to_model(train.ratings, optimizer.dtype).T.to(backend)
-    rmse = validator(model, R, scaling, train, test)
-    next(fit(model, R, optimizer, epochs=1, batch_size=spec.batch_size))  # compiles the kernels
+    R = scaling.to_model(train.ratings, OPTIMIZER.dtype).T.to(backend)
+    rmse = validator(MODEL, R, scaling, train, test)
+    next(fit(MODEL, R, OPTIMIZER, epochs=1, batch_size=BATCH_SIZE))  # compiles the kernels
     runs: dict[str, list] = {OURS: [], "torch": []}
     for seed in range(rounds):
-        ours = fit(model, R, optimizer, epochs=epochs, batch_size=spec.batch_size, seed=seed)
+        ours = fit(MODEL, R, OPTIMIZER, epochs=EPOCHS, batch_size=BATCH_SIZE, seed=seed)
         runs[OURS].append(train_to_target(ours, lambda epoch: rmse(epoch.params), R.backend))
-        theirs = rivals.adam(R, RECIPE, seed)
+        theirs = rivals.adam(R, MODEL, OPTIMIZER, EPOCHS, BATCH_SIZE, seed)
         runs["torch"].append(train_to_target(theirs, lambda net: rmse(rivals.params_of(net)), R.backend))
-    results = {name: {"seconds": median(run["seconds"] for run in its), "runs": its} for name, its in runs.items()}
+    results = {name: {"seconds": median(run["seconds"] for run in done), "runs": done} for name, done in runs.items()}
     return {"target": TARGET, "contestants": results}
 
 

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from tinyrec.backend import Params
 from tinyrec.bench.machine import threads
-from tinyrec.optim import RProp
+from tinyrec.models import AutoRec
+from tinyrec.optim import Adam, RProp
 from tinyrec.sparse import Pattern, Ratings
 
 MAX_DENSE_CELLS = 2**31  # 10 GB of dense matrix and mask; `dense` does not run on larger data
@@ -31,8 +32,8 @@ def dense(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[fl
         penalty = l2 / 2 * (W.square().sum() + V.square().sum())
         penalty.backward()
         loss = penalty.item()
-        for rows in row_batches(R):
-            error = masked_error(r[rows], mask[rows], V, mu, W, b)
+        for r_batch, mask_batch in zip(r.split(batch_size(R)), mask.split(batch_size(R)), strict=True):
+            error = masked_error(r_batch, mask_batch, V, mu, W, b)
             error.backward()
             loss += error.item()
         rprop.step()
@@ -41,10 +42,7 @@ def dense(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[fl
 
 @torch.no_grad()
 def sparse(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[float]:
-    """Train with sparse products; yield the loss of each epoch.
-
-    The gradients are written by hand: autograd does not cache transposes and takes twice as long.
-    """
+    """Train with sparse products, without autograd, which takes twice as long; yield the loss of each epoch."""
     torch.set_num_threads(threads())
     V, mu, W, b = (torch.tensor(start[name]) for name in ("V", "mu", "W", "b"))
     rprop = torch_rprop(optimizer, [V, mu, W, b])
@@ -63,30 +61,32 @@ def sparse(R: Ratings, l2: float, optimizer: RProp, start: Params) -> Iterator[f
         yield loss.item()
 
 
-def adam(R: Ratings, recipe: dict[str, Any], seed: int) -> Iterator[list[torch.Tensor]]:
+def adam(
+    R: Ratings, model: AutoRec, optimizer: Adam, epochs: int, batch_size: int, seed: int
+) -> Iterator[list[torch.Tensor]]:
     """Train with Adam on batches of dense rows, with linear decay; yield V, mu, W, b after each epoch.
 
-    recipe: the settings of `tinyrec.bench.race`. λ is Adam's weight decay, which adds the gradient of the penalty in
-    equation 2 without computing the penalty.
+    λ is Adam's weight decay, which adds the gradient of the penalty in equation 2 without computing the penalty.
     """
     torch.set_num_threads(threads())
     torch.manual_seed(seed)
-    (n, d), batch, epochs, its = R.shape, recipe["batch_size"], recipe["epochs"], recipe["set"]
-    k, penalty = its["hidden_units"], {"weight_decay": its["l2"] * batch / n}
+    (n, d), k, n_batches = R.shape, model.hidden_units, R.shape[0] // batch_size
+    penalty = {"weight_decay": (model.l2 or 0.0) * batch_size / n}
     r, mask = as_dense(R)
     r = r.bfloat16()  # exact for small integers; bfloat16 products are twice as fast here
     V, W = (0.01 * torch.randn(shape) for shape in ((k, d), (d, k)))
     mu, b = torch.zeros(k), torch.zeros(d)
     net = [w.requires_grad_() for w in (V, mu, W, b)]
     groups: list[dict[str, Any]] = [{"params": [V, W], **penalty}, {"params": [mu, b]}]
-    optimizer = torch.optim.Adam(groups, lr=its["learning_rate"], betas=(its["beta1"], its["beta2"]), fused=True)
-    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, total_iters=epochs * (n // batch))
+    betas = optimizer.beta1, optimizer.beta2
+    torch_adam = torch.optim.Adam(groups, lr=optimizer.learning_rate, betas=betas, fused=True)
+    decay = torch.optim.lr_scheduler.LinearLR(torch_adam, 1, 0, total_iters=epochs * n_batches)
     for _ in range(epochs):
-        for rows in torch.randperm(n)[: n // batch * batch].split(batch):
-            optimizer.zero_grad()
+        for rows in torch.randperm(n)[: n_batches * batch_size].split(batch_size):
+            torch_adam.zero_grad()
             with torch.autocast("cpu", torch.bfloat16):
                 masked_error(r[rows], mask[rows], *net).backward()
-            optimizer.step()
+            torch_adam.step()
             decay.step()
         yield net
 
@@ -133,8 +133,3 @@ def fits_dense(R: Ratings) -> bool:
 def batch_size(R: Ratings) -> int:
     """Return how many rows `dense` processes at once; it sums the gradients of these batches before each step."""
     return max(1, BATCH_CELLS // R.shape[1])
-
-
-def row_batches(R: Ratings) -> Iterator[slice]:
-    size = batch_size(R)
-    return (slice(start, start + size) for start in range(0, R.shape[0], size))
