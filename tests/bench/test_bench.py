@@ -1,4 +1,4 @@
-"""bench: the made-up ratings are like the real ones, the counts are right, and PyTorch trains the same."""
+"""bench: synthetic ratings resemble real ones, operations are counted correctly, and PyTorch trains the same."""
 
 import argparse
 import json
@@ -15,18 +15,18 @@ import pytest
 
 from tests.strategies import as_dense
 from tinyrec.backend import get_backend
-from tinyrec.bench import machine, race
+from tinyrec.bench import machine, race, shapes
 from tinyrec.bench.contest import OURS, SAME, contest, largest_difference
-from tinyrec.bench.measure import Case, figures, measure, parts
-from tinyrec.bench.shapes import LEAST_PER_USER, SHAPES, Shape, chances, draw, find_shape, uneven, user_counts
+from tinyrec.bench.measure import Case, measure, parts, summarize
+from tinyrec.bench.shapes import SHAPES, Shape, draw, find_shape, inclusion_probabilities, weibull_quantiles
 from tinyrec.cli import bench
 from tinyrec.errors import UsageError
 from tinyrec.models import AutoRec
-from tinyrec.optim import RProp
+from tinyrec.optim import Adam, RProp
 from tinyrec.training.loop import begin
 
 TINY = "200x150x6000"
-LARGEST = {  # ratings of the most active user and of the most rated item of the real data
+LARGEST = {  # most ratings of a user and of an item in the real data
     "ml-100k": (737, 583),
     "ml-1m": (2_314, 3_428),
     "ml-10m": (7_359, 34_864),
@@ -41,60 +41,60 @@ def run(*flags):
     return args.run(args)
 
 
-# Made-up ratings
+# Synthetic ratings
 
 
 @pytest.mark.parametrize("name", ["ml-100k", "ml-1m", TINY])
-def test_a_drawn_shape_has_its_size_and_no_cell_twice(name):
+def test_a_drawn_shape_has_its_size_and_distinct_cells(name):
     shape, R = find_shape(name), draw(find_shape(name), seed=3)
     assert R.shape == (shape.users, shape.items) and R.size == shape.ratings == R.pattern.indptr[-1]
     assert (R.pattern.indptr.dtype, R.cols.dtype, R.values.dtype) == (np.int64, np.int32, np.float32)
     cells = R.rows.astype(np.int64) * shape.items + R.cols
     assert (np.diff(cells) > 0).all() and R.cols.min() >= 0 and R.cols.max() < shape.items
-    assert np.diff(R.pattern.indptr).min() >= LEAST_PER_USER and set(R.values) == {1, 2, 3, 4, 5}
+    assert np.diff(R.pattern.indptr).min() >= shapes.MIN_PER_USER and set(R.values) == {1, 2, 3, 4, 5}
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_largest_user_and_item_are_about_those_of_the_real_data(name):
+def test_the_largest_counts_of_a_user_and_an_item_are_close_to_the_real_data(name):
     shape, rng = SHAPES[name], np.random.default_rng(0)
-    counts, many = np.unique(user_counts(shape, rng), return_counts=True)
-    popularity = uneven(shape.items, shape.item_spread)
-    item = sum(m * chances(popularity, c)[0] for c, m in zip(counts, many, strict=True))  # as is to be expected
-    for ours, real in zip((counts.max(), item), LARGEST[name], strict=True):
+    counts, n_users = np.unique(shapes.ratings_per_user(shape, rng), return_counts=True)
+    popularity = weibull_quantiles(shape.items, shape.item_skew)
+    expected = sum(n * inclusion_probabilities(popularity, c)[0] for c, n in zip(counts, n_users, strict=True))
+    for ours, real in zip((counts.max(), expected), LARGEST[name], strict=True):
         assert 1 / 1.2 < ours / real < 1.2
 
 
-def test_what_is_to_be_expected_is_what_is_drawn():
+def test_item_counts_agree_with_their_expectation():
     shape = SHAPES["ml-100k"]
     R = draw(shape)
-    popularity, counts = uneven(shape.items, shape.item_spread), np.diff(R.pattern.indptr)
-    expected = sum(chances(popularity, c) for c in counts)
+    popularity, counts = weibull_quantiles(shape.items, shape.item_skew), np.diff(R.pattern.indptr)
+    expected = sum(inclusion_probabilities(popularity, c) for c in counts)
     drawn = np.sort(np.bincount(R.cols, minlength=shape.items))[::-1]
     np.testing.assert_allclose(drawn[:20].mean(), expected[:20].mean(), rtol=0.05)
 
 
-def test_the_seed_decides_which_cells():
+def test_the_seed_determines_the_cells():
     one, same, other = (draw(find_shape(TINY), seed) for seed in (1, 1, 2))
     assert (one.cols == same.cols).all() and (one.values == same.values).all()
     assert (one.cols != other.cols).any()
 
 
-def test_chances_are_in_proportion_up_to_certainty():
-    np.testing.assert_allclose(chances(np.array([8.0, 4.0, 2.0, 2.0]), 2), [1, 0.5, 0.25, 0.25])
-    np.testing.assert_allclose(chances(np.array([3.0, 2.0, 1.0]), 3), [1, 1, 1])
+def test_inclusion_probabilities_are_proportional_to_popularity_up_to_1():
+    np.testing.assert_allclose(inclusion_probabilities(np.array([8.0, 4.0, 2.0, 2.0]), 2), [1, 0.5, 0.25, 0.25])
+    np.testing.assert_allclose(inclusion_probabilities(np.array([3.0, 2.0, 1.0]), 3), [1, 1, 1])
 
 
 @pytest.mark.parametrize("name, message", [
     ("ml1m", "choose one of ml-100k, ml-1m, ml-10m, netflix, or USERSxITEMSxRATINGS"),
-    ("10x10x50", "too few; give 20 a user"),
+    ("10x10x50", "too few; give 20 per user"),
     ("0x5x4", "too few"),
 ])  # fmt: skip
-def test_shapes_that_are_none(name, message):
+def test_invalid_shapes_raise(name, message):
     with pytest.raises(UsageError, match=message):
         find_shape(name)
 
 
-def test_nobody_rates_more_than_there_is():
+def test_a_user_cannot_rate_more_items_than_exist():
     with pytest.raises(UsageError, match="of 50 items; choose fewer"):
         draw(Shape(60, 50, 1500))
 
@@ -108,7 +108,7 @@ def tiny_problem(backend="reference", **settings):
     return model, R, begin(model, R, RProp())
 
 
-def test_operations_and_bytes_are_those_counted_by_hand():
+def test_operations_and_bytes_agree_with_a_count_by_hand():
     model, R, start = tiny_problem()
     *products, update = parts(model, R, RProp(), start.params, start.state)
     for part in products:  # 6000 cells: value and column; H (150, 5) and V (200, 5)
@@ -116,26 +116,27 @@ def test_operations_and_bytes_are_those_counted_by_hand():
     assert (update.flops, update.bytes) == (0, 7 * 4 * (2 * 200 * 5 + 200 + 5))
 
 
-def test_the_parts_are_what_they_are_called():
+def test_the_parts_compute_what_their_names_say():
     model, R, start = tiny_problem()
     V, W = start.params["V"], start.params["W"]
     H, (r, _) = model.encode(start.params, R), as_dense(R)
-    of = {part.name: part.run for part in parts(model, R, RProp(), start.params, start.state)}
-    assert list(of) == ["R V", "H Wᵀ at the cells", "E W", "Eᵀ H", "Rᵀ dZ", "RProp"]
-    np.testing.assert_allclose(of["R V"](), r @ V, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(of["H Wᵀ at the cells"](), (H @ W.T)[R.rows, R.cols], rtol=1e-4, atol=1e-5)
-    assert [of[name]().shape for name in ("E W", "Eᵀ H", "Rᵀ dZ")] == [(150, 5), (200, 5), (200, 5)]
+    run_part = {part.name: part.run for part in parts(model, R, RProp(), start.params, start.state)}
+    assert list(run_part) == ["R V", "H Wᵀ at the cells", "E W", "Eᵀ H", "Rᵀ dZ", "RProp"]
+    np.testing.assert_allclose(run_part["R V"](), r @ V, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(run_part["H Wᵀ at the cells"](), (H @ W.T)[R.rows, R.cols], rtol=1e-4, atol=1e-5)
+    assert [run_part[name]().shape for name in ("E W", "Eᵀ H", "Rᵀ dZ")] == [(150, 5), (200, 5), (200, 5)]
     before = V.copy()
-    of["RProp"]()
+    run_part["RProp"]()
     assert not np.array_equal(V, before)
 
 
-def test_figures_are_of_the_median():
-    its = figures([3.0, 1.0, 2.0], flops=4 * 10**9, moved=10**9)
-    assert (its["seconds"], its["gflops"], its["gb_per_s"], its["rounds"]) == (2.0, 2.0, 0.5, [3.0, 1.0, 2.0])
+def test_summarize_takes_the_median():
+    result = summarize([3.0, 1.0, 2.0], flops=4 * 10**9, moved=10**9)
+    rates = {"gflops": 2.0, "gb_per_s": 0.5}
+    assert result == {"seconds": 2.0, "flops": 4 * 10**9, "bytes": 10**9, "rounds": [3.0, 1.0, 2.0]} | rates
 
 
-def test_measure_gives_all_that_was_promised():
+def test_measure_returns_all_results():
     result = measure(Case(TINY, hidden_units=3, rounds=2, backend="reference", seed=0))
     assert (result["users"], result["items"], result["ratings"]) == (200, 150, 6000)
     assert result["epoch"]["flops"] == 5 * 2 * 6000 * 3 and len(result["epoch"]["rounds"]) == 2
@@ -143,18 +144,18 @@ def test_measure_gives_all_that_was_promised():
     assert result["peak_rss_mb"] > 10 and result["top10_seconds"] > 0 and result["contest"] is None
 
 
-def test_ceilings_are_positive(monkeypatch):
+def test_peak_rates_are_positive(monkeypatch):
     monkeypatch.setattr(machine, "GEMM_SIZE", 16)
     monkeypatch.setattr(machine, "MEMORY_SIZE", 10**5)
     assert all(rate > 0 for rate in machine.ceilings("reference").values())
 
 
-def test_a_process_that_is_killed_was_too_large():
+def test_a_killed_process_is_a_memory_error():
     with pytest.raises(MemoryError, match="killed"):
         machine.in_own_process(signal.raise_signal, signal.SIGKILL)
 
 
-def test_a_process_of_its_own_has_an_id_of_its_own():
+def test_in_own_process_starts_a_new_process():
     assert machine.in_own_process(os.getpid) != os.getpid()
 
 
@@ -172,7 +173,7 @@ def fall_asleep():
     time.sleep(60)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no such signals")
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_process_ends_with_its_parent(tmp_path):
     (tmp_path / "parent.py").write_text(PARENT)
     command, environment = [sys.executable, str(tmp_path / "parent.py")], {**os.environ, "PYTHONPATH": os.getcwd()}
@@ -180,7 +181,7 @@ def test_a_process_ends_with_its_parent(tmp_path):
         assert parent.stdout.readline() == b"asleep\n"
         parent.kill()
         started = time.monotonic()
-        parent.stdout.read()  # to the end, which comes when the child has let go of it, too
+        parent.stdout.read()  # returns when the child has closed it, too
         assert time.monotonic() - started < 20
 
 
@@ -189,17 +190,17 @@ def test_a_process_ends_with_its_parent(tmp_path):
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    """Without a new process for each shape, and with ceilings found at once."""
+    """Measure without new processes and with fast estimates of the peak rates."""
     monkeypatch.setattr(bench, "in_own_process", lambda function, *args: function(*args))
     monkeypatch.setattr(machine, "GEMM_SIZE", 16)
     monkeypatch.setattr(machine, "MEMORY_SIZE", 10**5)
 
 
-def test_the_table_fits_100_columns_and_the_json_holds_every_round(in_this_process, capsys, tmp_path):
+def test_the_table_fits_100_columns_and_the_json_has_every_round(in_this_process, capsys, tmp_path):
     flags = ["--hidden-units", "4", "--rounds", "2", "--json", str(tmp_path / "bench.json")]
     assert run("--shape", TINY, "--shape", "300x200x8000", *flags) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 100 and len(lines) == 1 + 1 + 1 + 2 * 8 + 1 + 1 + 2
+    assert max(map(len, lines[1:])) <= 100 and len(lines) == 1 + 1 + 1 + 2 * 8 + 1 + 1 + 2
     result = json.loads((tmp_path / "bench.json").read_text())
     assert [shape["ratings"] for shape in result["shapes"]] == [6000, 8000]
     assert all(len(part["rounds"]) == 2 for shape in result["shapes"] for part in shape["parts"].values())
@@ -207,32 +208,32 @@ def test_the_table_fits_100_columns_and_the_json_holds_every_round(in_this_proce
     assert (result["hidden_units"], result["seed"], result["race"]) == (4, 0, None)
 
 
-def test_a_process_for_each_shape(capsys):
+def test_each_shape_is_measured_in_a_new_process(capsys):
     assert run("--shape", TINY, "--hidden-units", "2", "--rounds", "1") == 0
     assert "the whole epoch" in capsys.readouterr().out
 
 
-def test_a_plot_is_a_picture(in_this_process, tmp_path):
+def test_the_plot_is_a_png_file(in_this_process, tmp_path):
     path = tmp_path / "bench.png"
     assert run("--shape", TINY, "--hidden-units", "2", "--rounds", "1", "--plot", str(path)) == 0
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("flags", [["--against", "torch"], ["--race"]])
-def test_without_torch_one_sentence_says_what_to_install(monkeypatch, flags):
+def test_without_torch_the_error_says_what_to_install(monkeypatch, flags):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match=r'PyTorch is not installed; install it with: pip install "tinyrec\[bench\]"'):
         run(*flags)
 
 
-def test_pytorch_on_the_cpu_is_not_compared_with_us_on_a_card(monkeypatch):
+def test_pytorch_on_the_cpu_is_not_compared_with_tinyrec_on_a_gpu(monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.setattr(bench, "get_backend", lambda name: SimpleNamespace(name="cupy"))
     with pytest.raises(UsageError, match="choose --backend numpy"):
         run("--against", "torch")
 
 
-def test_a_wrong_shape_is_found_before_any_work(in_this_process):
+def test_an_unknown_shape_raises_before_any_measurement(in_this_process):
     with pytest.raises(UsageError, match="unknown shape"):
         run("--shape", "ml-1m", "--shape", "ml-2m")
 
@@ -259,52 +260,47 @@ def test_pytorch_trains_the_same(rivals, monkeypatch, batch_cells):
     assert len(losses) == 8 and losses[-1] < losses[0]
 
 
-def test_what_is_too_large_is_not_trained_dense(rivals, monkeypatch):
-    monkeypatch.setattr(rivals, "MOST_CELLS", 100)
+def test_large_shapes_are_not_trained_dense(rivals, monkeypatch):
+    monkeypatch.setattr(rivals, "MAX_DENSE_CELLS", 100)
     model, R, _ = tiny_problem()
     assert list(contest(model, R, RProp(), rounds=1, seed=0)["contestants"]) == [OURS, "torch sparse"]
 
 
-def test_another_training_is_noticed(rivals, in_this_process, monkeypatch, capsys):
+def test_different_training_is_reported(rivals, in_this_process, monkeypatch, capsys):
     monkeypatch.setattr(rivals, "dense", lambda R, l2, *rest: rivals.sparse(R, 100 * l2, *rest))
     assert run("--shape", TINY, "--hidden-units", "2", "--rounds", "1", "--against", "torch") == 1
     assert "MORE THAN 1e-04: not the same training" in capsys.readouterr().out
 
 
-def test_the_largest_difference_is_relative_to_ours():
+def test_the_largest_difference_is_relative_to_the_first():
     assert largest_difference([[100.0, 10.0], [101.0, 10.0], [100.0, 9.5]]) == pytest.approx(0.05)
 
 
-def test_adam_learns(rivals):
+def test_adam_reduces_the_loss(rivals):
     R = tiny_problem()[1]
-    learned = rivals.params_of(list(rivals.adam(R, race.RECIPE, seed=0))[-1])
-    k = race.RECIPE["set"]["hidden_units"]
-    model = AutoRec(hidden_units=k, l2=0.0)
+    k, model = 10, AutoRec(hidden_units=10, l2=0.0)
+    adam = Adam(learning_rate=0.005, beta1=0.5, beta2=0.9, linear_decay=True)
+    trained = rivals.params_of(list(rivals.adam(R, model, adam, epochs=20, batch_size=32, seed=0))[-1])
     before, after = (
-        model.loss_and_grads(params, R)[0] for params in (model.init(R, np.random.default_rng(0)), learned)
+        model.loss_and_grads(params, R)[0] for params in (model.init(R, np.random.default_rng(0)), trained)
     )
     assert after < before / 2
-    assert {name: w.shape for name, w in learned.items()} == {
-        "V": (200, k),
-        "mu": (k,),
-        "W": (200, k),
-        "b": (200,),
-    }
+    assert {name: w.shape for name, w in trained.items()} == {"V": (200, k), "mu": (k,), "W": (200, k), "b": (200,)}
 
 
-def test_a_run_ends_at_the_target_or_with_its_epochs():
-    there = race.run(iter([0.9, 0.85, 0.83, 0.82]), float, get_backend("reference"))
-    assert [row["rmse"] for row in there["curve"]] == [0.9, 0.85, 0.83]
-    assert there["seconds"] == there["curve"][-1]["seconds"] > 0
-    assert race.run(iter([0.9, 0.85]), float, get_backend("reference"))["seconds"] == math.inf
+def test_training_ends_at_the_target_or_after_all_epochs():
+    result = race.train_to_target(iter([0.9, 0.85, 0.83, 0.82]), float, get_backend("reference"))
+    assert [row["rmse"] for row in result["curve"]] == [0.9, 0.85, 0.83]
+    assert result["seconds"] == result["curve"][-1]["seconds"] > 0
+    assert race.train_to_target(iter([0.9, 0.85]), float, get_backend("reference"))["seconds"] == math.inf
 
 
-def test_the_loss_for_clicks_is_timed_against_all_cells(in_this_process, capsys):
+def test_the_implicit_loss_is_compared_with_dense_numpy(in_this_process, capsys):
     flags = ["--clicks", "--shape", TINY, "--rounds", "2", "--hidden-units", "4", "--backend", "reference"]
     assert run(*flags, "--json", "-") == 0
     result = json.loads(capsys.readouterr().out)
-    (its,) = result["clicks"]
-    assert result["shapes"] == [] and its["largest_difference"] < 1e-4
-    assert all(len(rounds) == 2 for rounds in its["rounds"].values()) and its["ratio"] > 0
+    (comparison,) = result["clicks"]
+    assert result["shapes"] == [] and comparison["largest_difference"] < 1e-4
+    assert all(len(rounds) == 2 for rounds in comparison["rounds"].values()) and comparison["ratio"] > 0
     with pytest.raises(UsageError, match="--clicks is against NumPy; leave --against and --race out"):
         run("--clicks", "--against", "torch")
