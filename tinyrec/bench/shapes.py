@@ -98,7 +98,7 @@ def users_by_count(counts: Array) -> list[Array]:
 
 
 def inclusion_probabilities(popularity: Array, c: int) -> Array:
-    """Return the probability of each item to be among c: min(1, s popularity), sums to c; popularity descends."""
+    """Return the probability that a sample of c has each item: min(1, s popularity), sums to c; popularity descends."""
     tails = np.cumsum(popularity[::-1])[::-1]  # sum from item i to the last
     sure = np.argmax((c - np.arange(len(popularity))) * popularity <= tails)  # number of items with probability 1
     return np.concatenate([np.ones(sure), (c - sure) * popularity[sure:] / tails[sure]])

@@ -1,4 +1,4 @@
-"""Data sets: reading, checking, describing and making them."""
+"""Data sets: load, validate, describe and generate them."""
 
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.features.encoding import Features

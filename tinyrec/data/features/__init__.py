@@ -1,4 +1,4 @@
-"""Features of users and items: columns of a file as numbers."""
+"""Features: side information about users and items as numbers."""
 
 from tinyrec.data.features.encoding import Features
 

@@ -12,7 +12,7 @@ from tinyrec.backend import Array
 from tinyrec.data.features.embedding import Embedding
 from tinyrec.errors import DataError
 
-ALWAYS_EMBEDDED = ("tags", "friends")  # other columns are one-hot encoded, unless they have too many values:
+ALWAYS_EMBEDDED = ("tags", "friends")  # other text columns are one-hot up to MAX_VALUES
 MAX_VALUES = 1000  # of a one-hot encoded column
 MAX_DISTINCT_SHARE = 0.9  # distinct values / values of an embedded column; nothing to learn if hardly any repeats
 

@@ -72,7 +72,7 @@ def _find_delimiter(line: str) -> str:
 
 
 def _looks_like_header(fields: list[str], columns: Sequence[int | str] | None) -> bool:
-    """Return whether no field is a number: "1,7,bad" is a line with a bad rating, not a header."""
+    """Return whether neither ids nor rating are numbers: "1,7,bad" has an invalid rating, and is not a header."""
     if columns and not all(_is_position(column) for column in columns):
         return True
     return not any(_is_float(fields[at]) for at in find_columns([], len(fields), columns))

@@ -15,7 +15,7 @@ TABS, COLONS = (Layout(sep, width=4, columns=(0, 1, 2, 3)) for sep in ("\t", "::
 
 
 def read_100k(path: ZipPath, ratings: str = "u.data") -> Dataset:
-    """MovieLens 100K: 943 users, 1682 items, ratings 1 to 5; ratings: the member to read, or a part such as u1.base."""
+    """MovieLens 100K: 943 users, 1682 items, ratings 1 to 5; ratings: the member to read, such as u1.base."""
     data = read_ratings(path, f"ml-100k/{ratings}", TABS, scale=(1, 5), name="ml-100k")
     names, _ = read_info(path, "ml-100k/u.genre", "|", 2)
     movie, title, _, _, _, *flags = read_info(path, "ml-100k/u.item", "|", 5 + len(names))  # flags: 0 or 1 per genre

@@ -55,7 +55,7 @@ def read_info(
 
 
 def read_numbers(path: ZipPath, member: str, width: int) -> Array:
-    """Read a member of tab-separated integers with a header, (m, width) int64.  FileError, DataError: it is not"""
+    """Read a member of tab-separated integers with a header, (m, width) int64.  DataError, FileError: it is not"""
     name = f"{Path(path).name}/{member}"
     with open_member(path, member, MAX_INFO_BYTES) as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy warns about an empty file; the check below reports it
