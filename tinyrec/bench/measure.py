@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -98,10 +99,7 @@ def parts(model: AutoRec, R: Ratings, optimizer: RProp, params: Params, state: d
     moved = p * (width + R.cols.itemsize) + (H.size + V.size) * width
     works = [Part(name, run, 2 * p * k, moved) for name, run in products.items()]
     weights = sum(w.size for w in params.values())
-
-    def update():
-        optimizer.step(lambda _: (0.0, grads), params, state, R.backend)
-
+    update = partial(optimizer.step, params, grads, state, R.backend, loss=0.0)
     return [*works, Part("RProp", update, 0, 7 * width * weights)]
 
 
