@@ -4,5 +4,5 @@ try:
     from tinyrec.cli import main
 
     sys.exit(main())
-except KeyboardInterrupt:  # so early that nothing is lost
+except KeyboardInterrupt:  # before any work was done
     sys.exit(130)

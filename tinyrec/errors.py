@@ -2,7 +2,7 @@
 
 
 class TinyrecError(Exception):
-    """Anything the user can mend; the command line prints it as one line and exits with `exit_code`."""
+    """Anything the user can fix; the command line prints it as one line and exits with `exit_code`."""
 
     exit_code = 1
 
@@ -38,13 +38,13 @@ class Diverged(TinyrecError, ArithmeticError):
 
 
 class OutOfMemory(TinyrecError, MemoryError):
-    """More than the memory there is, or than what may be used of it."""
+    """More memory is needed than there is, or than is allowed."""
 
     exit_code = 7
 
 
 class Interrupted(TinyrecError):
-    """A signal asked to stop."""
+    """Stopped by a signal."""
 
     def __init__(self, number: int, what: str):
         super().__init__(what)

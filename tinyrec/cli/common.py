@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import BACKENDS
+from tinyrec.cli.own_model import is_own, load_own
 from tinyrec.data import DATASETS, load_dataset
 from tinyrec.errors import FileError, UsageError
-from tinyrec.recommenders.base import Recommender
-from tinyrec.recommenders.model_file import load
+from tinyrec.recommenders import Recommender, load
 
 
 def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
@@ -30,7 +30,7 @@ def add_command(subparsers, name: str, run, summary: str, example: str) -> argpa
         formatter_class=argparse.RawDescriptionHelpFormatter,  # leaves the example on one line
         allow_abbrev=False,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - for standard output")
     parser.add_argument("--quiet", action="store_true", help="print nothing but results and errors")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -43,24 +43,33 @@ SOURCE: dict[str, Any] = {"metavar": "NAME|PATH", "help": f"{', '.join(DATASETS)
 def add_reading_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("reading a file of your own")
     group.add_argument("--columns", metavar="U,I,R", help="names or numbers (from 0) of user, item, rating")
-    group.add_argument("--sep", help="the delimiter; default: found in the first line")
-    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether there is one; default: seen")
-    group.add_argument("--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help="default: lowest and highest seen")
+    group.add_argument("--sep", help=r"the delimiter, \t for a tab; default: found in the first line")
+    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="is there a header? default: detected")
+    group.add_argument(
+        "--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help="default: lowest and highest found"
+    )
     group.add_argument("--duplicates", choices=("error", "last", "mean"), help="a pair rated twice; default: error")
 
 
 def add_feature_flags(parser: argparse.ArgumentParser) -> None:
-    features = "of cfn: own, for what the data set itself tells, or a CSV file with the id in its first column"
+    features = "for cfn: own, for those in the data set itself, or a CSV file with the id in its first column"
     parser.add_argument("--item-features", metavar="own|FILE", help=features)
-    parser.add_argument("--user-features", metavar="own|FILE", help="the same of users, for --by user")
+    parser.add_argument("--user-features", metavar="own|FILE", help="the same for users, with --by user")
 
 
-def check_feature_flags(args: argparse.Namespace) -> None:
-    """UsageError: features for a model that does not read them"""
-    if (args.item_features or args.user_features) and args.model != "cfn":
+def check_feature_flags(args: argparse.Namespace, models: Sequence[Any]) -> None:
+    """UsageError: features for models that do not read them"""
+    if (args.item_features or args.user_features) and not any(getattr(its, "reads_features", False) for its in models):
         raise UsageError(f"{args.model} reads no features; train --model cfn with them")
     if (args.user_features and args.by != "user") or (args.item_features and args.by == "user"):
         raise UsageError("a CFN reads features of its rows: --item-features by item, --user-features with --by user")
+
+
+def add_feedback_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("implicit feedback")
+    group.add_argument("--feedback", choices=("explicit", "implicit"), help="implicit: ratings become interactions")
+    group.add_argument("--threshold", type=float, metavar="R", help="only ratings of R or more; default: all of them")
+    group.add_argument("--latest", action="store_true", help="hold out each user's latest item, not a random one")
 
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
     columns = [int(name) if name.isdecimal() else name for name in args.columns.split(",")] if args.columns else None
     options = {
         "columns": columns,
-        "sep": args.sep.encode().decode("unicode_escape") if args.sep else None,  # so that "\t" can be typed
+        "sep": args.sep.replace("\\t", "\t") if args.sep else None,
         "header": args.header,
         "scale": tuple(args.scale) if args.scale else None,
         "duplicates": args.duplicates,
@@ -76,17 +85,36 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def find_model(args: argparse.Namespace) -> Any:
+    """The name of --model, or the class in a file of one's own; --feedback implicit turns ncae into implicit-ncae."""
+    if args.model and is_own(args.model):
+        return load_own(args.model)
+    return "implicit-ncae" if args.model == "ncae" and getattr(args, "feedback", None) == "implicit" else args.model
+
+
+def add_saved_model_flags(parser: argparse.ArgumentParser) -> None:
+    """For the commands that read a model file."""
+    parser.add_argument("path", metavar="MODEL.npz")
+    parser.add_argument("--model", metavar="FILE.py:CLASS", help="where the class of a model of your own is")
+    add_backend_flag(parser)
+
+
+def load_model(args: argparse.Namespace) -> Recommender:
+    """The model file of the command."""
+    return load(args.path, args.backend, load_own(args.model) if args.model else None)
+
+
 def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--new-ratings", metavar="FILE.csv", help="user,item,rating: read besides what was trained on; no retraining"
+        "--new-ratings", metavar="FILE.csv", help="user,item,rating: read in addition to the training data, untrained"
     )
 
 
 def load_with_new_ratings(
     args: argparse.Namespace, new_items: Sequence[str] = ()
 ) -> tuple[Recommender, dict[str, dict[Any, float]]]:
-    """The model of the command, once it has read the new ratings, if there are any; and those of new items, apart."""
-    recommender = load(args.path, args.backend)
+    """The model of the command with the new ratings, if there are any; those of new items separately."""
+    recommender = load_model(args)
     of_new: dict[str, dict[Any, float]] = {item: {} for item in new_items}
     if not args.new_ratings:
         return recommender, of_new
@@ -101,7 +129,7 @@ def load_with_new_ratings(
 
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:
     choices = ("auto", *BACKENDS)
-    parser.add_argument("--backend", choices=choices, default="auto", help="default: auto, the fastest there is")
+    parser.add_argument("--backend", choices=choices, default="auto", help="default: auto, the fastest available")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="of the CPU; default: all cores")
 
 
@@ -127,7 +155,7 @@ def positive(text: str) -> float:
 
 
 def check_outputs(args: argparse.Namespace) -> None:
-    """Before any work is done: what is to be written must be a file that can be, and none that is read."""
+    """Before any work is done: every output file can be written, and is not an input."""
     outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot", "write")}
     paths = [Path(path) for path in outputs.values() if path and path != "-"]
     read = [Path(value) for name, value in vars(args).items() if isinstance(value, str) and name not in outputs]
@@ -138,13 +166,13 @@ def check_outputs(args: argparse.Namespace) -> None:
         if path.exists() and not path.is_file():
             raise FileError(f"cannot write {path}: it is no ordinary file; choose another name")
         if path.exists() and any(other.is_file() and other.samefile(path) for other in read):
-            raise UsageError(f"{path} is read, so it cannot be written, too; choose another name")
+            raise UsageError(f"{path} is an input, so it cannot be written; choose another name")
         if path.resolve() in [other.resolve() for other in paths[:number]]:
             raise UsageError(f"{path} cannot hold two outputs; choose another name")
 
 
 def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:
-    """Print the text, and write the result as JSON where asked to; `--json -` takes the place of the text."""
+    """Print the text, and write the result as JSON where asked to; with `--json -` JSON replaces the text."""
     if args.json != "-":
         print(text)
     if not args.json:
@@ -160,7 +188,7 @@ def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) ->
 
 
 def say(args: argparse.Namespace, text: str) -> None:
-    """Tell what is going on: on standard error, so that results can be piped."""
+    """Print a message on standard error, so that results can be piped."""
     if not args.quiet:
         print(text, file=sys.stderr, flush=True)
 

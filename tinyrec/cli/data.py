@@ -22,7 +22,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("name", choices=tuple(fetch.MD5))
     for name, run, summary in (
         ("describe", describe, "Print the figures of a data set."),
-        ("check", check, "Read a data set, and say whether it can be used."),
+        ("check", check, "Read a data set, and check that it can be used."),
     ):
         parser = add_command(commands, name, run, summary, f"data {name} ratings.csv")
         parser.add_argument("source", **SOURCE)
@@ -36,12 +36,12 @@ def list_(args: argparse.Namespace) -> None:
 
 def place(name: str) -> str:
     if name == "synthetic":
-        return "made up when needed"
+        return "generated when needed"
     try:
         found = fetch.find(name)
     except FileError as problem:
         return str(problem)
-    how = f"python -m tinyrec data fetch {name}" if fetch.MD5[name] else "it has to be put into TINYREC_DATA"
+    how = f"python -m tinyrec data fetch {name}" if fetch.MD5[name] else "put it into the folder TINYREC_DATA"
     return str(found) if found else f"not here; {how}"
 
 

@@ -1,4 +1,4 @@
-"""doctor: what of tinyrec works here, and what to install for the rest."""
+"""doctor: check what works on this machine, and what to install for the rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEEDED_FOR = {
     "numpy": "everything",
     "scipy": "L-BFGS, intervals of repeated runs",
     "numba": "the fast backend",
-    "cupy": 'training on an NVIDIA card: pip install "tinyrec[cuda12]" or "tinyrec[cuda13]"',
+    "cupy": 'training on an NVIDIA GPU: pip install "tinyrec[cuda12]" or "tinyrec[cuda13]"',
     "pooch": "downloads",
     "tqdm": "progress bars",
     "matplotlib": 'plots: pip install "tinyrec[plot]"',
@@ -28,22 +28,24 @@ NEEDED_FOR = {
 
 
 def add_to(subparsers: Any) -> None:
-    add_command(subparsers, "doctor", run, "Say what works here, and what to install for the rest.", "doctor")
+    add_command(
+        subparsers, "doctor", run, "Check what works on this machine, and what to install for the rest.", "doctor"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     versions = {name: version(name) for name in NEEDED_FOR}
     backend = get_backend("auto")
-    on_card, card = check_card()
+    on_gpu, gpu = check_gpu()
     result = {
         "tinyrec": tinyrec.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "card": card,
+        "gpu": gpu,
         "packages": versions,
         "backend": backend.name,
-        "kernels_agree": kernels_agree(backend) and (on_card is None or kernels_agree(on_card)),
+        "kernels_agree": kernels_agree(backend) and (on_gpu is None or kernels_agree(on_gpu)),
         "TINYREC_DATA": os.environ.get("TINYREC_DATA"),
         "TINYREC_OFFLINE": os.environ.get("TINYREC_OFFLINE"),
     }
@@ -54,11 +56,11 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result["kernels_agree"] else 4
 
 
-def check_card() -> tuple[Backend | None, str]:
-    """The backend of the card and its name, or None and what is missing."""
+def check_gpu() -> tuple[Backend | None, str]:
+    """The backend of the GPU and its name, or None and what is missing."""
     packages = {name for found in metadata.distributions() if (name := found.name).lower().startswith("cupy")}
     if len(packages) > 1:
-        return None, f"{' and '.join(sorted(packages))} are in each other's way: uninstall all, then install one"
+        return None, f"{' and '.join(sorted(packages))} conflict with each other: uninstall all, then install one"
     try:
         backend = get_backend("cupy")
     except BackendError as problem:

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 
 import tinyrec
 from tinyrec.backend import use_threads
+from tinyrec.checks import suggestion
 from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
-from tinyrec.errors import TinyrecError
+from tinyrec.errors import TinyrecError, UsageError
 
 COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench, reproduce)
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `python -m tinyrec ARGV` and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
     try:
-        args = _parser().parse_args(expand_config(argv))
+        args = _parse(argv)
         check_outputs(args)
         if getattr(args, "threads", None):
             use_threads(args.threads)
@@ -36,12 +37,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(argv, f"out of memory ({problem}); use fewer hidden units or less data", 7)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # whoever read our output has left
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's own last flush finds a place, too
+    except BrokenPipeError:  # the reader of our output has gone
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for Python's own last flush
         return 128 + signal.SIGPIPE
     except OSError as problem:  # those of files are FileErrors; this one is standard output's
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return _fail(argv, f"cannot print the result: {problem.strerror}; make room for it", 5)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; an unknown flag is a UsageError that suggests the closest one."""
+    parser, commands = _parser()
+    args, unknown = parser.parse_known_args(expand_config(argv, commands["train"]._option_string_actions))
+    if unknown:
+        known = args.parser._option_string_actions
+        hint = f"; {suggestion(unknown[0].partition('=')[0], known)}" if unknown[0].startswith("-") else ""
+        raise UsageError(f"unknown argument {unknown[0]}{hint}")
+    return args
 
 
 def _fail(argv: Sequence[str], problem: object, code: int) -> int:
@@ -51,7 +63,8 @@ def _fail(argv: Sequence[str], problem: object, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command line, and those of the subcommands by name."""
     parser = argparse.ArgumentParser(
         prog="python -m tinyrec",
         description=tinyrec.__doc__,
@@ -61,4 +74,4 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_to(subparsers)
-    return parser
+    return parser, subparsers.choices

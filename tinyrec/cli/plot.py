@@ -9,7 +9,7 @@ from tinyrec.errors import FileError, UsageError
 
 
 def check_plot(path: str) -> None:
-    """UsageError now rather than after an hour of training."""
+    """UsageError now, rather than after an hour of training."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

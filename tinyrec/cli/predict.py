@@ -8,9 +8,9 @@ import io
 from typing import Any
 
 from tinyrec.cli.common import (
-    add_backend_flag,
     add_command,
     add_new_ratings_flag,
+    add_saved_model_flags,
     load_with_new_ratings,
     write_result,
 )
@@ -20,19 +20,18 @@ from tinyrec.errors import DataError, FileError, UsageError
 def add_to(subparsers: Any) -> None:
     summary = "Predict ratings with a saved model: of one pair, or of each line `user,item` of a CSV file."
     parser = add_command(subparsers, "predict", run, summary, "predict model.npz --user 196 --item 242")
-    parser.add_argument("path", metavar="MODEL.npz")
+    add_saved_model_flags(parser)
     parser.add_argument("--user", metavar="ID")
     parser.add_argument("--item", metavar="ID")
     parser.add_argument("--pairs", metavar="FILE.csv", help="two columns, user and item, without a header")
     parser.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
     parser.add_argument("--no-default", action="store_true", help="no default rating for unknown users and items")
     add_new_ratings_flag(parser)
-    add_backend_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     if (args.pairs is not None) + (args.user is not None) / 2 + (args.item is not None) / 2 != 1:
-        raise UsageError("say what to predict: --user ID --item ID, or --pairs FILE.csv")
+        raise UsageError("give --user ID and --item ID, or --pairs FILE.csv")
     recommender, _ = load_with_new_ratings(args)
     pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
     users = [recommender.data.users.parse(user) for user, _ in pairs]

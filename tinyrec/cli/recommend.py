@@ -1,4 +1,4 @@
-"""recommend: what a user would like best, of all that they have not rated."""
+"""recommend: the items with the highest predictions, of those that a user has not rated."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinyrec.cli.common import (
-    add_backend_flag,
     add_command,
     add_new_ratings_flag,
+    add_saved_model_flags,
     load_with_new_ratings,
     say,
     table,
@@ -21,30 +21,29 @@ from tinyrec.cli.common import (
 from tinyrec.data import Dataset
 from tinyrec.data.features.columns import read_columns
 from tinyrec.errors import UsageError
-from tinyrec.recommenders.base import Ranking, Recommender
+from tinyrec.recommenders import Ranking, Recommender
 
 
 def add_to(subparsers: Any) -> None:
     summary = "Recommend items with a saved model: to a user it knows, to a new one with a few ratings, or to all."
     parser = add_command(subparsers, "recommend", run, summary, "recommend model.npz --rate 50=5 --rate 181=4 -n 5")
-    parser.add_argument("path", metavar="MODEL.npz")
+    add_saved_model_flags(parser)
     parser.add_argument("--user", action="append", default=[], metavar="ID", help="may be given several times")
     parser.add_argument("--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user")
     parser.add_argument("--all", action="store_true", help="to every user of the training data")
     parser.add_argument(
         "--for-new-items", action="store_true", help="the other way round: users for items not trained on"
     )
-    parser.add_argument("--item-features", metavar="FILE.csv", help="what is known of these: id, then as in training")
+    parser.add_argument("--item-features", metavar="FILE.csv", help="features of these: id, then as in training")
     parser.add_argument("-n", type=whole(1), default=10, help="how many items, or users; default: 10")
     add_new_ratings_flag(parser)
-    add_backend_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     if bool(args.user) + bool(args.rate) + args.all + args.for_new_items != 1:
-        raise UsageError("say for whom: --user ID, --rate ITEM=RATING for somebody new, --all, or --for-new-items")
+        raise UsageError("give --user ID, or --rate ITEM=RATING for a new user, or --all, or --for-new-items")
     if args.for_new_items != bool(args.item_features):
-        raise UsageError("--for-new-items goes with --item-features FILE.csv, which tells what they are")
+        raise UsageError("--for-new-items goes with --item-features FILE.csv, which describes them")
     if args.for_new_items:
         rows = users_for_new_items(args)
         columns = ["item", "rank", "user", "rating"]
@@ -72,12 +71,12 @@ def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tup
 
 
 def users_for_new_items(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Who would like the items of the file best, by what is known of them, and by new ratings, if there are any."""
+    """The users with the highest predictions for the items of the file, from their features and new ratings, if any."""
     _, ids, columns = read_columns(args.item_features)
     recommender, rated = load_with_new_ratings(args, ids)
     features, rows = recommender.data.item_features, []
     if features and features.unseen(columns):
-        say(args, f"not known from training, so of no account: {', '.join(features.unseen(columns))}")
+        say(args, f"not in the training data, so ignored: {', '.join(features.unseen(columns))}")
     for number, item in enumerate(ids):
         ratings = recommender.predict_new_item(rated[item], {name: texts[number] for name, texts in columns.items()})
         best = np.argsort(-ratings, kind="stable")[: args.n]

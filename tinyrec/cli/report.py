@@ -8,82 +8,98 @@ from typing import Any
 import numpy as np
 
 import tinyrec
+from tinyrec.baselines import EASE, Bias, Pop
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
 from tinyrec.evaluation.rating_metrics import default_rating, interval, score
-from tinyrec.models import MODELS
-from tinyrec.recommenders.autoencoder import TrainedAutoencoder
-from tinyrec.recommenders.average import Average
-from tinyrec.recommenders.biases import Bias
-from tinyrec.reproduce.config import AVERAGE
+from tinyrec.recommenders import Average, Recommender
+from tinyrec.reproduce.config import AVERAGE, name_of
 from tinyrec.training.memory import peak_rss_mb
 
 TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}
+TITLES |= {"implicit-ncae": "NCAE for implicit feedback"}
+AT = (10, 50, 100)
+MAX_FOR_EASE = 5_000  # users or items, whichever are fewer: the size of the matrix that it inverts, in 0.7 GB
 
 
 def result(
-    recommender: TrainedAutoencoder | Average, test: Dataset | None, seconds: float, *, clip: bool, default: bool
+    recommender: Recommender, test: Dataset | None, seconds: float, *, clip: bool, default: bool
 ) -> dict[str, Any]:
-    """All figures of one training, or of those of an average; those of the test part are None without one."""
-    train, protocol = recommender.data, {"clip": clip, "default": default}
-    scores = recommender.score(test, **protocol) if test else {"rmse": None, "mae": None, "n": 0, "cold": 0}
+    """All figures of one training, or of those of an average; without a test part, its figures are None."""
+    train = recommender.data
+    figures = ranking if train.implicit else ratings
     return {
-        **(of_average(recommender, test, protocol) if isinstance(recommender, Average) else of_training(recommender)),
+        **described(recommender, test, {"clip": clip, "default": default}),
         "dataset": train.name,
-        "backend": recommender.info["backend"],
+        "backend": recommender.info.get("backend"),
         "seed": recommender.info["seed"],
         "n_train": train.ratings.size,
-        "n_test": scores["n"],
-        "n_cold": scores["cold"],
-        "test_rmse": scores["rmse"],
-        "test_mae": scores["mae"],
-        "baselines": baselines(train, test, **protocol) if test else {},
-        "noise_floor": train.noise_floor,
-        "protocol": {**protocol, "scale": train.scale, "default_rating": default_rating(train.scale)},
+        "n_test": test.ratings.size if test else 0,
+        **figures(recommender, test, {"clip": clip, "default": default}),
         "seconds": seconds,
         "peak_rss_mb": peak_rss_mb(),
         "version": tinyrec.__version__,
     }
 
 
-def of_training(trained: TrainedAutoencoder) -> dict[str, Any]:
-    """How one model was trained."""
-    model, info = trained.model, trained.info
-    final = [row["seconds"] for row in info["history"] if row["trial"] is None and row["layer"] is None]
+def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+    """RMSE and MAE on the test part, with those of the simplest models under the same protocol."""
+    train = recommender.data
+    scores = recommender.score(test, **protocol) if test else {"rmse": None, "mae": None, "cold": 0}
+    simple = {}
+    if test:
+        mean = np.full(test.ratings.size, train.ratings.values.mean(dtype=np.float64))
+        simple["global mean"] = score(mean, train.ratings, test.ratings, train.scale, **protocol)
+        biases = Bias().fit(train).score(test, **protocol)
+        simple["user and item bias"] = {name: biases[name] for name in ("rmse", "mae")}
     return {
-        "model": next(name for name, kind in MODELS.items() if type(model) is kind),
-        "by": model.by,
+        "n_cold": scores["cold"],
+        "test_rmse": scores["rmse"],
+        "test_mae": scores["mae"],
+        "baselines": simple,
+        "noise_floor": train.noise_floor,
+        "protocol": {**protocol, "scale": train.scale, "default_rating": default_rating(train.scale)},
+    }
+
+
+def ranking(recommender: Recommender, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+    """Ranking metrics on the test part, with those of popularity and EASE."""
+    train = recommender.data
+    simple: dict[str, Any] = {"popularity": Pop()}
+    if min(train.ratings.shape) <= MAX_FOR_EASE:
+        simple["EASE"] = EASE()
+    baselines = {name: model.fit(train).rank(test, AT) for name, model in simple.items()} if test else {}
+    return {"ranking": recommender.rank(test, AT) if test else None, "baselines": baselines}
+
+
+def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+    """How a model was trained; for an average, how its members were, and what each reaches alone."""
+    if isinstance(recommender, Average):
+        members = []
+        for member in recommender.members:
+            scores = member.score(test, **protocol) if test else {"rmse": None, "mae": None}
+            figures = {"test_rmse": scores["rmse"], "test_mae": scores["mae"]}
+            members.append({**described(member, None, protocol), **figures})
+        total = sum(its["parameters"] for its in members)
+        whole = {"by": None, "epochs": None, "valid_rmse": None, "parameters": total}
+        return {"model": AVERAGE, **whole, "members": members}
+    model, info = recommender.model, recommender.info
+    history = info.get("history", [])
+    final = [row["seconds"] for row in history if row["trial"] is None and row["layer"] is None]
+    features = recommender.data.features_of(model.by) if getattr(model, "reads_features", False) else None
+    return {
+        "model": name_of(model),
+        "by": getattr(model, "by", None),
         "settings": asdict(model),
-        "parameters": sum(w.size for w in trained.params.values()),
-        "features": len(features.names) if (features := model.features(trained.data)) else 0,
-        "optimizer": info["optimizer"],
-        "epochs": info["epochs"],
-        "valid_rmse": info["valid_rmse"],
+        "parameters": sum(w.size for w in recommender.params.values()),
+        "features": len(features.names) if features else 0,
+        "optimizer": info.get("optimizer"),
+        "epochs": info.get("epochs"),
+        "valid_rmse": info.get("valid_rmse"),
         "seconds_per_epoch": float(np.median(final)) if final else None,
-        "trials": info["trials"],
-        "history": info["history"],
+        "trials": info.get("trials", []),
+        "history": history,
     }
-
-
-def of_average(average: Average, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
-    """How its members were trained, and what each reaches alone."""
-    members = []
-    for member in average.members:
-        scores = member.score(test, **protocol) if test else {"rmse": None, "mae": None}
-        members.append({**of_training(member), "test_rmse": scores["rmse"], "test_mae": scores["mae"]})
-    whole = {"by": None, "epochs": None, "valid_rmse": None, "parameters": sum(its["parameters"] for its in members)}
-    return {"model": AVERAGE, **whole, "members": members}
-
-
-def baselines(train: Dataset, test: Dataset, *, clip: bool, default: bool) -> dict[str, dict[str, float]]:
-    """What the least models reach on the same ratings, under the same protocol."""
-    rows, cols = test.ratings.rows, test.ratings.cols
-    predictions = {
-        "global mean": np.full(test.ratings.size, train.ratings.values.mean(dtype=np.float64)),
-        "user and item bias": Bias.fit(train.ratings).predict(rows, cols),
-    }
-    protocol = {"clip": clip, "default": default}
-    return {name: score(y, train.ratings, test.ratings, train.scale, **protocol) for name, y in predictions.items()}
 
 
 def text(result: dict[str, Any]) -> str:
@@ -93,35 +109,61 @@ def text(result: dict[str, Any]) -> str:
 
 def _one(result: dict[str, Any]) -> str:
     members = result.get("members", [result])
-    lines = [f"{_settings({**result, **member})}{_pace(member)}" for member in members]
+    lines = [f"{_settings({**result, **member})}: {_pace(member)}" for member in members]
     if len(members) > 1:
         lines.append(f"and their average: {result['parameters']:,} parameters")
     lines[-1] += f", {result['seconds']:.1f} s in all"
-    if result["test_rmse"] is None:
+    if not result["n_test"]:
         return "\n".join(lines)
+    return "\n".join([*lines, "", *(_ranked(result) if "ranking" in result else _scored(result, members))])
+
+
+def _scored(result: dict[str, Any], members: list[dict[str, Any]]) -> list[str]:
     rows = [(name, scores["rmse"], scores["mae"]) for name, scores in result["baselines"].items()]
-    rows += [(name_of(member), member["test_rmse"], member["test_mae"]) for member in members]
+    rows += [(title(member), member["test_rmse"], member["test_mae"]) for member in members]
     if len(members) > 1:
         rows.append(("their average", result["test_rmse"], result["test_mae"]))
     if result["noise_floor"] is not None:
         rows.append(("the best possible, given the noise", result["noise_floor"], None))
-    protocol = _protocol(result)
-    return "\n".join([*lines, "", table(rows, (f"{result['n_test']} test ratings", "RMSE", "MAE")), "", protocol])
+    return [table(rows, (f"{result['n_test']} test ratings", "RMSE", "MAE")), "", _protocol(result), *_warning(result)]
+
+
+def _ranked(result: dict[str, Any]) -> list[str]:
+    ranked = {**result["baselines"], title(result): result["ranking"]}
+    unseen = result["ranking"]["unseen"]
+    note = "One item of each user was held out, and ranked among all items that are not in the user's training data;"
+    return [ranking_table(ranked), "", f"{note} {unseen} of these items are in no user's training data."]
+
+
+def ranking_table(ranked: dict[str, dict[str, float]]) -> str:
+    """A line for each of them, by name."""
+    names = [f"{name}@{k}" for k in AT for name in ("hr", "ndcg")]
+    users = next(iter(ranked.values()))["users"]
+    heads = [f"{users} users", *(name.upper() for name in names), "s.e. of HR@100"]
+    rows = [(name, *(its[metric] for metric in names), its["hr@100_se"]) for name, its in ranked.items()]
+    return table(rows, heads)
+
+
+def _warning(result: dict[str, Any]) -> list[str]:
+    mean = result["baselines"].get("global mean", {}).get("rmse", np.inf)
+    if result["test_rmse"] <= mean:
+        return []
+    return ["WORSE than predicting the mean of all ratings: check the columns, the scale and the settings."]
 
 
 def _pace(training: dict[str, Any]) -> str:
-    if not training["epochs"]:
-        return ""
-    epochs = f"{training['epochs']} epochs ({training['seconds_per_epoch'] * 1000:.0f} ms each)"
-    return f": {training['parameters']:,} parameters, {epochs}"
+    parameters = f"{training['parameters']:,} parameters"
+    if not training["epochs"] or training["seconds_per_epoch"] is None:
+        return parameters
+    return f"{parameters}, {training['epochs']} epochs ({training['seconds_per_epoch'] * 1000:.0f} ms each)"
 
 
 def _many(result: dict[str, Any]) -> str:
-    rows = [
-        (run["seed"], run["epochs"], run["valid_rmse"], run["test_rmse"], run["test_mae"]) for run in result["runs"]
-    ]
+    number = "fold" if "fold" in result["runs"][0] else "seed"
+    keys = (number, "epochs", "valid_rmse", "test_rmse", "test_mae")
+    rows = [tuple(run[key] for key in keys) for run in result["runs"]]
     mean = f"mean test RMSE {result['test_rmse']:.4f}, 95 % interval ± {result['test_rmse_interval']:.4f}"
-    heads = ("seed", "epochs", "valid RMSE", "test RMSE", "test MAE")
+    heads = (number, "epochs", "valid RMSE", "test RMSE", "test MAE")
     return "\n".join([_settings(result["runs"][0]), "", table(rows, heads), "", mean, _protocol(result["runs"][0])])
 
 
@@ -135,27 +177,35 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
 
 
-def name_of(training: dict[str, Any]) -> str:
+def title(training: dict[str, Any]) -> str:
+    """A short name of a model for tables and plots."""
     if training["epochs"] == 0:
-        return "biases, their dampings learned"
-    centred = ", centred" if training["settings"]["center"] and training["model"] != "cfn" else ""
-    plus = "++" if training["features"] else ""
-    return TITLES[training["model"]].format(training["by"][0].upper()) + plus + centred
+        return "biases, dampings estimated"
+    name, by = training["model"], training["by"]
+    if name in TITLES:
+        name = TITLES[name].format(by[0].upper())
+    elif by:
+        name = f"{name} by {by}"
+    centred = ", centred" if by and training["settings"].get("center") and training["model"] != "cfn" else ""
+    return name + ("++" if training.get("features") else "") + centred
 
 
 def _settings(result: dict[str, Any]) -> str:
     if result["model"] == AVERAGE:
-        return f"the average of {' and '.join(map(name_of, result['members']))} on {result['dataset']}"
+        return f"the average of {' and '.join(map(title, result['members']))} on {result['dataset']}"
     settings = result["settings"]
-    by = {"given": "given", "recipe": "known to be good", "validation": "by validation", "default": "the paper's"}
     if result["epochs"] == 0:
         why = "no autoencoder was clearly better than" if result["trials"] else "too few ratings for more than"
         return f"{result['dataset']}: {why} user and item biases alone"
+    if "activation" not in settings or "hidden_units" not in settings:
+        shown = ", ".join(f"{name} {value}" for name, value in settings.items() if name != "by")
+        return f"{title(result)} on {result['dataset']}" + (f", {shown}" if shown else "")
+    sources = {"given": "given", "known": "known settings", "validation": "by validation", "default": "default"}
     units = "-".join(map(str, np.atleast_1d(settings["hidden_units"])))
     shown = f"{units} {settings['activation']} units, l2 {settings['l2']:.4g}"
     if settings.get("pretrain") and settings.get("pretrain") != "none":
-        shown += f", {settings.get('pretrain_epochs', settings['pretrain'])} epochs of pretraining a stage"
-    return f"{name_of(result)} on {result['dataset']}, {shown} ({by[result['settings_from']]})"
+        shown += f", {settings.get('pretrain_epochs', settings['pretrain'])} epochs of pretraining per stage"
+    return f"{title(result)} on {result['dataset']}, {shown} ({sources[result['settings_from']]})"
 
 
 def _protocol(result: dict[str, Any]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from tinyrec.checks import suggestion
 from tinyrec.errors import FileError, UsageError
 
 
@@ -39,14 +40,15 @@ def parse_value(text: str) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """What `parse_value` turns back into this value."""
+    """The text that `parse_value` turns back into this value."""
     return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def expand_config(argv: Sequence[str]) -> list[str]:
-    """Put the flags of `--config FILE.toml` in front of those of the command line, which so have the last word.
+def expand_config(argv: Sequence[str], known: Collection[str]) -> list[str]:
+    """Put the flags of `--config FILE.toml` in front of those of the command line, which override them.
 
     `epochs = 60` becomes --epochs 60, `no-clip = true` becomes --no-clip, and the table [set] becomes --set flags.
+    known: the flags of `train`;  UsageError: a key that is none of them
     """
     if list(argv[:1]) != ["train"]:
         return list(argv)
@@ -60,10 +62,13 @@ def expand_config(argv: Sequence[str]) -> list[str]:
     except OSError as problem:
         raise FileError(f"cannot read {found.config}: {problem.strerror}; check the path") from None
     except ValueError as problem:
-        raise UsageError(f"{found.config} is no TOML: {problem}; mend that line") from None
+        raise UsageError(f"{found.config} is no valid TOML: {problem}; fix that line") from None
     flags = []
     for key, value in config.items():
         key = key.replace("_", "-")
+        if f"--{key}" not in known:
+            hint = suggestion(key, [flag.removeprefix("--") for flag in known])
+            raise UsageError(f"{found.config}: unknown key {key!r}; {hint}")
         if isinstance(value, dict):
             flags += [f"--{key}={name}={as_text(setting)}" for name, setting in value.items()]
         elif isinstance(value, list):

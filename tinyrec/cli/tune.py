@@ -1,4 +1,4 @@
-"""tune: compare settings on a validation part of the training ratings; the test part is never looked at."""
+"""tune: compare settings on a validation part of the training data; the test part is never looked at."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from tinyrec.cli.common import (
     add_backend_flag,
     add_command,
     add_feature_flags,
+    add_feedback_flags,
     add_reading_flags,
     check_feature_flags,
+    find_model,
     read_options,
     say,
     table,
@@ -29,17 +31,19 @@ from tinyrec.cli.common import (
     write_result,
 )
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
-from tinyrec.data import load_dataset
+from tinyrec.cli.split import as_feedback
+from tinyrec.data import Dataset, load_dataset
 from tinyrec.errors import Diverged, FileError, Interrupted, UsageError
-from tinyrec.evaluation.splits import split_random
-from tinyrec.models import MODELS
+from tinyrec.evaluation.splits import split_leave_one_out, split_random
+from tinyrec.models import Autoencoder
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.reproduce.config import Spec
+from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
 from tinyrec.training.parallel import each
-from tinyrec.training.train import check_options, try_out
+from tinyrec.training.train import check_options, try_candidate
 
-Candidate = dict[str, Any]  # what Spec.of takes
+Candidate = dict[str, Any]  # the arguments of TrainingConfig.from_names but for the model
 RANGE = re.compile(r"(.+)\.\.(.+)")
+NDCG = "ndcg@100"  # by which models of implicit feedback are compared; others by RMSE
 
 
 def add_to(subparsers: Any) -> None:
@@ -49,14 +53,13 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--dataset", default="synthetic", **SOURCE)
     add_reading_flags(parser)
     add_backend_flag(parser)
-    parser.add_argument(
-        "--model", choices=[name for name, kind in MODELS.items() if not kind.implicit], default="autorec"
-    )
-    parser.add_argument("--by", choices=("item", "user"), default="item", help="what a row is; default: item")
+    models = f"{', '.join(ALL_MODELS)}, or FILE.py:CLASS; default: autorec"
+    parser.add_argument("--model", default="autorec", metavar="NAME", help=models)
+    parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
     add_feature_flags(parser)
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: the model's usual one")
+    parser.add_argument("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; default: the model's")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="the same for all candidates")
-    grid = "values to try of a setting, of epochs or batch_size; may be given again; of l2, if not given: five"
+    grid = "values to try of a setting, of epochs or batch_size; may be given again; without one for l2: five values"
     parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
     draws = "instead of all combinations, N at random; then KEY=LOW..HIGH is a range, on a logarithmic scale"
     parser.add_argument("--random", type=whole(1), metavar="N", help=draws)
@@ -68,59 +71,92 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, help="of the splits and first weights; default: 0")
     parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
     parser.add_argument("--write", metavar="FILE.toml", help="write the best for: train --config FILE.toml")
+    add_feedback_flags(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    check_feature_flags(args)
-    fixed = {"model": args.model, "by": args.by, "optimizer": args.optimizer}
-    fixed |= {"epochs": args.epochs, "batch_size": args.batch_size, "set": parse_settings(args.set)}
-    grid = parse_grid(args.grid)
-    if "l2" not in grid and "l2" not in fixed["set"]:
+    fixed = {"by": args.by, "optimizer": args.optimizer, "epochs": args.epochs, "batch_size": args.batch_size}
+    fixed |= {"set": parse_settings(args.set)}
+    model, grid = find_model(args), parse_grid(args.grid)
+    l2_is_open = isinstance(make(model, fixed).model, Autoencoder) and make(model, fixed).model.l2 is None  # type: ignore[attr-defined]
+    if l2_is_open and "l2" not in grid:
         grid |= default_grid(args)
+    if not grid:
+        raise UsageError("there is nothing to compare; name settings and values with --grid KEY=A,B,...")
     drawn_or_all = drawn(fixed, grid, args) if args.random else combined(fixed, grid)
     candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # each once
-    for spec in [Spec.of(**candidate) for candidate in candidates]:  # what is wrong is found before any work is done
-        check_options(spec.model, spec.optimizer, spec.epochs, args.valid, spec.batch_size)
+    for candidate in candidates:  # wrong settings are found before any work is done
+        check_candidate(args, make(model, candidate))
+    same = {"dataset": args.dataset, "reading": read_options(args), "model": args.model, "feedback": args.feedback}
+    same |= {"test": args.test, "valid": args.valid, "backend": args.backend}
+    same |= {"threshold": args.threshold, "latest": args.latest}
+    same |= {"features": {"items": args.item_features, "users": args.user_features}}
     cells = [
-        {"dataset": args.dataset, "reading": read_options(args), "candidate": candidate, "at": (number, repeat)}
-        | {"test": args.test, "valid": args.valid, "backend": args.backend, "seed": args.seed + repeat}
-        | {"features": {"items": args.item_features, "users": args.user_features}}
+        {**same, "candidate": candidate, "at": (number, repeat), "seed": args.seed + repeat}
         for number, candidate in enumerate(candidates)
         for repeat in range(args.repeats)
     ]
+    measure = NDCG if make(model, candidates[0]).model.implicit else "rmse"
     say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
     results: dict[tuple[int, int], dict[str, Any]] = {}
     try:
         for cell, result in each(try_cell, cells, args.jobs):
             results[cell["at"]] = result
-            say(
-                args, f"{changing(cell['candidate'], grid)}: RMSE {result['valid_rmse']:.4f}, {result['epochs']} epochs"
-            )
+            figure = f"{measure.upper()} {result[f'valid_{measure}']:.4f}"
+            say(args, f"{changing(cell['candidate'], grid)}: {figure}, {result['epochs']} epochs")
     except KeyboardInterrupt:
-        done = f"{len(results)} of {len(cells)} trainings, which are said above"
+        done = f"{len(results)} of {len(cells)} trainings, which are listed above"
         raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing is written") from None
     of_splits = [[results[number, repeat] for repeat in range(args.repeats)] for number in range(len(candidates))]
-    rows = sorted(map(summary, candidates, of_splits), key=lambda row: row["valid_rmse"])
-    if math.isinf(rows[0]["valid_rmse"]):
+    rows = [summary(args.model, *its, measure) for its in zip(candidates, of_splits, strict=True)]
+    rows.sort(key=lambda row: row[f"valid_{measure}"], reverse=measure == NDCG)
+    if math.isinf(rows[0][f"valid_{measure}"]):
         raise Diverged("every candidate diverged; try smaller learning rates or another l2")
-    write_result(args, {"dataset": args.dataset, "valid": args.valid, "candidates": rows}, text(rows, grid))
+    result = {"dataset": args.dataset, "valid": args.valid, "candidates": rows}
+    write_result(args, result, text(rows, grid, measure))
     if args.write:
-        write_config(args, rows[0])
+        write_config(args, rows[0], measure)
+
+
+def make(model: Any, candidate: Candidate) -> TrainingConfig:
+    return TrainingConfig.from_names(model, **candidate)
+
+
+def check_candidate(args: argparse.Namespace, config: TrainingConfig) -> None:
+    check_feature_flags(args, [config.model])
+    if isinstance(config.model, Autoencoder):
+        check_options(config.model, config.optimizer, config.epochs, args.valid, config.batch_size, args.seed)
 
 
 def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    """One candidate on one split; the RMSE of one that diverges is infinite."""
+    """One candidate on one split; one that diverges has the worst value."""
     started = time.perf_counter()
-    spec = Spec.of(**cell["candidate"])
+    config = make(find_model(argparse.Namespace(**cell)), cell["candidate"])
     data = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
-    train, _ = split_random(data, cell["test"], cell["seed"]) if cell["test"] else (data, None)
-    options = {"valid": cell["valid"], "backend": cell["backend"], "seed": cell["seed"]}
-    options |= {"optimizer": spec.optimizer, "batch_size": spec.batch_size, "epochs": spec.epochs}
+    data = as_feedback(data, cell["feedback"], config.model.implicit, cell["threshold"])
     try:
-        result = try_out(spec.model, train, **options)
+        result = (measure_ranking if data.implicit else measure_rmse)(cell, config, data)
     except Diverged:
-        result = {"epochs": 0, "valid_rmse": math.inf}
+        result = {"epochs": 0, "valid_rmse": math.inf, f"valid_{NDCG}": -math.inf}
     return {**result, "seconds": time.perf_counter() - started}
+
+
+def measure_rmse(cell: dict[str, Any], config: TrainingConfig, data: Dataset) -> dict[str, Any]:
+    """{"epochs": the best number of them, "valid_rmse": } on a validation part of the training part."""
+    train = split_random(data, cell["test"], cell["seed"])[0] if cell["test"] else data
+    part, held_out = split_random(train, cell["valid"], cell["seed"])
+    if not isinstance(config.model, Autoencoder):
+        return {"epochs": None, "valid_rmse": config.fit(part, seed=cell["seed"]).score(held_out)["rmse"]}
+    options = {"optimizer": config.optimizer, "batch_size": config.batch_size, "epochs": config.epochs}
+    return try_candidate(config.model, part, held_out, backend=cell["backend"], seed=cell["seed"], **options)
+
+
+def measure_ranking(cell: dict[str, Any], config: TrainingConfig, data: Dataset) -> dict[str, Any]:
+    """The same by NDCG: one item of each user is the test part, and one more the validation part."""
+    train = split_leave_one_out(data, cell["latest"], cell["seed"])[0] if cell["test"] else data
+    part, held_out = split_leave_one_out(train, cell["latest"], cell["seed"])
+    fitted = config.fit(part, seed=cell["seed"])
+    return {"epochs": config.epochs, f"valid_{NDCG}": fitted.rank(held_out, (100,))[NDCG]}
 
 
 def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
@@ -181,12 +217,13 @@ def with_values(fixed: Candidate, values: dict[str, Any]) -> Candidate:
     return {**fixed, **own, "set": {**fixed["set"], **others}}
 
 
-def summary(candidate: Candidate, results: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(model: str, candidate: Candidate, results: list[dict[str, Any]], measure: str) -> dict[str, Any]:
     """A candidate with means over the splits."""
-    rmses = [result["valid_rmse"] for result in results]
-    means = {"valid_rmse": float(np.mean(rmses)), "seconds": float(np.mean([its["seconds"] for its in results]))}
-    epochs = round(float(np.mean([result["epochs"] for result in results])))
-    return {**candidate, "epochs": epochs, **means, "valid_rmses": rmses}
+    values = [result[f"valid_{measure}"] for result in results]
+    means = {f"valid_{measure}": float(np.mean(values)), "seconds": float(np.mean([its["seconds"] for its in results]))}
+    epochs = [result["epochs"] for result in results]
+    mean = None if None in epochs else round(float(np.mean(epochs)))
+    return {"model": model, **candidate, "epochs": mean, **means, f"valid_{measure}s": values}
 
 
 def changing(candidate: Candidate, grid: dict[str, Any]) -> str:
@@ -198,28 +235,30 @@ def value_of(candidate: Candidate, key: str) -> Any:
     return candidate[key] if key in ("epochs", "batch_size") else candidate["set"][key]
 
 
-def text(rows: list[dict[str, Any]], grid: dict[str, Any]) -> str:
+def text(rows: list[dict[str, Any]], grid: dict[str, Any], measure: str) -> str:
     """The validation table, best first."""
     keys = [key for key in grid if key != "epochs"]
-    cells = [
-        [*(as_text(value_of(row, key)) for key in keys), row["epochs"], row["valid_rmse"], f"{row['seconds']:7.1f}"]
-        for row in rows
-    ]
-    return table(cells, [*keys, "epochs", "valid RMSE", "seconds"])
+    cells = []
+    for row in rows:
+        settings = [as_text(value_of(row, key)) for key in keys]
+        cells.append([*settings, row["epochs"], row[f"valid_{measure}"], f"{row['seconds']:7.1f}"])
+    return table(cells, [*keys, "epochs", f"valid {measure.upper()}", "seconds"])
 
 
 def toml(value: Any) -> str:
-    """A number, text, truth or list, which TOML writes as JSON does."""
+    """A number, string, boolean or list, which TOML writes as JSON does."""
     return json.dumps(value, ensure_ascii=False)
 
 
-def write_config(args: argparse.Namespace, best: dict[str, Any]) -> None:
+def write_config(args: argparse.Namespace, best: dict[str, Any], measure: str) -> None:
     """The best candidate as flags of `train`."""
-    flags = {"dataset": args.dataset, "model": best["model"], "by": best["by"], "optimizer": best["optimizer"]}
+    flags = {"dataset": args.dataset, "model": args.model, "by": best["by"], "optimizer": best["optimizer"]}
     flags |= {"epochs": best["epochs"], "batch-size": best["batch_size"], "seed": args.seed, "test": args.test}
     flags |= {"item-features": args.item_features, "user-features": args.user_features}
     flags |= {name: list(value) if isinstance(value, tuple) else value for name, value in read_options(args).items()}
-    lines = [f"# by tinyrec tune: RMSE {best['valid_rmse']:.4f} on validation parts of the training ratings"]
+    flags |= {"feedback": args.feedback, "threshold": args.threshold, "latest": args.latest or None}
+    figure = f"{measure.upper()} {best[f'valid_{measure}']:.4f}"
+    lines = [f"# by tinyrec tune: {figure} on validation parts of the training data"]
     lines += [f"{key} = {toml(value)}" for key, value in flags.items() if value is not None]
     lines += ["", "[set]", *(f"{key} = {toml(value)}" for key, value in best["set"].items() if value is not None)]
     try:

@@ -1,4 +1,4 @@
-"""What happens between two epochs of a training that somebody watches: a progress bar, checkpoints, signals."""
+"""What happens between two epochs of a training on the command line: a progress bar, checkpoints, signals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from types import FrameType
 
 from tinyrec.errors import Interrupted
+from tinyrec.training.bar import Bar
 from tinyrec.training.checkpoint import Checkpoint
 from tinyrec.training.progress import Progress
 
@@ -14,46 +15,39 @@ from tinyrec.training.progress import Progress
 class Watch:
     """A context in which Ctrl-C and SIGTERM end the epoch, not the process; call it with the Progress of each epoch.
 
-    total: the number of epochs, if it is known; checkpoint: written now and then, and when a signal came
+    total: the number of epochs, if it is known; checkpoint: written now and then, and after a signal
     """
 
     def __init__(self, quiet: bool, total: int | None = None, checkpoint: Checkpoint | None = None):
-        self.quiet, self.total, self.checkpoint = quiet, total, checkpoint
+        self.bar = Bar(total, disable=quiet or not sys.stderr.isatty())
+        self.checkpoint = checkpoint
         self.signal = 0
         self.progress: Progress | None = None
 
     def __enter__(self) -> Watch:
-        from tqdm import tqdm
-
         self.handlers = {number: signal.signal(number, self._caught) for number in (signal.SIGINT, signal.SIGTERM)}
-        silent = self.quiet or not sys.stderr.isatty()
-        self.bar = tqdm(total=self.total, unit=" epochs", disable=silent, dynamic_ncols=True, leave=False)
+        self.bar.__enter__()
         return self
 
     def __exit__(self, problem: type | None, *_: object) -> None:
-        self.bar.close()
+        self.bar.__exit__()
         try:
             if self.checkpoint and self.progress and self.progress.epoch and not problem:
                 self.checkpoint.write(self.progress)
         finally:
             for number, handler in self.handlers.items():
                 signal.signal(number, handler)
-        if self.signal and not problem:  # it came after the last epoch, and more trainings may be to follow
+        if self.signal and not problem:  # it came after the last epoch, and more trainings may follow
             raise self._interrupted()
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        if self.signal:  # the second time somebody is in a hurry
+        if self.signal:  # the second time: stop at once
             raise KeyboardInterrupt
         self.signal = number
 
     def __call__(self, progress: Progress) -> None:
         self.progress = progress
-        row = progress.history[-1]
-        trying = row["trial"] is not None
-        text = f"loss {row['loss']:.4g}" if row["valid_rmse"] is None else f"RMSE {row['valid_rmse']:.4f}"
-        text = f"trial {row['trial'] + 1}, {text}" if trying else text
-        self.bar.set_postfix_str(text if row["layer"] is None else f"pretraining layer {row['layer']}, {text}", False)
-        self.bar.update()
+        self.bar(progress)
         if self.checkpoint and not self.signal:
             self.checkpoint(progress)
         elif self.checkpoint and progress.epoch:
@@ -64,11 +58,8 @@ class Watch:
     def _interrupted(self) -> Interrupted:
         row = self.progress.history[-1] if self.progress else {"epoch": 0, "layer": None}
         after = f"epoch {row['epoch']}" if row["layer"] is None else f"epoch {row['epoch']} of pretraining"
-        hint = "run it with --checkpoint DIR to be able to go on"
+        hint = "run it with --checkpoint DIR to be able to continue"
         if self.checkpoint:
-            hint = (
-                "go on with --resume"
-                if self.checkpoint.path.exists()
-                else "that was too early for a checkpoint: begin again"
-            )
+            exists = self.checkpoint.path.exists()
+            hint = "continue with --resume" if exists else "that was too early for a checkpoint: begin again"
         return Interrupted(self.signal, f"stopped by a signal after {after}; {hint}")

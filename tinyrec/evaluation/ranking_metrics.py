@@ -1,4 +1,4 @@
-"""How well whole catalogues are ranked: where do the items that a user was kept from stand among all others?
+"""Ranking metrics: at which ranks are the held-out items of a user, among all items of the catalogue?
 
 A sample of negatives would be quicker, but can reverse the order of two models (Krichene & Rendle 2020).
 """
@@ -28,11 +28,10 @@ def rank(scores_of: ScoresOf, train: Ratings, test: Ratings, at: Sequence[int] =
     mrr          1 / m_1
 
     train, test (n users, d items), at: each k;  a hit: m_j <= k and j <= k, as a list of k holds no more than k items,
-    however many are tied about its end; so nothing exceeds 1
+    however many are tied at its end; so nothing exceeds 1
 
     `name_se` is the standard error of each mean, σ / √users; for hr that is √(p (1 - p) / users). "users" were counted,
-    "items" are their test items, "unseen" those of them that nobody has in train: they stay in, ranked as the model
-    ranks them, since a user who waits for one is let down all the same.
+    "items" are their test items, "unseen" those that are in no user's training data: they are ranked like all others.
     DataError: no test items, test items that were trained on, other shapes, or scores that are NaN
     """
     for k in at:
@@ -51,7 +50,7 @@ def mid_ranks(scores_of: ScoresOf, train: Ratings, test: Ratings) -> Array:
 
     scores_of: users (b,) -> (b, d);  train, test (n, d)  ->  m (p,), one for each test cell, in the order of its cells
 
-    Half of the ties, as a rank by strictly higher scores is 1 for whoever scores all items alike.
+    Half of the ties: by strictly higher scores alone, a model that scores all items alike would always be at rank 1.
     """
     _check(train, test)
     users = np.flatnonzero(np.diff(test.pattern.indptr))
@@ -67,7 +66,7 @@ def mid_ranks(scores_of: ScoresOf, train: Ratings, test: Ratings) -> Array:
 
 
 def _scores(scores_of, users, train):
-    """A copy of the scores of these users, with NaN, which is neither higher than a score nor alike, in train."""
+    """A copy of the scores of these users; training items are NaN, which is neither higher than a score nor equal."""
     scores = np.asarray(to_host(scores_of(users)))
     if scores.shape != (len(users), train.shape[1]):
         raise DataError(f"scores have shape {scores.shape}; give {train.shape[1]} to each of {len(users)} users")

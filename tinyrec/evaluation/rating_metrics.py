@@ -1,4 +1,4 @@
-"""How good predicted ratings are, and the protocol that every figure follows."""
+"""Rating metrics, and the protocol that every figure follows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def follow_protocol(
 ) -> Array:
     """Predictions as they are scored: the default rating where `cold`, and nothing off the scale.
 
-    y (p,); cold (p,) bool: the user or the item has no training rating, see `warm`
+    y (p,); cold (p,) bool: the user or the item has no training ratings, see `warm`
     """
     if default:
         y = np.where(cold, default_rating(scale), y)

@@ -1,4 +1,4 @@
-"""Ways to cut a data set into a train and a test part; all parts keep the rows, columns and ids of the whole."""
+"""Ways to split a data set into train and test parts; all parts keep the rows, columns and ids of the whole."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def split_folds(data: Dataset, k: int = 5, seed: int = 0) -> Iterator[Split]:
 def split_leave_one_out(data: Dataset, latest: bool = False, seed: int = 0) -> Split:
     """Return (train, test), where the test part has one rating of each user who has two or more.
 
-    latest: the one that the user gave last, and of those at the same time the last in the file; else one at random
+    latest: the user's last one, and of those at the same time the last in the file; else a random one
     UsageError: the data have no timestamps; DataError: no user has two ratings
     """
     if latest and data.times is None:
-        raise UsageError(f"{data.name} has no times in whole seconds; leave latest out, and one at random is held out")
+        raise UsageError(f"{data.name} has no times in whole seconds; leave latest out to hold out a random one")
     counts = np.diff(data.ratings.pattern.indptr)
     if counts.max(initial=0) < 2:
         raise DataError(f"no user of {data.name} has two ratings; give more, or split them at random")
@@ -101,4 +101,4 @@ def _mask(data: Dataset, cells: Array) -> Array:
 
 def _check_part(name: str, value: float) -> None:
     if not 0 < value < 1:
-        raise UsageError(f"{name}={value} is no part of a whole; give a fraction between 0 and 1, such as 0.1")
+        raise UsageError(f"{name}={value} is no fraction; give a number between 0 and 1, such as 0.1")

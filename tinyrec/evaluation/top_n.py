@@ -23,8 +23,8 @@ def top(scores: Array, n: int) -> tuple[Array, Array]:
 
     scores (b, d)  ->  rows (q,), cols (q,), with q <= b n
 
-    Sorting a row would cost most of the time. But the n-th best of the bests of some groups of columns is a bound that
-    the n best of all reach, and few others do.
+    Sorting whole rows would take most of the time. But the n-th best of the best scores of some groups of columns is a
+    lower bound of the n best of all, and few other scores reach it.
     """
     starts = np.arange(0, scores.shape[1], max(1, scores.shape[1] // (6 * n)))
     bests = np.maximum.reduceat(scores, starts, axis=1)  # (b, groups)

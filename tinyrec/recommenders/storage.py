@@ -1,4 +1,4 @@
-"""One file of named arrays with a JSON header: an .npz without pickles, written whole or not at all.
+"""One file of named arrays with a JSON header: an .npz without pickle, written completely or not at all.
 
 Nothing in such a file is ever executed, and no array is allocated before its shape, dtype and size have been checked.
 """

@@ -3,79 +3,91 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 import tinyrec
-from tinyrec.backend import Array, get_backend, to_host
-from tinyrec.baselines import BASELINES
+from tinyrec.backend import get_backend, to_host
 from tinyrec.bench.machine import description
 from tinyrec.data import Dataset, load_dataset
 from tinyrec.evaluation.splits import split_leave_one_out, split_random
-from tinyrec.models import MODELS
-from tinyrec.models.base import Autoencoder
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.recommenders.autoencoder import TrainedAutoencoder
-from tinyrec.recommenders.average import Average
-from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders import Average, FittedAutoencoder
 from tinyrec.recommenders.scaling import Scaling
+from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
 from tinyrec.reproduce.scores import all_scores, ranking_scores
+from tinyrec.training import Progress
 from tinyrec.training.memory import peak_rss_mb, reset_peak
-from tinyrec.training.progress import Progress
-from tinyrec.training.train import train
 
 Task = dict[str, Any]  # what is trained, on what: data set, features, split, validation, trainings with all settings
-# What a task says only where it is otherwise: the part of the ratings that is held out, or else all that so many items
-# have, and whether to score after each epoch.
-USUAL: Task = {"test": 0.1, "cold_items": 0, "curve": False, "share": 1.0}
+# What a task names only if it differs from these: the part of the ratings that is held out, or all ratings of so many
+# items; whether to score after each epoch; the share of each user's interactions to train on.
+DEFAULTS: Task = {"test": 0.1, "cold_items": 0, "curve": False, "share": 1.0}
 PASSES = "epochs", "iterations", "burn_in", "samples"  # settings of baselines: how often they go through all ratings
 
 
 def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     """Train on all but the test part of one split, and score on that, once (after each epoch, for a curve)."""
     _, task, backend = argument
-    task = USUAL | task
+    task = DEFAULTS | task
     part, test = split_of(task)
-    if task["trainings"][0]["model"] in BASELINES:
-        return run_baseline(task, part, test)
     curve: list[float] = []
     reset_peak()
     started = time.perf_counter()
-    members = []
-    for number, its in enumerate(task["trainings"]):
-        model, optimizer = MODELS[its["model"]](**its["settings"]), OPTIMIZERS[its["optimizer"]](**its["constants"])
-        options = {"epochs": its["epochs"], "valid": task["valid"], "batch_size": its["batch_size"] or None}
-        if task["curve"]:
-
-            def observe(progress, model=model):
-                if progress.history[-1]["layer"] is None:  # and not in the middle of pretraining
-                    curve.append(rmse_now(model, progress, part, test))
-
-            options["observe"] = observe
-        seed = task["split"] + number
-        members.append(train(model, part, optimizer=optimizer, backend=backend, seed=seed, **options))
+    members = [
+        train_member(its, part, task["split"] + number, task["valid"], backend, test if task["curve"] else None, curve)
+        for number, its in enumerate(task["trainings"])
+    ]
     recommender = members[0] if len(members) == 1 else Average(members)
     measured: dict[str, Any] = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
     measured |= {"curve": curve} if curve else {}
-    described = [
-        {
-            "model": repr(member.model),
-            "epochs": member.info["epochs"],
-            "valid_rmse": member.info["valid_rmse"],
-            "parameters": sum(w.size for w in member.params.values()),
-            "rmse": None if part.implicit else member.score(test)["rmse"],
-        }
-        for member in members
-    ]
-    environment = {"tinyrec": tinyrec.__version__, "backend": members[0].info["backend"], **description()}
-    scores = ranking_scores(recommender.of_users, part, test) if part.implicit else all_scores(recommender, test)
+    used = members[0].info.get("backend") or get_backend("numpy").name
+    environment = {"tinyrec": tinyrec.__version__, "backend": used, **description()}
+    scores = ranking_scores(recommender, test) if part.implicit else all_scores(recommender, test)
+    described = [describe(member, None if part.implicit else test) for member in members]
     return {"scores": scores, "members": described, **measured, "environment": environment}
 
 
+def train_member(
+    its: dict[str, Any],
+    part: Dataset,
+    seed: int,
+    valid: float | None,
+    backend: str,
+    curve_test: Dataset | None,
+    curve: list[float],
+) -> Any:
+    """One of the trainings of a task; with curve_test, the RMSE on it after each epoch is added to `curve`."""
+    model = ALL_MODELS[its["model"]](**its["settings"])
+    if its["optimizer"] is None:
+        return TrainingConfig(model).fit(part, seed=seed)
+
+    def observe(progress):
+        if curve_test and progress.history[-1]["layer"] is None:  # not during pretraining
+            curve.append(rmse_now(model, progress, part, curve_test))
+
+    optimizer = OPTIMIZERS[its["optimizer"]](**its["constants"])
+    config = TrainingConfig(model, optimizer, its["epochs"], its["batch_size"] or None)
+    return config.fit(part, seed=seed, valid=valid, backend=backend, observe=observe)
+
+
+def describe(member: Any, test: Dataset | None) -> dict[str, Any]:
+    """What a page shows of a fitted model; epochs of a baseline: the sum of its passes over the ratings."""
+    settings = asdict(member.model)
+    return {
+        "model": repr(member.model),
+        "epochs": member.info.get("epochs", sum(settings.get(name, 0) for name in PASSES)),
+        "valid_rmse": member.info.get("valid_rmse"),
+        "parameters": sum(w.size for w in member.params.values()),
+        "rmse": member.score(test)["rmse"] if test else None,
+    }
+
+
 def split_of(task: Task) -> tuple[Dataset, Dataset]:
-    """The train and the test part: a random part of the ratings is held out, or all that some items have."""
+    """The train and the test part: a random part of the ratings is held out, or all ratings of some items."""
     data = data_of(task["dataset"]).with_features(**task["features"])
     if data.implicit:
         train, test = split_leave_one_out(data, seed=task["split"])
@@ -88,42 +100,19 @@ def split_of(task: Task) -> tuple[Dataset, Dataset]:
 
 
 def share_of(data: Dataset, share: float, seed: int) -> Dataset:
-    """This part of the clicks of each user, drawn at random, and at least one."""
+    """This part of the interactions of each user, drawn at random, and at least one."""
     rows, starts = data.ratings.rows, data.ratings.pattern.indptr
     order = np.lexsort((np.random.default_rng(seed).random(len(rows)), rows))
     place = np.arange(len(rows)) - starts[rows]
     return data.select(order[place < np.maximum(share * np.diff(starts), 1)[rows]])
 
 
-def run_baseline(task: Task, part: Dataset, test: Dataset) -> dict[str, Any]:
-    """The same for one of `tinyrec.baselines`."""
-    (its,) = task["trainings"]
-    reset_peak()
-    started = time.perf_counter()
-    fitted = BASELINES[its["model"]](**its["settings"]).fit(part.ratings, seed=task["split"])
-    measured = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
-    epochs = sum(its["settings"].get(name, 0) for name in PASSES)
-    described = [{"model": its["model"], "epochs": epochs, "parameters": getattr(fitted, "parameters", 0)}]
-    environment = {"tinyrec": tinyrec.__version__, "backend": get_backend("auto").name, **description()}
-    scores = ranking_scores(fitted.scores, part, test) if part.implicit else all_scores(Fitted(fitted, part), test)
-    return {"scores": scores, "members": described, **measured, "environment": environment}
-
-
-class Fitted(Recommender):
-    """One of `tinyrec.baselines` for ratings, to be scored by the same protocol as the models."""
-
-    def __init__(self, baseline: Any, data: Dataset):
-        self.baseline, self.data = baseline, data
-
-    def of_pairs(self, users: Array, items: Array) -> Array:
-        return self.baseline.predict(users, items)
-
-
-def rmse_now(model: Autoencoder, progress: Progress, part: Dataset, test: Dataset) -> float:
-    """The test RMSE after the epoch at hand, for a figure; nothing is chosen by it."""
+def rmse_now(model: Any, progress: Progress, part: Dataset, test: Dataset) -> float:
+    """The test RMSE after the current epoch, for a figure; nothing is chosen by it."""
     assert progress.epoch is not None
     params = {name: to_host(w) for name, w in progress.epoch.params.items()}
-    return TrainedAutoencoder(model, params, part, Scaling.of(part, *model.centring)).score(test)["rmse"]
+    scaling = Scaling.of(part, model.offset, model.by, model.damping)
+    return FittedAutoencoder(model, params, part, scaling).score(test)["rmse"]
 
 
 @lru_cache(1)  # a process runs many cells

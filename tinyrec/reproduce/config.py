@@ -1,72 +1,115 @@
-"""What is to be trained: from names and settings, or from what is known about a data set, to models and optimisers."""
+"""What is to be trained: from names and settings, or from known settings of a data set, to models and optimizers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinyrec.checks import check_choice, check_type
+from tinyrec.baselines import BASELINES
+from tinyrec.checks import check_choice, check_type, setting_types, suggestion
+from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.models import MODELS, AutoRec
-from tinyrec.models.base import Autoencoder
+from tinyrec.models import MODELS, Autoencoder, AutoRec, Model
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.reproduce import known_settings as recipes
+from tinyrec.recommenders import Recommender
+from tinyrec.reproduce import known_settings
+from tinyrec.training import train
+from tinyrec.training.train import find_batch_size
 
 AVERAGE = "average"
+ALL_MODELS: dict[str, Any] = {**MODELS, **BASELINES}
 
 
 @dataclass(frozen=True)
-class Spec:
-    """One training: the options of `tinyrec.training.train.train` that say what is trained."""
+class TrainingConfig:
+    """One training: the model, and the options of `tinyrec.train` that say how it is trained.
 
-    model: Autoencoder
-    optimizer: Any
+    optimizer: None for a baseline, which has no training loop of its own options
+    """
+
+    model: Model
+    optimizer: Any = None
     epochs: int | None = None
     batch_size: int | None = None
 
     @classmethod
-    def of(
+    def from_names(
         cls,
-        model: str = "autorec",
-        by: str = "item",
+        model: str | type[Model] = "autorec",
+        by: str | None = None,
         optimizer: str | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         set: Mapping[str, Any] | None = None,
-    ) -> Spec:
-        """From names, and settings of model and optimiser: what a TOML file holds.
+    ) -> TrainingConfig:
+        """From the name of a model, or a class of your own, and settings of model and optimizer, as in a TOML file.
 
         UsageError: a setting that neither has, or a value of another type than the field's
         """
-        check_choice("model", model, MODELS)
-        optimizer = optimizer or MODELS[model].default_optimizer
+        if isinstance(model, str):
+            check_choice("model", model, ALL_MODELS)
+        kind: Any = ALL_MODELS[model] if isinstance(model, str) else model
+        settings = {**({} if by is None else {"by": by}), **(set or {})}
+        if not issubclass(kind, Autoencoder):
+            options = {"optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
+            if given := [name for name, value in options.items() if value is not None]:
+                raise UsageError(f"{given[0]} is no option of {kind.__name__}; give its own settings with set (--set)")
+            return cls(_make(settings, kind))
+        optimizer = optimizer or kind.default_optimizer
         check_choice("optimizer", optimizer, OPTIMIZERS)
-        settings = {"by": by, **(set or {})}
-        kinds = MODELS[model], OPTIMIZERS[optimizer]
-        known = {field.name: field for kind in kinds for field in fields(kind)}
-        for key, value in settings.items():
-            if key not in known:
-                others = [name for name, kind in OPTIMIZERS.items() if key in {field.name for field in fields(kind)}]
-                if others:
-                    raise UsageError(f"{key} is a setting of {', '.join(others)}; choose one of them with --optimizer")
-            check_choice("setting", key, known)
-            if value is None and known[key].type == "str":  # where it means the word
-                settings[key] = value = "none"
-            if not known[key].type.startswith("tuple"):  # these the model itself checks, and makes of a single number
-                check_type(key, value, str(known[key].type))
-        own = ({field.name: settings[field.name] for field in fields(kind) if field.name in settings} for kind in kinds)
-        epochs = kinds[0].default_epochs if epochs is None else epochs
-        return cls(kinds[0](**next(own)), kinds[1](**next(own)), epochs, batch_size)
+        types = setting_types(OPTIMIZERS[optimizer])
+        of_optimizer = {name: settings.pop(name) for name in list(settings) if name in types}
+        made = _make(settings, kind, types), _make(of_optimizer, OPTIMIZERS[optimizer])
+        return cls(*made, kind.default_epochs if epochs is None else epochs, batch_size)
+
+    def fit(self, data: Dataset, *, seed: int = 0, **options: Any) -> Recommender:
+        """Fit to `data`; options: those of `tinyrec.train` that do not say what is trained (a baseline has none)."""
+        if not isinstance(self.model, Autoencoder):
+            return self.model.fit(data, seed=seed)
+        own = {"optimizer": self.optimizer, "epochs": self.epochs, "batch_size": self.batch_size}
+        return train(self.model, data, seed=seed, **own, **options)
+
+    def describe(self) -> dict[str, Any]:
+        """Names and all settings, as JSON holds them."""
+        described: dict[str, Any] = {"model": name_of(self.model), "settings": asdict(self.model)}  # type: ignore[call-overload]
+        if not isinstance(self.model, Autoencoder):
+            return described | {"optimizer": None, "constants": {}, "epochs": None, "batch_size": 0}
+        name = next(name for name, kind in OPTIMIZERS.items() if type(self.optimizer) is kind)
+        batch_size = find_batch_size(self.model, self.optimizer, self.batch_size) or 0
+        how = {"optimizer": name, "constants": asdict(self.optimizer), "epochs": self.epochs, "batch_size": batch_size}
+        return described | how
 
 
-def find(
-    dataset: str, model: str = "autorec", by: str | None = None, anew: bool = False, **options: Any
-) -> tuple[list[Spec], str]:
-    """The trainings that these names and options ask for, and who chose l2: recipe, validation, given or default.
+def name_of(model: Model) -> str:
+    """The name of a model on the command line; of a model of your own, that of its class."""
+    return next((name for name, kind in ALL_MODELS.items() if type(model) is kind), type(model).__name__)
 
-    There are several for an average. With no options, what `known_settings` knows of the data set is taken, unless all
-    is to be chosen anew.
+
+def _make(settings: dict[str, Any], kind: Any, others: Mapping[str, Any] | None = None) -> Any:
+    """kind(**settings), after checking names and types; others: settings that go elsewhere, for the suggestion."""
+    types = setting_types(kind)
+    for name, value in settings.items():
+        if name not in types:
+            owners = [key for key, its in OPTIMIZERS.items() if name in setting_types(its)]
+            if owners and others:
+                raise UsageError(f"{name} is a setting of {', '.join(owners)}; choose one of them with --optimizer")
+            hint = suggestion(name, [*types, *(others or {})])
+            raise UsageError(f"unknown setting {name!r} of {kind.__name__}; {hint}")
+        if value is None and types[name] is str:  # where the word "none" is meant
+            settings[name] = value = "none"
+        if types[name] != tuple[int, ...]:  # which the model itself checks, and makes from a single number
+            check_type(name, value, types[name])
+    return kind(**settings)
+
+
+def find_configs(
+    dataset: str, model: str | type[Model] = "autorec", by: str | None = None, search: bool = False, **options: Any
+) -> tuple[list[TrainingConfig], str]:
+    """The trainings that these names and options ask for, several for an average; and where l2 comes from: "known",
+    "validation", "given" or "default".
+
+    With no options, the settings that `known_settings` has for the data set, unless a search is asked for.
     """
     options = {name: value for name, value in options.items() if value is not None and value != {}}
     if model == AVERAGE:
@@ -74,15 +117,17 @@ def find(
             raise UsageError(
                 "an average has members of its own; leave --by, --set, --optimizer, --epochs and --batch-size out"
             )
-        known = recipes.AVERAGE.get(dataset)
-        if known and not anew:
-            return [Spec.of(**recipe) for recipe in known], "recipe"
-        return [Spec(AutoRec(by=rows), OPTIMIZERS["rprop"]()) for rows in ("item", "user")], "validation"
-    by = by or (MODELS[model].by if model in MODELS else "item")
-    recipe = None if options or anew else recipes.ALONE.get((dataset, model, by))
-    if recipe:
-        return [Spec.of(model, by, **recipe)], "recipe"
-    spec = Spec.of(model, by, **options)
-    if spec.model.l2 is None:
-        return [spec], "validation"
-    return [spec], "given" if "l2" in options.get("set", {}) else "default"
+        known = known_settings.AVERAGE.get(dataset)
+        if known and not search:
+            return [TrainingConfig.from_names(**its) for its in known], "known"
+        return [TrainingConfig(AutoRec(by=rows), OPTIMIZERS["rprop"]()) for rows in ("item", "user")], "validation"
+    if isinstance(model, str):
+        check_choice("model", model, [*ALL_MODELS, AVERAGE])
+        rows: Any = by or getattr(ALL_MODELS.get(model), "by", "item")
+        known_options = None if options or search else known_settings.ALONE.get((dataset, model, rows))
+        if known_options:
+            return [TrainingConfig.from_names(model, by, **known_options)], "known"
+    config = TrainingConfig.from_names(model, by, **options)
+    if isinstance(config.model, Autoencoder) and config.model.l2 is None:
+        return [config], "validation"
+    return [config], "given" if "l2" in options.get("set", {}) else "default"

@@ -19,7 +19,7 @@ ADAM = {"optimizer": "adam", "batch_size": 128}
 ADAM_DECAY = {"beta1": 0.7, "beta2": 0.9, "linear_decay": True}
 ADAM_AUTOREC = {**ADAM_DECAY, "learning_rate": 0.004, "center": False}
 
-# (data set, model, by) -> the other arguments of `tinyrec.reproduce.config.Spec.of`
+# (data set, model, by) -> the other arguments of `TrainingConfig.from_names`
 ALONE: dict[tuple[str, str, str], dict[str, Any]] = {
     ("ml-100k", "autorec", "item"): {"epochs": 62, "set": {"l2": 160.0, "center": False}},
     ("ml-100k", "autorec", "user"): {"epochs": 65, "set": {"l2": 120.0, "center": True}},

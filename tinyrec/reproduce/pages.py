@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyrec.evaluation.rating_metrics import interval
 from tinyrec.reproduce import run
-from tinyrec.reproduce.config import Spec
+from tinyrec.reproduce.config import TrainingConfig
 from tinyrec.reproduce.tables import Row, Table, read
 
 RESULTS = Path(__file__).parent / "results"
@@ -88,7 +88,7 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     """One figure of a row, as text.
 
     "seconds / first": how many times as long it took as the first row;  "lowest": of the curve, the lowest RMSE
-    "better than": by how much, and on how many splits, than the row that it is held against
+    "better than": by how much, and on how many splits, it is better than the row that it is compared with
     """
     if name == "better than":
         return better_than(its, rows)
@@ -109,7 +109,7 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     if name == "seconds":
         return f"{its.mean(name):.0f}"
     if name == "λ":
-        l2 = [getattr(spec.model, "l2", None) for spec in its.row.specs()]  # not every baseline has one
+        l2 = [getattr(config.model, "l2", None) for config in its.row.configs()]  # not every baseline has one
         return ", ".join(dict.fromkeys(f"{value:g}" for value in l2 if value is not None))
     return f"{its.mean(name):,.0f}"
 
@@ -127,7 +127,7 @@ def better_than(its: Measured, rows: list[Measured]) -> str:
 
 
 def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
-    """The table with all that a reader needs to judge it, or to run it again; plotted: NAME.png lies beside it."""
+    """The table with all that a reader needs to judge it or to run it again; plotted: NAME.png is beside it."""
     splits = max((len(its.cells) for its in rows), default=0)
     machines = sorted({environment(cell) for its in rows for cell in its.cells})
     trained = [its.row for its in rows if its.cells]
@@ -140,7 +140,7 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
         *([f"![{table.title}]({table.name}.png)"] if plotted else []),
         table.about.strip(),
         "## Settings",
-        "\n".join(f"* {row.name}: `{'` and `'.join(map(describe, row.specs()))}`" for row in trained),
+        "\n".join(f"* {row.name}: `{'` and `'.join(map(describe, row.configs()))}`" for row in trained),
         "## Measured on",
         "\n".join(f"* {machine}" for machine in machines),
     ]
@@ -154,18 +154,22 @@ def held_out(table: Table) -> str:
     return "90 % to train on, 10 % to test" if usual else "what is held out: see below"
 
 
-def describe(spec: Spec) -> str:
-    """In one line: what is not said is as by default."""
-    if spec.optimizer is None:
-        return _unusual(spec.model)
-    rows = "" if spec.batch_size is None else f", {spec.batch_size} rows in a step"
-    return f"{_unusual(spec.model)}, {_unusual(spec.optimizer)}, {spec.epochs or 'best number of'} epochs{rows}"
+def describe(config: TrainingConfig) -> str:
+    """A training in one line; settings that are not shown have their default values."""
+    if config.optimizer is None:
+        return _settings(config.model)
+    size = "" if config.batch_size is None else f", batch size {config.batch_size}"
+    epochs = config.epochs or "best number of"
+    return f"{_settings(config.model)}, {_settings(config.optimizer)}, {epochs} epochs{size}"
 
 
-def _unusual(value: Any) -> str:
-    """The repr of a dataclass with only those fields that are not as by default, and what a row is."""
-    its = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
-    shown = [f"{name}={part!r}" for name, (part, usual) in its.items() if part != usual or name == "by"]
+def _settings(value: Any) -> str:
+    """The repr of a dataclass with those fields alone that differ from their defaults, and `by`."""
+    shown = [
+        f"{field.name}={getattr(value, field.name)!r}"
+        for field in fields(value)
+        if getattr(value, field.name) != field.default or field.name == "by"
+    ]
     return f"{type(value).__name__}({', '.join(shown)})"
 
 

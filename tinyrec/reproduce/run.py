@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from tinyrec.baselines import BASELINES
 from tinyrec.data.sets.fetch import MD5
 from tinyrec.data.sets.fetch import find as find_zip
 from tinyrec.errors import FileError
-from tinyrec.models import MODELS, NCAE, DeepAutoRec
 from tinyrec.optim import OPTIMIZERS
-from tinyrec.reproduce.cell import PASSES, USUAL, Task, run_cell
-from tinyrec.reproduce.config import Spec
+from tinyrec.reproduce.cell import DEFAULTS, PASSES, Task, run_cell
+from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
 from tinyrec.reproduce.tables import Row, Table
 from tinyrec.training.parallel import each
-from tinyrec.training.train import rows_in_a_step
 
 Cell = dict[str, Any]  # a task and what came out of it
 
@@ -40,7 +37,7 @@ def run(
     """Run what no file of results in `folder` has yet, and return all cells that the table is made of.
 
     splits: how many, with the seeds 0, 1, ..., if not as many as the table says
-    quick: at most ten epochs, for a look (baselines are trained in full); such cells are kept apart, in NAME.quick.json
+    quick: at most ten epochs, for a quick look; such cells are kept apart, in NAME.quick.json
     observe: called with the name of the row, each new cell, and how many are still to come
     """
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
@@ -76,46 +73,28 @@ def is_possible(row: Row, table: Table) -> bool:
 
 def task_of(row: Row, split: int, quick: bool = False) -> Task:
     """What is to be trained for this row on this split."""
-    trainings = [settings_of(shortened(spec) if quick else spec) for spec in row.specs()]
+    configs = [shortened(config) if quick else config for config in row.configs()]
+    trainings = [json.loads(json.dumps(config.describe())) for config in configs]
     data = {"dataset": row.dataset, "features": row.features, "split": split, "valid": row.valid}
-    others = {name: getattr(row, name) for name, usual in USUAL.items() if getattr(row, name) != usual}
+    others = {name: getattr(row, name) for name, default in DEFAULTS.items() if getattr(row, name) != default}
     return {**data, **others, "trainings": trainings}
 
 
-def shortened(spec: Spec) -> Spec:
-    """The same with no more than `QUICK_EPOCHS`."""
-    model = spec.model
-    if spec.optimizer is None:  # a baseline
-        passes = {name: min(getattr(model, name), QUICK_EPOCHS) for name in PASSES if hasattr(model, name)}
-        return replace(spec, model=replace(model, **passes))
-    if isinstance(model, DeepAutoRec):
-        model = replace(model, pretrain=min(model.pretrain, QUICK_EPOCHS))
-    if isinstance(model, NCAE):
-        model = replace(model, pretrain_epochs=min(model.pretrain_epochs, QUICK_EPOCHS))
-    return replace(spec, model=model, epochs=min(spec.epochs or QUICK_EPOCHS, QUICK_EPOCHS))
-
-
-def settings_of(spec: Spec) -> dict[str, Any]:
-    """All that a training depends on, besides the data and the seed, as JSON has it."""
-    if spec.optimizer is None:
-        name = next(name for name, kind in BASELINES.items() if type(spec.model) is kind)
-        none: dict[str, Any] = {"optimizer": None, "constants": {}, "epochs": None, "batch_size": 0}
-        return {"model": name, "settings": asdict(spec.model), **none}
-    settings = {
-        "model": next(name for name, kind in MODELS.items() if type(spec.model) is kind),
-        "settings": asdict(spec.model),
-        "optimizer": next(name for name, kind in OPTIMIZERS.items() if type(spec.optimizer) is kind),
-        "constants": asdict(spec.optimizer),
-        "epochs": spec.epochs,
-        "batch_size": rows_in_a_step(spec.model, spec.optimizer, spec.batch_size) or 0,
-    }
-    return json.loads(json.dumps(settings))
+def shortened(config: TrainingConfig) -> TrainingConfig:
+    """The same with no more than `QUICK_EPOCHS`, in each stage of pretraining, too."""
+    is_baseline = config.optimizer is None
+    names = PASSES if is_baseline else ("pretrain", "pretrain_epochs")
+    given = {name: getattr(config.model, name, None) for name in names}
+    less = {name: min(value, QUICK_EPOCHS) for name, value in given.items() if isinstance(value, int)}
+    model = replace(config.model, **less)  # type: ignore[type-var]
+    epochs = None if is_baseline else min(config.epochs or QUICK_EPOCHS, QUICK_EPOCHS)
+    return replace(config, model=model, epochs=epochs)
 
 
 def is_same(old: Task, new: Task) -> bool:
     """Whether the two are one training: a setting that the old one does not name must be as by default."""
     ours, theirs = old["trainings"], new["trainings"]
-    same = all({**USUAL, **old}[key] == {**USUAL, **new}[key] for key in (*USUAL, *DATA))
+    same = all({**DEFAULTS, **old}[key] == {**DEFAULTS, **new}[key] for key in (*DEFAULTS, *DATA))
     return same and len(ours) == len(theirs) and all(map(_agree, ours, theirs))
 
 
@@ -127,12 +106,12 @@ def serves(cell: Cell, task: Task, scores: set[str]) -> bool:
 def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
     if any(old[key] != new[key] for key in ("model", "optimizer", "epochs", "batch_size")):
         return False
-    kinds = {"settings": {**MODELS, **BASELINES}[new["model"]], "constants": OPTIMIZERS.get(new["optimizer"])}
+    kinds = {"settings": ALL_MODELS[new["model"]], "constants": OPTIMIZERS.get(new["optimizer"])}
     for key, kind in kinds.items():
         if kind is None:
             continue
-        usual = json.loads(json.dumps({field.name: field.default for field in fields(kind)}))
-        if not old[key].keys() <= new[key].keys() or {**usual, **old[key]} != {**usual, **new[key]}:
+        default = json.loads(json.dumps({field.name: field.default for field in fields(kind)}))
+        if not old[key].keys() <= new[key].keys() or {**default, **old[key]} != {**default, **new[key]}:
             return False
     return True
 

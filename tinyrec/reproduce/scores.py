@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tinyrec.data import Dataset
-from tinyrec.evaluation.ranking_metrics import ScoresOf, rank
 from tinyrec.evaluation.rating_metrics import default_rating, score
-from tinyrec.recommenders.base import Recommender
-from tinyrec.recommenders.biases import Bias
-from tinyrec.recommenders.scaling import row_means
+from tinyrec.recommenders import Recommender
+from tinyrec.recommenders.scaling import Biases
 
 Scores = dict[str, dict[str, float]]
 FIFTHS = 5
@@ -22,7 +20,7 @@ def all_scores(recommender: Recommender, test: Dataset) -> Scores:
 
     usual: the protocol of AutoRec;  no clip, no default: without one of its rules
     fifth 1, ..., fifth 5: of the fifth of the items with the fewest training ratings, ..., with the most; no default
-    default rating, user mean: of what has no model: 3 stars; the mean of what the user rated
+    default rating, user mean: of constant predictions: 3 stars; the mean rating of the user
     """
     protocols = (("usual", True, True), ("no clip", False, True), ("no default", True, False))
     scores = {name: recommender.score(test, clip=clip, default=default) for name, clip, default in protocols}
@@ -30,21 +28,21 @@ def all_scores(recommender: Recommender, test: Dataset) -> Scores:
     for number in np.unique(fifth).tolist():
         scores[f"fifth {number}"] = recommender.score(test.select(fifth == number), default=False)
     train, scale = recommender.data.ratings, test.scale
-    constant = Bias(default_rating(scale), np.zeros(train.shape[0]), np.zeros(train.shape[1]))
-    for name, simple in (("default rating", constant), ("user mean", row_means(train, "user"))):
+    constant = Biases.constant(default_rating(scale), train.shape)
+    for name, simple in (("default rating", constant), ("user mean", Biases.row_means(train, "user"))):
         y = simple.predict(test.ratings.rows, test.ratings.cols)
         scores[name] = score(y, train, test.ratings, scale, default=False)
     return scores
 
 
-def ranking_scores(scores_of: ScoresOf, part: Dataset, test: Dataset) -> Scores:
-    """The figures of `ranking_metrics`: usual, of all users;  users 1-5, ...: of those with 2 to 5 items"""
-    scores = {"usual": rank(scores_of, part.ratings, test.ratings, AT)}
-    counts = np.diff(part.ratings.pattern.indptr)[test.ratings.rows]
+def ranking_scores(recommender: Recommender, test: Dataset) -> Scores:
+    """The ranking metrics: usual, of all users;  users 1-5, ...: of those with 2 to 5 items"""
+    scores = {"usual": recommender.rank(test, AT)}
+    counts = np.diff(recommender.data.ratings.pattern.indptr)[test.ratings.rows]
     for low, high in CLUSTERS:
         inside = (counts > low) & (counts <= high)
         if inside.any():
-            scores[f"users {low}-{high}"] = rank(scores_of, part.ratings, test.select(inside).ratings, AT)
+            scores[f"users {low}-{high}"] = recommender.rank(test.select(inside), AT)
     return scores
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinyrec.baselines import BASELINES
 from tinyrec.checks import check_choice
-from tinyrec.reproduce.config import Spec, find
+from tinyrec.reproduce.config import TrainingConfig, find_configs
 
 FOLDER = Path(__file__).parent / "tables"
 
@@ -18,15 +17,14 @@ FOLDER = Path(__file__).parent / "tables"
 class Row:
     """One line of a table, or one point of a figure.
 
-    published: what the paper prints, or whoever the name says
-    measure: which it is, "rmse" or one of `tinyrec.evaluation.ranking_metrics`, such as "ndcg@100"
-    train: what `config.find` takes, and `valid`; or `baseline`, one of `tinyrec.baselines`, and what to `set` of
-        it; None: published only, we have not built it
-    score: which of the scores in `tinyrec.reproduce.scores`;  than: the name of a row that this one is held against
-    x, series: where the point is in a figure, and on which line;  curve: whether to score after each epoch
-    dataset: where it is not that of the table;  features: what `Dataset.with_features` takes
-    test: the part of the ratings that is held out;  cold_items: or all ratings of so many items, drawn at random
-    share: of clicks, the part of what each user has left that is trained on
+    published: the figure in the paper, or in the source that the name gives
+    measure: "rmse" or one of `tinyrec.evaluation.ranking_metrics`, such as "ndcg@100"
+    train: the arguments of `find_configs`, and `valid`; None: published only, we have not built it
+    score: one of the scores in `tinyrec.reproduce.scores`;  than: the name of the row that this one is compared with
+    x, series: the position in a figure, and the line;  curve: whether to score after each epoch
+    dataset: if it is not that of the table;  features: the arguments of `Dataset.with_features`
+    test: the part of the ratings that is held out;  cold_items: instead, all ratings of so many random items
+    share: for implicit feedback, the part of each user's remaining interactions to train on
     """
 
     name: str
@@ -44,12 +42,10 @@ class Row:
     cold_items: int = 0
     share: float = 1.0
 
-    def specs(self) -> list[Spec]:
+    def configs(self) -> list[TrainingConfig]:
         assert self.train is not None, "there is something to train"
-        if "baseline" in self.train:
-            return [Spec(BASELINES[self.train["baseline"]](**self.train.get("set", {})), None)]
         options = {name: value for name, value in self.train.items() if name != "valid"}
-        return find(self.dataset, anew="valid" in self.train, **options)[0]
+        return find_configs(self.dataset, search="valid" in self.train, **options)[0]
 
     @property
     def valid(self) -> float | None:
@@ -60,7 +56,7 @@ class Row:
 class Table:
     """name: of its file;  paper: where the numbers were published;  about: what a reader must know, in Markdown
 
-    splits: how many random ones;  measure: of all rows;  columns: besides that
+    splits: the number of random splits;  measure: of all rows;  columns: the others
     plot: "bars"; "line", of rows with an x, whose axis is called `axis`; or "curve", of rows with a curve
     """
 
@@ -85,6 +81,6 @@ def read(name: str) -> Table:
     """UsageError: there is no table of this name."""
     check_choice("table", name, names())
     document = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
-    usual = {"dataset": document["dataset"], "measure": document.get("measure", "rmse")}
-    rows = [Row(**(usual | row)) for row in document.pop("rows")]
+    defaults = {"dataset": document["dataset"], "measure": document.get("measure", "rmse")}
+    rows = [Row(**(defaults | row)) for row in document.pop("rows")]
     return Table(name=name, rows=rows, **document)

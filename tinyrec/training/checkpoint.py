@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was stopped goes on where it was, bit for bit."""
+"""Checkpoints: a training that was stopped continues where it was, bit for bit."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from tinyrec.training.loop import Epoch
 from tinyrec.training.progress import Progress
 
 NAME = "checkpoint.npz"
-SECONDS = 10.0  # between two writes, at least, and
-TIMES = 20  # times as long as a write takes: no more than a twentieth of the time is for checkpoints
+MIN_SECONDS = 10.0  # between two writes, at least
+MIN_RATIO = 20  # and so many times as long as a write takes, so that a twentieth of the time at most is spent on them
 
 
 class Checkpoint:
-    """Writes the Progress that it is called with to checkpoint.npz in a folder, now and then.
+    """Writes the Progress that it is called with to checkpoint.npz in a folder, not too often.
 
-    task: what must be the same for training to go on: the data's hash, the model, the seed, ...; JSON values only
+    task: what must be the same to continue: the data's hash, the model, the seed, ...; JSON values only
     """
 
     def __init__(self, folder: str | PathLike, task: dict[str, Any]):
         self.path, self.task = Path(folder) / NAME, json.loads(json.dumps(task))  # as it will be read
-        self.due = time.monotonic() + SECONDS
+        self.due = time.monotonic() + MIN_SECONDS
 
     def start(self) -> None:
-        """Make the folder. UsageError: there is a checkpoint in it already, which is not to be lost."""
+        """Make the folder. UsageError: there is a checkpoint in it already, which must not be lost."""
         if self.path.exists():
-            raise UsageError(f"{self.path} exists already; go on from it with --resume, or choose another folder")
+            raise UsageError(f"{self.path} exists already; continue from it with --resume, or choose another folder")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise FileError(f"cannot make {self.path.parent}: {problem.strerror}; choose another folder") from None
 
     def __call__(self, progress: Progress) -> None:
-        if time.monotonic() >= self.due and progress.epoch:  # pretraining has nothing yet to go on from
+        if time.monotonic() >= self.due and progress.epoch:  # during pretraining there is nothing yet to continue from
             self.write(progress)
 
     def write(self, progress: Progress) -> None:
         """Replace the checkpoint in one step, unless a parameter is not finite: the last good one stays."""
         epoch = progress.epoch
-        assert epoch is not None, "there is something to write after the first epoch"
+        assert epoch is not None, "a checkpoint is written after the first epoch at the earliest"
         if not all(np.isfinite(to_host(w)).all() for w in epoch.params.values()):
             return
         arrays: dict[str, Any] = {}
@@ -65,22 +65,24 @@ class Checkpoint:
         }
         started = time.monotonic()
         storage.write(self.path, "checkpoint", header, arrays)
-        self.due = time.monotonic() + max(SECONDS, TIMES * (time.monotonic() - started))
+        self.due = time.monotonic() + max(MIN_SECONDS, MIN_RATIO * (time.monotonic() - started))
 
     def read(self) -> Progress:
-        """The Progress last written. UsageError: it is that of another task; the fields that differ are named."""
+        """The Progress last written. UsageError: it belongs to another task; the fields that differ are named."""
         if not self.path.exists():
-            raise FileError(f"there is no {self.path} to go on from; begin without --resume")
+            raise FileError(f"there is no {self.path} to continue from; begin without --resume")
         header, arrays = storage.read(self.path, "checkpoint")
         task = header.get("task", {})
         differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]
         if differ:
             fields = ", ".join(f"{key} (was {task.get(key)}, is {self.task.get(key)})" for key in differ)
-            raise UsageError(f"{self.path} is of another training: {fields}; go on with what it was begun with")
+            raise UsageError(
+                f"{self.path} belongs to another training: {fields}; continue with the settings it began with"
+            )
         try:
             return _progress(header, arrays)
         except (KeyError, TypeError, ValueError, AttributeError) as problem:
-            raise FileError(f"{self.path} is damaged ({problem}); begin anew in another folder") from None
+            raise FileError(f"{self.path} is damaged ({problem}); begin again in another folder") from None
 
 
 def _progress(header: dict[str, Any], arrays: dict[str, Any]) -> Progress:

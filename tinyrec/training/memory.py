@@ -1,4 +1,4 @@
-"""How much memory a training will take, told before it is taken."""
+"""How much memory a training will take, estimated in advance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinyrec.errors import OutOfMemory
 from tinyrec.models.base import Autoencoder
 from tinyrec.nn.all_cells import CELLS
 
-KERNELS = 40 * 2**20  # bytes that numba's machine code takes
+KERNELS = 40 * 2**20  # bytes of numba's machine code
 
 
 def training_bytes(
@@ -23,19 +23,22 @@ def training_bytes(
     """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns, with q features.
 
     parameters: themselves, their gradient, a copy at the end, and the optimiser's state
-    codes (rows in a step, k): H of each hidden layer, and what becomes of one of them on the way back
+    codes (batch size, k): H of each hidden layer, and the intermediate results of one of them in the backward pass
     ratings: the matrix and its transpose with their index arrays, predictions and errors
     """
     (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
     parameters = model.count(d, q) * (3 + optimizer.state_per_parameter)
-    units = [its[0] for name, its in model.shapes(d).items() if name.startswith("mu")]  # a hidden unit has one mu
-    codes = min(batch_size or n, n) * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # all when predicting
-    cells = 5 * min(CELLS, min(batch_size or n, n) * d) if model.implicit else 0  # of clicks, absent ones are made, too
+    shapes = model.shapes(d, q)
+    units = [its[0] for name, its in shapes.items() if name.startswith("mu")]  # one mu for each hidden unit
+    units = units or [min(its) for its in shapes.values() if len(its) == 2]  # of a model with other names
+    rows = min(batch_size or n, n)
+    codes = rows * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # those of all rows when predicting
+    cells = 5 * min(CELLS, rows * d) if model.implicit else 0  # unobserved cells are computed, too
     return KERNELS + width * (parameters + codes + cells + 14 * p)
 
 
 def present_bytes() -> int:
-    """What this process occupies now; where the system does not tell, the most that it ever did."""
+    """The memory of this process now; where the system does not report it, its peak."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -43,7 +46,7 @@ def present_bytes() -> int:
 
 
 def peak_rss_mb() -> float | None:
-    """The most memory this process has held, in MB of 2²⁰ bytes; None where the system does not tell."""
+    """The peak memory of this process, in MB of 2²⁰ bytes; None where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -53,7 +56,7 @@ def peak_rss_mb() -> float | None:
 
 
 def reset_peak() -> None:
-    """Let `peak_rss_mb` begin anew; only Linux can."""
+    """Reset the peak; only Linux can."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -62,7 +62,7 @@ def train(
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     optimizer = find_optimizer(model, optimizer)
     check_options(model, optimizer, epochs, valid, batch_size, seed)
-    check_feedback(model, data, epochs, valid)
+    check_feedback(model, data)
     batch_size, state = find_batch_size(model, optimizer, batch_size), resume or Progress()
     with Bar(epochs) if progress else nullcontext() as bar:
         options = {"optimizer": optimizer, "batch_size": batch_size, "backend": backend, "seed": seed}
@@ -72,13 +72,40 @@ def train(
         if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
             run_trial = partial(run, epochs=epochs or MAX_EPOCHS)
             model, epochs, valid_rmse = choose(model, data, valid or 0.1, seed, state.trials, run_trial)
-        params, scaling = run(model, data, epochs=epochs)
+        params, scaling = run(model, data, epochs=epochs)  # type: ignore[call-arg]  # mypy on partial
     info = {"backend": get_backend(backend).name, "seed": seed, "optimizer": repr(optimizer)}
     info |= {"batch_size": batch_size, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": state.trials, "history": state.history}
     to_host = get_backend(backend).to_host
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `state` may be trained further
     return FittedAutoencoder(model, params, data, scaling, backend, info)
+
+
+def try_candidate(
+    model: Autoencoder,
+    part: Dataset,
+    held_out: Dataset,
+    *,
+    epochs: int | None = None,
+    optimizer: Any = None,
+    batch_size: int | None = None,
+    backend: str = "auto",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """One candidate, trained on `part`: {"settings": , "epochs": the best number of them, "valid_rmse": }.
+
+    The options are those of `train`, which does the same with each of its candidates.
+    """
+    optimizer, progress = find_optimizer(model, optimizer), Progress()
+    check_options(model, optimizer, epochs, None, batch_size, seed)
+    check_feedback(model, part)
+    if model.l2 is None:
+        raise UsageError("l2 is None, so there are several candidates; set l2")
+    options = {"optimizer": optimizer, "batch_size": find_batch_size(model, optimizer, batch_size)}
+    run_training(
+        model, part, held_out, epochs=epochs or MAX_EPOCHS, backend=backend, seed=seed, progress=progress, **options
+    )
+    return progress.trials[0]
 
 
 def run_training(
@@ -205,6 +232,9 @@ def check_options(
     check_type("valid", valid, float | None)
     if valid is not None and not 0 < valid < 1:
         raise UsageError(f"valid is {valid}, but must be a fraction between 0 and 1, such as 0.1")
+    if model.implicit and (epochs is None or valid is not None):
+        name = type(model).__name__
+        raise UsageError(f"{name} has no search on a validation part; give the number of epochs, and leave valid out")
     name = type(optimizer).__name__
     if model.dropout and optimizer.full_batch:
         raise UsageError(f"dropout makes the gradient noisy, and {name} needs an exact one; use adam, rmsprop or sgd")
@@ -212,15 +242,13 @@ def check_options(
         raise UsageError(f"the learning rate of {name} falls until the last epoch; give the number of epochs")
 
 
-def check_feedback(model: Any, data: Dataset, epochs: int | None = None, valid: float | None = None) -> None:
-    """UsageError: ratings for a model of implicit feedback, or the other way round; or a search, which needs ratings"""
+def check_feedback(model: Any, data: Dataset) -> None:
+    """UsageError: ratings for a model of implicit feedback, or the other way round"""
     name = type(model).__name__
     if model.implicit and not data.implicit:
         raise UsageError(f"{name} is for implicit feedback, and these are ratings; convert them with data.binarized()")
     if data.implicit and not model.implicit:
         raise UsageError(f"{name} is for ratings, and this is implicit feedback; use a model such as ImplicitNCAE")
-    if model.implicit and (epochs is None or valid is not None):
-        raise UsageError(f"{name} has no search on a validation part; give the number of epochs, and leave valid out")
 
 
 def check_resumed(progress: Progress, epochs: int, is_trial: bool) -> None:
