@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from tinyrec.backend import Array, to_host
-from tinyrec.checks import check_at_least, check_type
+from tinyrec.checks import check_whole
 from tinyrec.errors import DataError
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.sparse import Ratings
@@ -35,8 +35,7 @@ def rank(scores_of: ScoresOf, train: Ratings, test: Ratings, at: Sequence[int] =
     DataError: no test items, test items that were trained on, other shapes, or scores that are NaN
     """
     for k in at:
-        check_type("each k", k, "int")
-        check_at_least("each k", k, 1)
+        check_whole("each k", k, 1)
     ranks = mid_ranks(scores_of, train, test)
     means: dict[str, float] = {}
     for name, values in _of_each_user(ranks, test, at):
