@@ -68,11 +68,13 @@ class Recommender:
         """RMSE and MAE on held-out ratings, with their number n and how many of them are cold.
 
         For implicit feedback, the metrics of `rank`. DataError: a test rating is a training rating, too
+        UsageError: implicit feedback for a model of ratings
         """
-        if not isinstance(test, Dataset):
-            raise UsageError(f"a {type(test).__name__} cannot be scored; make a Dataset of it with load_dataset")
+        _check_test(test)
         if self.data.implicit:
             return self.rank(test)
+        if test.implicit:
+            raise UsageError("this model predicts ratings, and the test part is implicit feedback; use rank")
         users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
         u, i = self.data.users.find(users), self.data.items.find(items)
         known, train, d = (u >= 0) & (i >= 0), self.data.ratings, len(self.data.items)
@@ -88,6 +90,7 @@ class Recommender:
 
         test: split off the training data;  relevant: only test ratings of so much or more count as test items
         """
+        _check_test(test)
         if not (
             np.array_equal(test.users.ids, self.data.users.ids) and np.array_equal(test.items.ids, self.data.items.ids)
         ):
@@ -187,3 +190,8 @@ class Recommender:
     @cached_property
     def _warm(self):
         return warm(self.data.ratings)
+
+
+def _check_test(test: Any) -> None:
+    if not isinstance(test, Dataset):
+        raise UsageError(f"a {type(test).__name__} cannot be scored; make a Dataset of it with load_dataset")
