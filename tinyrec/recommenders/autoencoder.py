@@ -27,6 +27,7 @@ class FittedAutoencoder(Recommender):
 
     model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model reads
     backend: whose kernels it uses; predictions are made on the host;  info: how it was trained
+    trained: which columns training has learned, (d,) bool; None: all that have ratings in `data`
 
     Below, row and column are those of the autoencoder: for an I-AutoRec a row is an item and a column a user.
     """
@@ -37,6 +38,7 @@ class FittedAutoencoder(Recommender):
     scaling: Scaling
     backend: str = "numpy"
     info: dict[str, Any] = field(default_factory=dict)
+    trained: Array | None = None
 
     def __repr__(self) -> str:
         return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
@@ -78,6 +80,8 @@ class FittedAutoencoder(Recommender):
     def with_ratings(self, more: Dataset) -> FittedAutoencoder:
         if not isinstance(more, Dataset):
             raise UsageError(f"a {type(more).__name__} cannot be read; make a Dataset of it with load_dataset")
+        if more.implicit and not self.data.implicit:
+            raise UsageError("this model is for ratings, and this is implicit feedback; give ratings")
         old, new = self.data, more.ratings
         u, i = old.users.find(more.users.ids)[new.rows], old.items.find(more.items.ids)[new.cols]
         for what, known, raw in (("user", u, more.users.ids[new.rows]), ("item", i, more.items.ids[new.cols])):
@@ -92,7 +96,7 @@ class FittedAutoencoder(Recommender):
         scaling = self.scaling
         if self.model.offset == "row means":
             scaling = Scaling.of(data, self.model.offset, self.model.by, self.model.damping)
-        return replace(self, data=data, scaling=scaling)
+        return replace(self, data=data, scaling=scaling, trained=self._trained)
 
     @property
     def _host(self) -> str:
@@ -113,6 +117,14 @@ class FittedAutoencoder(Recommender):
             rows[:-1] |= features.X.any(axis=1)
         return users, items
 
+    @property
+    def _trained(self) -> Array:
+        """Which columns of the decoder were trained, (d,) bool; of implicit feedback all, as each cell counts."""
+        if self.trained is not None:
+            return self.trained
+        columns = self._warm[0 if self.model.by == "item" else 1][:-1]
+        return np.full(len(columns), True) if self.model.implicit else columns
+
     # The properties below have one more entry at the end, for an unknown row or column: number -1.
 
     @cached_property
@@ -129,15 +141,12 @@ class FittedAutoencoder(Recommender):
 
     @cached_property
     def _decoder(self):
-        """The output layer, W (d + 1, k) and b (d + 1,). Cold columns, never trained, and the last are the mean one."""
-        trained = self._warm[0 if self.model.by == "item" else 1]
-        if self.model.implicit:  # an item without interactions was trained, too
-            trained = np.append(np.full(len(trained) - 1, True), False)
+        """The output layer, W (d + 1, k) and b (d + 1,). The last column, and those not trained, are the mean one."""
         columns = {}
         for name, array in self.model.decoder(self.params).items():
-            mean = array[trained[:-1]].mean(axis=0, keepdims=True)
+            mean = array[self._trained].mean(axis=0, keepdims=True)
             columns[name] = np.concatenate([array, mean])
-            columns[name][~trained] = mean
+            columns[name][:-1][~self._trained] = mean
         return columns
 
 
