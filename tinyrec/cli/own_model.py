@@ -1,0 +1,64 @@
+"""A model, activation or loss in a file of one's own: FILE.py:NAME on the command line."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from tinyrec.checks import suggestion
+from tinyrec.errors import FileError, UsageError
+
+imported: dict[str, Any] = {}  # modules, by name
+
+
+def is_own(text: str) -> bool:
+    """Whether this is FILE.py or FILE.py:NAME, and not the name of a model of tinyrec."""
+    return text.endswith(".py") or ".py:" in text
+
+
+def load_own(text: str) -> Any:
+    """What FILE.py:NAME names; without NAME, the only class that FILE.py defines.
+
+    FileError: there is no such file; UsageError: it cannot be imported, has no NAME, or defines not just one class
+    """
+    found = load_all(text)
+    names = list(found) if ".py:" in text else [name for name in found if inspect.isclass(found[name])]
+    if len(names) != 1:
+        raise UsageError(f"{text} defines {', '.join(names) or 'no class'}; write {text}:NAME for the one to use")
+    return found[names[0]]
+
+
+def load_all(text: str) -> dict[str, Any]:
+    """What FILE.py:NAME names; without NAME, all classes and functions that FILE.py defines and does not import."""
+    stem, with_name, name = text.rpartition(".py:")
+    module = _import(Path(f"{stem}.py" if with_name else text))
+    own = {key: thing for key, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__}
+    if with_name and not hasattr(module, name):
+        raise UsageError(f"{stem}.py has no {name!r}; {suggestion(name, own) if own else 'it defines nothing'}")
+    return {name: getattr(module, name)} if with_name else own
+
+
+def _import(path: Path) -> Any:
+    """The file as a module with the name of the file, so that its classes can be pickled."""
+    name, file = path.stem, str(path.resolve())
+    if path.suffix != ".py" or not path.is_file():
+        raise FileError(f"there is no Python file {path}; check the path")
+    if name in sys.stdlib_module_names or sys.modules.get(name) is not imported.get(name):
+        raise UsageError(f"{path} has the name of another module; rename the file")
+    if name in imported and imported[name].__file__ == file:
+        return imported[name]
+    spec: Any = importlib.util.spec_from_file_location(name, file)
+    imported[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(Path(file).parent))  # as `python FILE.py` does
+    try:
+        spec.loader.exec_module(imported[name])
+    except (Exception, SystemExit) as problem:
+        del sys.modules[name], imported[name]
+        lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == file]
+        where = f", line {lines[-1]}" if lines else ""
+        raise UsageError(f"cannot import {path}{where}: {type(problem).__name__}: {problem}; correct it") from problem
+    return imported[name]
