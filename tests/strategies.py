@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from tinyrec.backend import get_backend, to_host
 from tinyrec.data import Dataset
-from tinyrec.gradcheck import DIFFERENTIABLE
 from tinyrec.models import AutoRec
-from tinyrec.nn import OUTPUTS
+from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.sparse import Ratings
 
 GPU = pytest.param("gpu", marks=pytest.mark.gpu)  # a parameter of the fixture `backend`
 fast_backends = pytest.mark.parametrize("backend", ["numpy", "cupy", GPU], indirect=True)
 
+DIFFERENTIABLE = [name for name in ACTIVATIONS if name != "binary"]
 RATINGS = st.sampled_from([0.0, -1.0, 1.0, 2.5, 5.0])  # 0 and -1 are ratings like any other
 INTEGER_IDS = st.integers(-(2**63), 2**63 - 1)
 TEXT_IDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from tinyrec.errors import UsageError
 
+FEW = 8  # choices that a message lists
 KINDS: dict[Any, Any] = {int: Integral, float: Real, str: str, bool: bool, type(None): type(None)}
 
 
@@ -20,8 +21,8 @@ def check_choice(what: str, value: str, choices: Collection[str]) -> None:
 
 
 def suggestion(word: str, choices: Collection[str]) -> str:
-    """ "did you mean l2?", or all choices where none is close."""
-    close = difflib.get_close_matches(word, choices, 1)
+    """The choices if they are few, the closest one if they are many: "did you mean l2?"."""
+    close = difflib.get_close_matches(word, choices, 1) if len(choices) > FEW else []
     return f"did you mean {close[0]}?" if close else f"choose one of {', '.join(choices)}"
 
 

@@ -146,7 +146,7 @@ def test_every_model_matches_the_reference(backend, model):
     options = {"epochs": 3, "optimizer": Adam(0.01), "batch_size": 16, "seed": 1}
     recommenders = (model.fit(data, backend=name, **options) for name in (backend, "reference"))
     users, items = np.indices(data.ratings.shape).reshape(2, -1)
-    actual, expected = (recommender.of_pairs(users, items) for recommender in recommenders)
+    actual, expected = (recommender.predict_cells(users, items) for recommender in recommenders)
     np.testing.assert_allclose(actual, expected, atol=2e-3)
 
 

@@ -17,6 +17,7 @@ from tinyrec.training.parallel import each
 from tinyrec.training.train import try_out
 
 MODEL = tr.AutoRec(hidden_units=3, l2=4.0)
+KEYS = "model", "by", "optimizer", "epochs", "batch_size", "set"
 
 
 def test_an_optimizer_is_no_text():
@@ -187,7 +188,9 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
         best["epochs"],
         None,
     ]
-    spec = tune.Spec.of(**{key: best[key] for key in ("model", "by", "optimizer", "epochs", "batch_size", "set")})
+    spec = tune.TrainingConfig.from_names(
+        **{key: best[key] for key in ("model", "by", "optimizer", "epochs", "batch_size", "set")}
+    )
     train, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
     again = spec.model.fit(
         train, epochs=spec.epochs, optimizer=spec.optimizer, batch_size=spec.batch_size, backend="reference"

@@ -9,9 +9,9 @@ from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_de
 from tinyrec.errors import UsageError
 from tinyrec.gradcheck import complex_step
 from tinyrec.models import AutoRec
+from tinyrec.models.base import row_batches as batches
 from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.optim.flat import flatten
-from tinyrec.training.loop import batches
 
 
 def h(model, params, r):
@@ -29,7 +29,7 @@ def objective(model, params, R, share=1.0):
 
 
 def loss_and_grads(model, params, R, backend, share=1.0):
-    return fetch(model.loss_and_grads(put(params, backend), R.to(backend), share))
+    return fetch(model.loss_and_grads(put(params, backend), R.to(backend).with_share(share)))
 
 
 def assert_equal(some, others):

@@ -13,7 +13,7 @@ from tinyrec.evaluation.rating_metrics import rmse
 from tinyrec.models import CFN
 from tinyrec.nn import ACTIVATIONS
 from tinyrec.optim import Adam
-from tinyrec.recommenders.autoencoder import TrainedAutoencoder
+from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.scaling import Scaling
 
 UNITS = st.sampled_from([(1,), (3,), (3, 2), (2, 3, 1)])
@@ -51,8 +51,8 @@ def sides(R):
     return R.side if R.side is not None else np.zeros((R.shape[0], 0))
 
 
-def loss_and_grads(model, params, R, backend, *more):
-    return fetch(model.loss_and_grads(put(params, backend), R.to(backend), *more))
+def loss_and_grads(model, params, R, backend, share=1.0, rng=None):
+    return fetch(model.loss_and_grads(put(params, backend), R.to(backend).with_share(share), rng))
 
 
 @given(problem=problems(), seed=st.integers(0, 99), share=st.sampled_from([1.0, 0.25]))
@@ -124,7 +124,7 @@ def test_it_learns_what_the_mean_of_a_row_cannot_tell():
     train, test = tr.split_random(tr.make_synthetic(300, 200, 12_000, seed=3), 0.1)
     for by in ("item", "user"):
         fitted = CFN(by=by, hidden_units=30, l2=1.0).fit(train, epochs=15, optimizer=optimizer, backend="reference")
-        mean = Scaling.of(train, "rows", by).zero.predict(test.ratings.rows, test.ratings.cols)
+        mean = Scaling.of(train, "row means", by).offset.predict(test.ratings.rows, test.ratings.cols)
         assert fitted.score(test)["rmse"] < 0.97 * rmse(mean, test.ratings.values)
 
 
@@ -139,7 +139,7 @@ def test_sides_follow_their_rows():
 @pytest.mark.parametrize(
     "settings, said",
     [
-        ({"center": False}, "less the mean of their row"),
+        ({"center": False}, "subtracts the mean of each row"),
         ({"beta": -1}, "beta is -1, but must be finite and at least 0"),
         ({"hidden_units": ()}, "each of hidden_units is"),
         ({"dropout": 1.0}, "dropout is 1.0, but must be at least 0 and less than 1"),
@@ -160,7 +160,7 @@ def test_new_ratings_are_read_without_training(by):
     assert told.params is fitted.params and told.data.ratings.size == 900
     assert told.data.fingerprint() == data.fingerprint()
     # what a model would predict that had these parameters, and the mean of each row of all ratings, from the start
-    whole = TrainedAutoencoder(fitted.model, fitted.params, data, Scaling.of(data, "rows", by), "reference")
+    whole = FittedAutoencoder(fitted.model, fitted.params, data, Scaling.of(data, "row means", by), "reference")
     rows, cols = np.indices(data.ratings.shape).reshape(2, -1)
     everything = whole.predict(data.users.ids[rows], data.items.ids[cols])
     np.testing.assert_array_equal(told.predict(data.users.ids[rows], data.items.ids[cols]), everything)
@@ -181,5 +181,5 @@ def test_damping_counts_rows_of_few_ratings_from_near_the_mean_of_all():
     zeros = {}
     for damping in (0.0, 1e9):
         fitted = CFN(hidden_units=3, l2=1.0, damping=damping).fit(data, epochs=1, optimizer=Adam(0.01))
-        zeros[damping] = fitted.scaling.zero.item
+        zeros[damping] = fitted.scaling.offset.item
     assert np.abs(zeros[0.0]).max() > 0.1 and np.abs(zeros[1e9]).max() < 1e-6

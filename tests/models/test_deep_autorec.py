@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.strategies import GENERATORS, as_dense, fetch, from_dense, matrices, put
+from tests.strategies import DIFFERENTIABLE, GENERATORS, as_dense, fetch, from_dense, matrices, put
 from tinyrec.errors import UsageError
-from tinyrec.gradcheck import DIFFERENTIABLE, complex_step
+from tinyrec.gradcheck import complex_step
 from tinyrec.models import AutoRec, DeepAutoRec
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout
 
@@ -52,8 +52,8 @@ def objective(model, params, R, share=1.0, seen=None):
     return error + share * penalty
 
 
-def loss_and_grads(model, params, R, backend, **options):
-    return fetch(model.loss_and_grads(put(params, backend), R.to(backend), **options))
+def loss_and_grads(model, params, R, backend, share=1.0, **options):
+    return fetch(model.loss_and_grads(put(params, backend), R.to(backend).with_share(share), **options))
 
 
 def assert_close(some, others, tolerance=1e-12):
@@ -72,7 +72,7 @@ def test_loss_is_the_equation_at_any_depth(backend, problem, share):
 @given(problem=problems(), share=st.sampled_from([0.25, 1.0]))
 def test_gradient_is_that_of_the_equation(problem, share):
     model, params, R = problem
-    _, grads = model.loss_and_grads(params, R, share)
+    _, grads = model.loss_and_grads(params, R.with_share(share))
     assert_close(grads, complex_step(lambda params: (objective(model, params, R, share), None), params), 1e-10)
 
 

@@ -13,13 +13,13 @@ from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.evaluation.splits import split_leave_one_out
 from tinyrec.models import NCAE, ImplicitNCAE
 from tinyrec.models.implicit_ncae import augmented
+from tinyrec.models.stages import Frozen
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, all_cells, all_cells_error, linear_error, masked
 from tinyrec.nn import dropout as drop
 from tinyrec.optim import Adam, RProp
-from tinyrec.reproduce.config import Spec
+from tinyrec.reproduce.config import TrainingConfig
 from tinyrec.training.loop import fit
-from tinyrec.training.stages import Frozen, pretrain_stages
-from tinyrec.training.train import rows_in_a_step
+from tinyrec.training.train import find_batch_size
 
 UNITS = st.sampled_from([(1,), (3,), (3, 2), (2, 3, 1)])
 # The four users of figure 3: the popularity of the items is 2, 3, 4, 2 and 1 of 12, as printed there
@@ -47,14 +47,16 @@ def test_the_loss_is_equations_5_and_6(R, rng, units, balance):
     for i in range(len(X)):
         error = 0.7 * ((Y - X)[i, dropped[i]] ** 2).sum() + 1.2 * ((Y - X)[i, mask[i] & ~dropped[i]] ** 2).sum()
         expected += error / max(mask[i].sum(), 1) ** balance / len(X)
-    loss, _ = model.loss_and_grads(params, R, 1.0, np.random.default_rng(5))
+    loss, _ = model.loss_and_grads(params, R, np.random.default_rng(5))
     assert loss == pytest.approx(expected, rel=1e-10)
     # of half of all rows, half of the mean, and half of the penalty
-    assert model.loss_and_grads(params, R, 0.5, np.random.default_rng(5))[0] == pytest.approx(expected / 2, rel=1e-10)
+    assert model.loss_and_grads(params, R.with_share(0.5), np.random.default_rng(5))[0] == pytest.approx(
+        expected / 2, rel=1e-10
+    )
 
 
 @st.composite
-def clicks(draw):
+def interactions(draw):
     """(H, W, b, R, c) of random sizes"""
     R, rng = draw(matrices()), draw(GENERATORS)
     (n, d), k = R.shape, draw(st.integers(1, 4))
@@ -63,7 +65,7 @@ def clicks(draw):
 
 
 def dense_error(H, W, b, R, c, f):
-    """Equation 11 with all cells made, and its gradients."""
+    """Equation 11 with all cells computed, and its gradients."""
     _, mask = as_dense(R)
     Y, back = f(H @ W.T + b)
     weight, target = np.where(mask, 1.0, c), mask.astype(float)
@@ -71,7 +73,7 @@ def dense_error(H, W, b, R, c, f):
     return (weight * (Y - target) ** 2).sum(), (dA @ W, dA.T @ H, dA.sum(axis=0))
 
 
-@given(clicks())
+@given(interactions())
 def test_the_error_over_all_cells_is_equation_11(case):
     for error_of, name in ((all_cells_error, "tanh"), (all_cells_error, "identity"), (linear_error, "identity")):
         loss, grads = error_of(*case, ACTIVATIONS[name])
@@ -81,8 +83,8 @@ def test_the_error_over_all_cells_is_equation_11(case):
             np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-@given(clicks(), st.sampled_from([1, 7, 10_000]))
-def test_how_many_cells_are_made_at_once_changes_nothing(case, cells):
+@given(interactions(), st.sampled_from([1, 7, 10_000]))
+def test_how_many_cells_are_computed_at_once_changes_nothing(case, cells):
     whole = all_cells_error(*case, ACTIVATIONS["tanh"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(all_cells, "CELLS", cells)
@@ -93,7 +95,7 @@ def test_how_many_cells_are_made_at_once_changes_nothing(case, cells):
 
 
 @given(R=matrices(), rng=GENERATORS, output=st.sampled_from(["tanh", "identity"]), units=UNITS)
-def test_the_loss_for_clicks_is_the_mean_over_users_and_the_penalty(R, rng, output, units):
+def test_the_loss_of_implicit_feedback_is_the_mean_over_users_and_the_penalty(R, rng, output, units):
     model = ImplicitNCAE(hidden_units=units, l2=0.3, output=output, unobserved_weight=0.2)
     R = model.prepare(R.with_values(np.ones(R.size)))
     params = {name: rng.standard_normal(shape) for name, shape in model.shapes(R.shape[1]).items()}
@@ -101,7 +103,7 @@ def test_the_loss_for_clicks_is_the_mean_over_users_and_the_penalty(R, rng, outp
     Y, _ = ACTIVATIONS[output](forward(model, params, np.where(mask, X, 0)))
     error = np.where(mask, (Y - 1) ** 2, 0.2 * Y**2).sum()
     expected = error / len(X) + 0.15 * sum((w**2).sum() for w in params.values())
-    assert model.loss_and_grads(params, R, 1.0, np.random.default_rng(5))[0] == pytest.approx(expected, rel=1e-9)
+    assert model.loss_and_grads(params, R, np.random.default_rng(5))[0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_weights_of_figure_3_are_those_of_equation_10():
@@ -157,11 +159,11 @@ def test_a_model_for_clicks_comes_back_from_its_file(tribes, tmp_path):
 
 def test_ratings_and_clicks_are_not_confused(tribes):
     ratings = tr.make_synthetic(40, 30, 500)
-    with pytest.raises(UsageError, match="this model is for clicks, and these are ratings"):
+    with pytest.raises(UsageError, match="ImplicitNCAE is for implicit feedback, and these are ratings"):
         ImplicitNCAE().fit(ratings, epochs=1)
-    with pytest.raises(UsageError, match="NCAE is for ratings, and these are clicks"):
+    with pytest.raises(UsageError, match="NCAE is for ratings, and this is implicit feedback"):
         NCAE().fit(tribes, epochs=1)
-    with pytest.raises(UsageError, match="give the epochs, such as 30"):
+    with pytest.raises(UsageError, match="give the number of epochs"):
         ImplicitNCAE().fit(tribes)
 
 
@@ -171,9 +173,9 @@ def test_ratings_and_clicks_are_not_confused(tribes):
         (NCAE, {"pretrain": "S+X"}, "unknown pretrain 'S\\+X'; choose one of S\\+U\\+S"),
         (NCAE, {"pretrain_epochs": 0}, "pretrain_epochs is 0"),
         (NCAE, {"beta": -1.0}, "beta is -1"),
-        (ImplicitNCAE, {"augment_drop": 1.5}, "augment_drop is 1.5, but must be a part"),
+        (ImplicitNCAE, {"augment_drop": 1.5}, "augment_drop is 1.5, but must be from 0 to 1"),
         (ImplicitNCAE, {"output": "sigmoid"}, "unknown output 'sigmoid'"),
-        (ImplicitNCAE, {"by": "item"}, "reads users"),
+        (ImplicitNCAE, {"by": "item"}, "has by=.user. and an l2"),
         (ImplicitNCAE, {"unobserved_weight": -0.1}, "unobserved_weight is -0.1"),
     ],
 )
@@ -190,7 +192,7 @@ def small():
 @pytest.mark.parametrize("pretrain, untouched", [("S+U+S", []), ("S+U", ["W", "b"]), ("U+U", ["W", "b"]), ("S+S", [])])
 def test_each_stage_trains_its_layer_and_no_other(pretrain, untouched):
     model, R, stages = NCAE(hidden_units=(6, 4), dropout=0.1, pretrain=pretrain, pretrain_epochs=8), small(), []
-    params = pretrain_stages(model, R, Adam(0.01), seed=2, observe=lambda layer, epoch: stages.append((layer, epoch)))
+    params = pretrain(model, R, Adam(0.01), seed=2, observe=lambda epoch, layer: stages.append((layer, epoch)))
     drawn = model.init(R, np.random.default_rng(2))
     assert params.keys() == drawn.keys()
     assert [name for name in params if np.array_equal(params[name], drawn[name])] == untouched
@@ -225,16 +227,16 @@ def test_fine_tuning_begins_where_pretraining_ends():
     assert fine[0]["loss"] < 0.9 * plain.info["history"][0]["loss"]
 
 
-def test_only_ones_are_clicks(tribes):
+def test_only_ones_are_interactions(tribes):
     trained = ImplicitNCAE(hidden_units=3).fit(tribes, epochs=1, backend="reference")
     with pytest.raises(DataError, match="give no other values"):
         trained.with_ratings(tr.Dataset.from_triples([0], [2], [0.5], scale=(0, 1)))
-    with pytest.raises(DataError, match="give 1 for what the new user has met"):
+    with pytest.raises(DataError, match="give 1 for each interaction of the new user"):
         trained.recommend(ratings={0: 0.0})
     told = trained.predict_new_user({0: 1.0, 2: 1.0})
     assert len(np.unique(told)) == len(told)  # scores, that nothing clips
 
 
 def test_pretraining_can_be_switched_off_on_the_command_line():
-    assert Spec.of("ncae", set={"pretrain": None}).model.pretrain == "none"
-    assert rows_in_a_step(NCAE(), Adam(), None) == 128 and rows_in_a_step(NCAE(), RProp(), None) is None
+    assert TrainingConfig.from_names("ncae", set={"pretrain": None}).model.pretrain == "none"
+    assert find_batch_size(NCAE(), Adam(), None) == 128 and find_batch_size(NCAE(), RProp(), None) is None

@@ -12,13 +12,15 @@ from tests.strategies import GENERATORS, as_dense, fetch, from_dense
 from tinyrec.backend import get_backend
 from tinyrec.cli.watch import Watch
 from tinyrec.models import AutoRec, DeepAutoRec
+from tinyrec.models.deep_autorec import CODES_L2
+from tinyrec.models.stages import CodeAutoencoder, Rows
 from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.optim import Adam, RProp
 from tinyrec.training import checkpoint as checkpoints
 from tinyrec.training.checkpoint import Checkpoint
 from tinyrec.training.loop import begin, fit
-from tinyrec.training.pretraining import CODES_L2, CodeAutoencoder, Rows, pretrain
 from tinyrec.training.progress import Progress
+from tinyrec.training.train import pretrain
 
 every_depth = pytest.mark.parametrize("units", [(4,), (4, 2, 4), (5, 3, 2, 3, 5)], ids=str)
 DATA = tr.make_synthetic(60, 40, 900, seed=3)
@@ -38,7 +40,7 @@ def pretrained(model, R, optimizer, **options):
     """The parameters to start from, what each shallow network has learned, and all that was observed."""
     learned, seen = {}, []
 
-    def observe(layer, epoch):
+    def observe(epoch, layer):
         learned[layer] = epoch.params
         seen.append((layer, epoch.number, epoch.loss))
 
@@ -116,7 +118,7 @@ def test_the_first_is_an_autorec_of_the_same_settings_and_the_next_reads_its_cod
 def test_a_code_autoencoder_reconstructs_codes_as_its_equation_says(backend, rng, n, j, k):
     model, X = CodeAutoencoder(hidden_units=k, activation="sigmoid", l2=0.7), rng.random((n, j))
     ops = get_backend(backend)
-    rows = Rows(ops.asarray(X), ops)
+    rows = Rows(ops.asarray(X), ops, share=0.25)
     params = {name: rng.standard_normal(w.shape) for name, w in model.init(rows, rng).items()}
 
     def g(z):
@@ -124,14 +126,14 @@ def test_a_code_autoencoder_reconstructs_codes_as_its_equation_says(backend, rng
 
     error = sum(((x - g(params["W"].T @ g(params["V"].T @ x + params["mu"]) + params["b"])) ** 2).sum() for x in X)
     expected = error + 0.25 * 0.7 / 2 * ((params["V"] ** 2).sum() + (params["W"] ** 2).sum())
-    loss, _ = model.loss_and_grads({name: ops.asarray(w) for name, w in params.items()}, rows, share=0.25)
+    loss, _ = model.loss_and_grads({name: ops.asarray(w) for name, w in params.items()}, rows)
     assert fetch(loss) == pytest.approx(expected, rel=1e-12)
 
 
 def test_rows_are_taken_as_those_of_ratings_are(backend):
     ops, X = get_backend(backend), np.arange(12.0).reshape(4, 3)
-    rows = Rows(ops.asarray(X), ops).take_rows(np.array([3, 0, 3]))
-    assert rows.shape == (3, 3) and rows.xp is ops.xp and rows.backend is ops
+    rows = Rows(ops.asarray(X), ops, share=0.25).take_rows(np.array([3, 0, 3]))
+    assert rows.shape == (3, 3) and rows.share == 0.25 * 3 / 4 and rows.backend is ops
     np.testing.assert_array_equal(fetch(rows.values), X[[3, 0, 3]])
 
 
@@ -183,7 +185,7 @@ def stop_after(epochs, watch):
 def test_checkpoints_are_of_fine_tuning_alone_and_resumed_equals_uninterrupted(
     tmp_path, monkeypatch, optimizer, batch_size, valid
 ):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0)  # it is always time for the next
+    monkeypatch.setattr(checkpoints, "MIN_SECONDS", 0)  # it is always time for the next
     monkeypatch.setattr(checkpoints, "TIMES", 0)
     options = {"optimizer": optimizer, "batch_size": batch_size, "epochs": 4, "valid": valid, "backend": "reference"}
     whole = MODEL.fit(DATA, **options)

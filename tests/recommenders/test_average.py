@@ -72,7 +72,7 @@ def test_somebody_or_something_new_gets_the_mean_too(average):
         ("user", DATA.items, average.predict_new_user),
         ("item", DATA.users, average.predict_new_item),
     ):
-        expected = np.mean([member.of_new(what, known, r, {}) for member in average.members], axis=0)
+        expected = np.mean([member.predict_new(what, known, r, {}) for member in average.members], axis=0)
         ratings = dict(zip(index.ids[known].tolist(), r.tolist(), strict=True))
         np.testing.assert_allclose(predict(ratings), np.clip(expected, 1, 5), rtol=1e-12)
     (item, _), *_ = average.recommend(ratings={DATA.items.ids[i]: 3.0 for i in range(7)}, n=2)
@@ -96,7 +96,7 @@ def test_members_of_other_ratings_and_none_at_all_are_refused(average):
     other = MODELS[0].fit(TRAIN.select(TRAIN.ratings.rows != 4), epochs=1, backend="reference")
     with pytest.raises(UsageError, match="trained on different ratings"):
         tr.Average([average.members[0], other])
-    with pytest.raises(UsageError, match="no members"):
+    with pytest.raises(UsageError, match="needs members"):
         tr.Average([])
 
 
@@ -170,7 +170,7 @@ def test_a_stopped_one_goes_on_in_the_member_in_which_it_was(capsys, monkeypatch
     expected = trained[1]["members"]
     flags = train(ratings, "--seed", 4, "--checkpoint", tmp_path / "c")
     stop_after(monkeypatch, 30 + (len(expected[0]["history"]) if member == 2 else 0))
-    assert main(flags) == 128 + signal.SIGINT and "go on with --resume" in capsys.readouterr().err
+    assert main(flags) == 128 + signal.SIGINT and "continue with --resume" in capsys.readouterr().err
     assert sorted(path.parent.name for path in tmp_path.glob("c/*/checkpoint.npz")) == ["1", "2"][:member]
     result = run_json(capsys, *flags, "--resume")
     assert result["test_rmse"] == trained[1]["test_rmse"]

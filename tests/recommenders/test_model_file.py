@@ -46,16 +46,12 @@ def test_a_centred_model_with_titles_comes_back(tmp_path):
     assert back.data.item_info["title"].tolist() == data.item_info["title"].tolist()
 
 
-def test_implicit_feedback_comes_back_and_old_files_hold_ratings(tmp_path):
+def test_the_kind_of_feedback_comes_back(tmp_path):
     data = tr.make_synthetic(30, 20, 300)
     recommender = tr.AutoRec(hidden_units=3, l2=1.0).fit(data, epochs=2, backend="reference")
     for its, implicit in ((data.binarized(), True), (data, False)):
         replace(recommender, data=its).save(tmp_path / "model.npz")
         assert tr.load(tmp_path / "model.npz", backend="reference").data.implicit is implicit
-    header, arrays = storage.read(tmp_path / "model.npz", "model")
-    del header["data"]["implicit"]
-    storage.write(tmp_path / "model.npz", "model", header, arrays)
-    assert tr.load(tmp_path / "model.npz", backend="reference").data.implicit is False
 
 
 def test_numbers_of_numpy_are_numbers(tmp_path):
@@ -138,7 +134,7 @@ def with_header(path, **fields):
 
 def test_another_version_is_refused_and_named(path):
     with_header(path, format=99)
-    with pytest.raises(FileError, match="has format 99, and this tinyrec reads format 2"):
+    with pytest.raises(FileError, match="has format 99, and this tinyrec reads format 3"):
         tr.load(path)
 
 
@@ -200,7 +196,7 @@ def test_arrays_that_do_not_hold_together_are_refused(path, name, damage):
     header, arrays = storage.read(path, "model")
     arrays[name] = damage(arrays[name])
     storage.write(path, "model", header, arrays)
-    with pytest.raises(FileError, match="does not hold together"):
+    with pytest.raises(FileError, match="is inconsistent"):
         tr.load(path)
 
 

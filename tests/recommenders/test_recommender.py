@@ -38,7 +38,7 @@ def dense_prediction(recommender):
     """All ratings, users x items, by the equations: h(r) = W g(V r + mu) + b, dense and from zero-filled rows."""
     R, scaling, params = recommender.data.ratings, recommender.scaling, recommender.params
     n, d = R.shape
-    zero = scaling.zero.mean + scaling.zero.user[:, None] + scaling.zero.item
+    zero = scaling.offset.mean + scaling.offset.user[:, None] + scaling.offset.item
     X = np.zeros((n, d))
     X[R.rows, R.cols] = (R.values - zero[R.rows, R.cols]) / scaling.unit
     if recommender.model.by == "item":

@@ -7,7 +7,7 @@ from tests.strategies import datasets
 from tinyrec.data import Dataset
 from tinyrec.recommenders.scaling import Scaling
 
-ZEROS = ["scale", "biases", "rows"]
+ZEROS = ["scale", "biases", "row means"]
 
 
 def rated(ratings, scale):
@@ -41,7 +41,7 @@ def test_raw_ratings_that_are_all_the_same_are_1():
 def test_centred_ratings_are_what_the_biases_leave_over():
     data = Dataset.from_triples([1, 1, 2], [1, 2, 1], [1, 3, 9], scale=(1, 9))
     R = data.ratings
-    left = R.values - Scaling.of(data, "biases").zero.predict(R.rows, R.cols)
+    left = R.values - Scaling.of(data, "biases").offset.predict(R.rows, R.cols)
     assert 0 < np.abs(left).max() < R.values.std()
     np.testing.assert_allclose(seen_by_the_model(data, "biases").values, left / 2, rtol=1e-6)
 
@@ -54,7 +54,7 @@ def test_to_rating_undoes_to_model(data, zero, by):
     np.testing.assert_allclose(scaling.to_rating(x.values, R.rows, R.cols), R.values, atol=1e-12)
 
 
-@pytest.mark.parametrize("zero, unknown", [("scale", 1.0), ("biases", 4.0), ("rows", 4.0)])
+@pytest.mark.parametrize("zero, unknown", [("scale", 1.0), ("biases", 4.0), ("row means", 4.0)])
 def test_zero_is_the_mean_for_an_unknown_user_and_item_where_it_is_centred(zero, unknown):
     data = rated([3, 5], (1, 5))
     assert Scaling.of(data, zero).to_rating(1.0 if zero == "scale" else 0.0, -1, -1) == unknown
@@ -62,13 +62,13 @@ def test_zero_is_the_mean_for_an_unknown_user_and_item_where_it_is_centred(zero,
 
 def test_by_rows_it_is_counted_from_the_mean_of_the_item_or_of_the_user_in_halves_of_the_scale():
     data = Dataset.from_triples([1, 1, 2, 2], [1, 2, 1, 3], [1, 2, 5, 5], scale=(1, 5)).select([0, 1, 2])
-    of_items, of_users = (Scaling.of(data, "rows", by) for by in ("item", "user"))
+    of_items, of_users = (Scaling.of(data, "row means", by) for by in ("item", "user"))
     assert of_items.to_model(data.ratings, np.float64).values.tolist() == pytest.approx(
         [-1, 0, 1]
     )  # item 1 has 1 and 5, item 2 has 2
     assert of_users.to_model(data.ratings, np.float64).values.tolist() == pytest.approx([-0.25, 0.25, 0])
     assert of_items.to_rating(0.0, np.zeros(3, int), np.arange(3)).tolist() == pytest.approx([3, 2, 8 / 3])  # 3 is cold
-    damped = Scaling.of(data, "rows", "item", damping=2.0).to_rating(0.0, np.zeros(3, int), np.arange(3))
+    damped = Scaling.of(data, "row means", "item", damping=2.0).to_rating(0.0, np.zeros(3, int), np.arange(3))
     assert damped.tolist() == pytest.approx([(6 + 16 / 3) / 4, (2 + 16 / 3) / 3, 8 / 3])
 
 

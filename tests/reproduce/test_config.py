@@ -6,18 +6,17 @@ import tinyrec as tr
 from tinyrec.errors import UsageError
 from tinyrec.models import MODELS
 from tinyrec.optim import Adam, RProp
-from tinyrec.reproduce import known_settings as recipes
-from tinyrec.reproduce.config import AVERAGE, Spec, find
+from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs
 
 
 def test_settings_go_to_the_model_or_to_the_optimizer_whose_field_they_are():
-    spec = Spec.of("autorec", "user", "adam", 7, 32, {"l2": 5, "learning_rate": 0.1})
-    assert spec == Spec(tr.AutoRec(by="user", l2=5), Adam(learning_rate=0.1), 7, 32)
+    spec = TrainingConfig.from_names("autorec", "user", "adam", 7, 32, {"l2": 5, "learning_rate": 0.1})
+    assert spec == TrainingConfig(tr.AutoRec(by="user", l2=5), Adam(learning_rate=0.1), 7, 32)
 
 
 def test_the_sizes_of_layers_may_be_a_tuple_a_list_or_one_number():
     for sizes, expected in (((4, 2, 4), (4, 2, 4)), ([4, 2, 4], (4, 2, 4)), (4, (4,))):
-        assert Spec.of("deep-autorec", set={"hidden_units": sizes}).model.hidden_units == expected
+        assert TrainingConfig.from_names("deep-autorec", set={"hidden_units": sizes}).model.hidden_units == expected
 
 
 @pytest.mark.parametrize(
@@ -34,33 +33,35 @@ def test_the_sizes_of_layers_may_be_a_tuple_a_list_or_one_number():
 )
 def test_what_does_not_fit_is_one_sentence(options, said):
     with pytest.raises(UsageError, match=said):
-        Spec.of(**options)
+        TrainingConfig.from_names(**options)
 
 
-def test_every_recipe_can_be_trained():
-    assert all(name in MODELS and Spec.of(name, by, **its) for (_, name, by), its in recipes.ALONE.items())
-    assert all(Spec.of(**member) for members in recipes.AVERAGE.values() for member in members)
+def test_all_known_settings_can_be_trained():
+    assert all(
+        name in MODELS and TrainingConfig.from_names(name, by, **its) for (_, name, by), its in recipes.ALONE.items()
+    )
+    assert all(TrainingConfig.from_names(**member) for members in recipes.AVERAGE.values() for member in members)
 
 
-def test_a_recipe_is_taken_only_where_nothing_is_asked_for():
-    (spec,), chosen_by = find("ml-1m")
-    assert chosen_by == "recipe" and spec.epochs and spec.model.l2
+def test_known_settings_are_used_only_if_no_others_are_given():
+    (spec,), chosen_by = find_configs("ml-1m")
+    assert chosen_by == "known" and spec.epochs and spec.model.l2
     for options in (
         {"epochs": 3},
         {"set": {"center": False}},
         {"optimizer": "adam"},
         {"batch_size": 0},
-        {"anew": True},
+        {"search": True},
     ):
-        (spec,), chosen_by = find("ml-1m", **options)
+        (spec,), chosen_by = find_configs("ml-1m", **options)
         assert chosen_by == "validation" and spec.model.l2 is None and spec.epochs == options.get("epochs")
-    assert find("ml-1m", set={"l2": 3.0}) == ([Spec(tr.AutoRec(l2=3.0), RProp())], "given")
+    assert find_configs("ml-1m", set={"l2": 3.0}) == ([TrainingConfig(tr.AutoRec(l2=3.0), RProp())], "given")
 
 
 def test_an_average_has_members_of_its_own():
-    specs, chosen_by = find("somewhere.csv", AVERAGE)
+    specs, chosen_by = find_configs("somewhere.csv", AVERAGE)
     assert [spec.model.by for spec in specs] == ["item", "user"] and chosen_by == "validation"
     with pytest.raises(UsageError, match="leave --by, --set"):
-        find("ml-1m", AVERAGE, "user")
+        find_configs("ml-1m", AVERAGE, "user")
     with pytest.raises(UsageError, match="leave --by, --set"):
-        find("ml-1m", AVERAGE, epochs=3)
+        find_configs("ml-1m", AVERAGE, epochs=3)

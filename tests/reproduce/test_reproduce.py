@@ -11,12 +11,11 @@ import tinyrec as tr
 from tinyrec.baselines import BPMF, WMF
 from tinyrec.cli import main
 from tinyrec.errors import FileError, UsageError
-from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.evaluation.rating_metrics import rmse
 from tinyrec.optim import RProp
 from tinyrec.reproduce import pages, run, tables
-from tinyrec.reproduce.cell import USUAL, data_of, run_cell, share_of, split_of
-from tinyrec.reproduce.config import Spec
+from tinyrec.reproduce.cell import DEFAULTS, data_of, run_cell, share_of, split_of
+from tinyrec.reproduce.config import TrainingConfig
 from tinyrec.reproduce.scores import fifths
 
 TABLE = """
@@ -75,7 +74,7 @@ def test_every_table_can_be_run(name):
     assert len({row.name for row in table.rows}) == len(table.rows)
     for row in table.rows:
         assert row.published is None or (0.7 if row.measure == "rmse" else 0.01) < row.published < 1
-        assert row.train is None or all(pages.describe(spec) for spec in row.specs())
+        assert row.train is None or all(pages.describe(spec) for spec in row.configs())
 
 
 def test_a_cell_is_one_training_and_rows_that_differ_in_the_scoring_share_it(table, folder):
@@ -148,8 +147,8 @@ def test_a_quick_run_trains_for_ten_epochs_and_is_kept_apart(table, folder):
     new, cells = count(table, folder, splits=1, quick=True)
     assert new == 2 and [cell["members"][0]["epochs"] for cell in cells] == [10, 2]
     assert [path.name for path in folder.iterdir()] == ["small.quick.json"]
-    assert run.shortened(Spec(tr.DeepAutoRec(pretrain=80), RProp(), 5)).model.pretrain == 10
-    assert run.shortened(Spec(BPMF(burn_in=4, samples=60), None)).model == BPMF(burn_in=4, samples=10)
+    assert run.shortened(TrainingConfig(tr.DeepAutoRec(pretrain=80), RProp(), 5)).model.pretrain == 10
+    assert run.shortened(TrainingConfig(BPMF(burn_in=4, samples=60), None)).model == BPMF(burn_in=4, samples=10)
 
 
 def test_without_the_data_of_the_table_nothing_is_made_up(monkeypatch, tmp_path, capsys):
@@ -266,7 +265,7 @@ def test_items_are_cut_into_fifths_by_the_number_of_their_ratings():
 
 
 def test_all_ratings_of_some_items_can_be_held_out():
-    task = USUAL | run.task_of(tables.Row(name="x", dataset="synthetic", train={}, cold_items=7), 3)
+    task = DEFAULTS | run.task_of(tables.Row(name="x", dataset="synthetic", train={}, cold_items=7), 3)
     part, test = split_of(task)
     chosen = np.unique(test.ratings.cols)
     assert 0 < len(chosen) <= 7 and not np.isin(part.ratings.cols, chosen).any()
@@ -285,7 +284,7 @@ def test_a_curve_has_the_test_rmse_after_each_epoch():
 
 
 @pytest.fixture
-def clicks(monkeypatch):
+def interactions(monkeypatch):
     """Two tribes, each with its own half of the items, in the place of Last.fm."""
     rng = np.random.default_rng(0)
     users, items = np.nonzero((rng.random((60, 50)) < 0.3) & (np.arange(60)[:, None] % 2 == np.arange(50) % 2))
@@ -294,10 +293,10 @@ def clicks(monkeypatch):
     return data
 
 
-def test_clicks_are_ranked_and_baselines_fitted(clicks):
+def test_implicit_feedback_is_ranked_and_baselines_fitted(interactions):
     model = {"model": "implicit-ncae", "epochs": 2, "set": {"hidden_units": 3}}
-    trainings = {"ncae": model, "pop": {"baseline": "pop"}, "wmf": {"baseline": "wmf", "set": {"l2": 2.0}}}
-    part, test = tr.split_leave_one_out(clicks, seed=1)
+    trainings = {"ncae": model, "pop": {"model": "pop"}, "wmf": {"model": "wmf", "set": {"l2": 2.0}}}
+    part, test = tr.split_leave_one_out(interactions, seed=1)
     for name, train in trainings.items():
         row = tables.Row(name=name, dataset="lastfm", measure="ndcg@100", train=train)
         task = run.task_of(row, 1)
@@ -306,18 +305,18 @@ def test_clicks_are_ranked_and_baselines_fitted(clicks):
         assert cell["scores"]["usual"]["users"] == test.ratings.size == 60
         assert sum(cell["scores"][key]["users"] for key in cell["scores"] if key != "usual") == 60
         assert run.serves(cell, task, {"usual"})
-    fitted = WMF(l2=2.0).fit(part.ratings, seed=1)
-    expected = rank(fitted.scores, part.ratings, test.ratings)["ndcg@100"]
+    fitted = WMF(l2=2.0).fit(part, seed=1)
+    expected = fitted.rank(test)["ndcg@100"]
     assert cell["scores"]["usual"]["ndcg@100"] == pytest.approx(expected)
-    changed = run.task_of(tables.Row(name="wmf", dataset="lastfm", train={"baseline": "wmf"}), 1)
+    changed = run.task_of(tables.Row(name="wmf", dataset="lastfm", train={"model": "wmf"}), 1)
     assert not run.serves(cell, changed, {"usual"})
 
 
-def test_a_share_of_each_users_clicks_is_trained_on(clicks):
-    half = share_of(clicks, 0.5, 0)
-    counts, kept = (np.diff(its.ratings.pattern.indptr) for its in (clicks, half))
+def test_a_share_of_each_users_interactions_is_trained_on(interactions):
+    half = share_of(interactions, 0.5, 0)
+    counts, kept = (np.diff(its.ratings.pattern.indptr) for its in (interactions, half))
     assert (kept == np.maximum(np.ceil(counts / 2), 1)).all()
-    assert share_of(clicks, 1.0, 0).fingerprint() == clicks.fingerprint()
+    assert share_of(interactions, 1.0, 0).fingerprint() == interactions.fingerprint()
 
 
 def test_better_than_is_counted_split_by_split():

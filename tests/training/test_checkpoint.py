@@ -79,7 +79,7 @@ def test_another_task_is_refused_with_the_fields_that_differ(tmp_path, progress)
 
 def test_a_checkpoint_is_not_overwritten_by_a_new_training(tmp_path, progress):
     Checkpoint(tmp_path, TASK).write(progress)
-    with pytest.raises(UsageError, match="exists already; go on from it with --resume"):
+    with pytest.raises(UsageError, match="exists already; continue from it with --resume"):
         Checkpoint(tmp_path, TASK).start()
 
 
@@ -98,7 +98,7 @@ def test_it_is_written_now_and_then_and_not_at_each_call(tmp_path, progress, mon
     checkpoint = Checkpoint(tmp_path, TASK)
     checkpoint(progress)
     assert not checkpoint.path.exists()
-    now[0] += module.SECONDS
+    now[0] += module.MIN_SECONDS
     checkpoint(progress)
     assert checkpoint.path.exists() and [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
 
@@ -111,7 +111,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, content):
 
 
 def test_a_missing_checkpoint_and_a_folder_that_cannot_be_made_are_refused(tmp_path):
-    with pytest.raises(FileError, match=r"no .*checkpoint.npz to go on from"):
+    with pytest.raises(FileError, match=r"no .*checkpoint.npz to continue from"):
         Checkpoint(tmp_path, TASK).read()
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot make"):

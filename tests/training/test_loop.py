@@ -1,6 +1,7 @@
 import copy
 import hashlib
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -8,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import GENERATORS, fast_backends, fetch, from_dense, matrices
+from tinyrec.backend import get_backend
 from tinyrec.errors import Diverged, UsageError
 from tinyrec.evaluation.rating_metrics import rmse
 from tinyrec.models import AutoRec
+from tinyrec.models.base import row_batches as batches
+from tinyrec.nn import embedding, l2_penalty, squared_error
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
-from tinyrec.training.loop import EarlyStopping, Epoch, batches, begin, fit
+from tinyrec.training.early_stopping import EarlyStopping
+from tinyrec.training.loop import Epoch, begin, fit
 
 MODEL = AutoRec(hidden_units=4, l2=0.1)
 
@@ -153,14 +158,14 @@ def test_without_a_batch_size_the_batch_is_the_matrix_itself_and_nothing_is_draw
 class Poisoned:
     """MODEL, but the third time that it is asked, one of the numbers it returns is not finite."""
 
-    init = staticmethod(MODEL.init)
+    init, batches = staticmethod(MODEL.init), staticmethod(MODEL.batches)
 
     def __init__(self, quantity, value):
         self.name, self.value, self.calls = quantity.removeprefix("gradient of "), value, 0
 
-    def loss_and_grads(self, params, R, share, rng):
+    def loss_and_grads(self, params, R, rng):
         self.calls += 1
-        loss, grads = MODEL.loss_and_grads(params, R, share)
+        loss, grads = MODEL.loss_and_grads(params, R)
         if self.calls == 3 and self.name == "loss":
             loss = loss + self.value
         elif self.calls == 3:
@@ -209,7 +214,9 @@ def test_a_rating_that_is_nan_is_noticed_in_the_first_epoch(backend, optimizer, 
         next(fit(MODEL, R.with_values(values).to(backend), optimizer, epochs=1, batch_size=batch_size))
 
 
-@pytest.mark.parametrize("optimizer", [SGD(1e30), RMSprop(1e30), Adam(1e30), RProp(first=1e30, largest=1e30)], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [SGD(1e30), RMSprop(1e30), Adam(1e30), RProp(step_init=1e30, step_max=1e30)], ids=repr
+)
 def test_far_too_large_a_step_is_reported_without_a_warning(backend, optimizer):
     with pytest.raises(Diverged, match="in epoch 2: the loss is (inf|nan); try a smaller learning rate"):
         list(fit(MODEL, R.to(backend, np.float32), optimizer, epochs=9))
@@ -245,8 +252,10 @@ def test_without_patience_the_last_epoch_counts_as_the_best_however_it_is():
         assert (stop.best_epoch, stop.best_rmse) == (number, params)
 
 
-class Told(SGD):
-    """It writes down which part of the training is done when it is asked for."""
+class Decaying(SGD):
+    """It records which part of the training is done whenever it is asked for."""
+
+    decays = True
 
     def __init__(self):
         super().__init__()
@@ -257,15 +266,15 @@ class Told(SGD):
         return self
 
 
-def test_before_each_step_the_optimizer_is_told_how_much_of_the_training_is_done():
-    optimizer = Told()
+def test_before_each_step_the_optimizer_gets_the_part_of_the_training_that_is_done():
+    optimizer = Decaying()
     list(fit(MODEL, R, optimizer, epochs=4))
     assert optimizer.parts == pytest.approx([0, 1 / 4, 2 / 4, 3 / 4])
-    optimizer = Told()
+    optimizer = Decaying()
     list(fit(MODEL, R, optimizer, epochs=2, batch_size=12))  # of 30: 12, 12 and 6
     assert optimizer.parts == pytest.approx([0, 12 / 60, 24 / 60, 30 / 60, 42 / 60, 54 / 60])
-    optimizer = Told()
-    start = last(fit(MODEL, R, Told(), epochs=3))
+    optimizer = Decaying()
+    start = last(fit(MODEL, R, Decaying(), epochs=3))
     list(fit(MODEL, R, optimizer, epochs=5, start=start))
     assert optimizer.parts == pytest.approx([3 / 5, 4 / 5])
 
@@ -274,3 +283,59 @@ def test_the_step_is_that_of_the_optimizer_as_it_then_is():
     decaying = last(fit(MODEL, R, Adam(0.02, linear_decay=True), epochs=2))
     by_hand = last(fit(MODEL, R, Adam(0.02), epochs=1))
     assert digest(last(fit(MODEL, R, Adam(0.01), epochs=2, start=by_hand))) == digest(decaying)
+
+
+class Pairs(NamedTuple):
+    """A batch of rated pairs: users, items and ratings, (b,) each."""
+
+    users: np.ndarray
+    items: np.ndarray
+    r: np.ndarray
+    share: float
+
+
+class PairFactorization:
+    """min Σ (r_ui - p_u · q_i)² + l2 share (|P|² + |Q|²), by batches of rated pairs instead of rows"""
+
+    def __init__(self, k, l2):
+        self.k, self.l2 = k, l2
+
+    def init(self, R, rng):
+        return {"P": rng.normal(0, 0.3, (R.shape[0], self.k)), "Q": rng.normal(0, 0.3, (R.shape[1], self.k))}
+
+    def batches(self, R, batch_size, rng):
+        order = rng.permutation(R.size)
+        for first in range(0, R.size, batch_size or R.size):
+            cells = order[first : first + (batch_size or R.size)]
+            yield Pairs(R.rows[cells], R.cols[cells], R.values[cells], len(cells) / R.size)
+
+    def loss_and_grads(self, params, batch, rng=None):
+        (p, to_P), (q, to_Q) = (
+            embedding(params[name], at, BACKEND) for name, at in (("P", batch.users), ("Q", batch.items))
+        )
+        error, back_to_y = squared_error((p * q).sum(axis=1), batch.r)
+        dy = back_to_y()[:, None]
+        grads = {"P": to_P(dy * q), "Q": to_Q(dy * p)}
+        return error + l2_penalty(2 * self.l2 * batch.share, params, grads, BACKEND), grads
+
+
+BACKEND = get_backend("numpy")
+
+
+@pytest.mark.parametrize(
+    "optimizer, batch_size", [(Adam(0.02), 50), (SGD(0.01), 50), (RProp(), None), (LBFGS(30), None)]
+)
+def test_the_same_loop_trains_a_model_of_rated_pairs(optimizer, batch_size):
+    model = PairFactorization(3, l2=0.01)
+    epochs = list(fit(model, planted().to("numpy"), optimizer, epochs=150, batch_size=batch_size))
+    assert epochs[-1].loss < 0.05 * epochs[0].loss
+
+
+def test_the_loss_of_an_epoch_of_pairs_does_not_depend_on_the_batches():
+    model, stay = PairFactorization(3, l2=0.5), SGD(learning_rate=0.0)
+    whole, parts = (next(fit(model, R, stay, epochs=1, batch_size=size)).loss for size in (None, 41))
+    assert parts == pytest.approx(whole, rel=1e-12)
+
+
+def test_an_epoch_is_shown_on_one_line():
+    assert len(repr(next(fit(MODEL, R, RProp(), epochs=1)))) < 100

@@ -6,8 +6,8 @@ import pytest
 import tinyrec as tr
 from tinyrec.errors import DataError, UsageError
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
-from tinyrec.recommenders.biases import Bias
-from tinyrec.training.progress import Progress
+from tinyrec.recommenders.scaling import Biases
+from tinyrec.training import Progress
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def data():
 
 
 def bias_rmse(train, test):
-    error = Bias.fit(train.ratings).predict(test.ratings.rows, test.ratings.cols) - test.ratings.values
+    error = Biases.fit(train.ratings).predict(test.ratings.rows, test.ratings.cols) - test.ratings.values
     return np.sqrt(np.mean(error**2))
 
 
@@ -46,7 +46,7 @@ def test_where_nothing_beats_the_biases_they_are_the_model():
     users, items = np.divmod(rng.choice(200 * 100, 2000, replace=False), 100)
     data = tr.Dataset.from_triples(users, items, rng.integers(1, 6, 2000))  # nothing to learn at all
     recommender = tr.AutoRec(hidden_units=8).fit(data, backend="reference")
-    biases = Bias.estimate(data.ratings)
+    biases = Biases.estimate(data.ratings)
     assert recommender.model.center and recommender.info["epochs"] == 0
     np.testing.assert_allclose(
         recommender.predict(users, items, clip=False),
@@ -120,8 +120,8 @@ def test_going_on_from_a_progress_equals_never_having_stopped(data):
 
         progress = Progress()
         with pytest.raises(Stop):
-            model.fit(data, observe=stop, progress=progress, **options)
-        resumed = model.fit(data, progress=progress, **options)
+            model.fit(data, observe=stop, resume=progress, **options)
+        resumed = model.fit(data, resume=progress, **options)
         assert resumed.info["trials"] == whole.info["trials"]
         for name, w in whole.params.items():
             assert w.tobytes() == resumed.params[name].tobytes()
@@ -163,18 +163,18 @@ def test_a_progress_of_other_options_is_refused(data):
     """An epoch of a trial has not seen the validation part, one of the final training has: they are not the same."""
     model, options = tr.AutoRec(hidden_units=3, l2=4.0), {"backend": "reference"}
     final = Progress()
-    model.fit(data, epochs=9, progress=final, **options)
+    model.fit(data, epochs=9, resume=final, **options)
     for epochs in (None, 5):
         with pytest.raises(UsageError, match="with other options"):
-            model.fit(data, epochs=epochs, progress=final, **options)
-    assert model.fit(data, epochs=12, progress=final, **options).info["epochs"] == 12
+            model.fit(data, epochs=epochs, resume=final, **options)
+    assert model.fit(data, epochs=12, resume=final, **options).info["epochs"] == 12
 
 
 def test_what_was_returned_is_not_trained_further(data):
     progress, model = Progress(), tr.AutoRec(hidden_units=3, l2=4.0)
-    first = model.fit(data, epochs=3, progress=progress, backend="reference")
+    first = model.fit(data, epochs=3, resume=progress, backend="reference")
     before = first.params["W"].copy()
-    model.fit(data, epochs=6, progress=progress, backend="reference")
+    model.fit(data, epochs=6, resume=progress, backend="reference")
     np.testing.assert_array_equal(first.params["W"], before)
 
 
@@ -182,7 +182,11 @@ def test_what_was_returned_is_not_trained_further(data):
     "options",
     [
         {"epochs": 2.5},
-        {"optimizer": "adam"},
+        {"optimizer": "nonsense"},
+        {"optimizer": Adam},
+        {"seed": -1},
+        {"seed": 1.0},
+        {"seed": True},
         {"batch_size": -5},
         {"epochs": 0},
         {"valid": 0.0},
@@ -199,13 +203,13 @@ def test_impossible_options_are_refused(data, options):
 @pytest.mark.parametrize("kind", [tr.AutoRec, tr.DeepAutoRec])
 def test_dropout_is_refused_where_a_noisy_gradient_cannot_be_borne(data, kind, optimizer):
     model = kind(hidden_units=2, l2=1.0, dropout=0.2)
-    with pytest.raises(UsageError, match="noisy, which (RProp|LBFGS) cannot bear; choose adam, rmsprop or sgd"):
+    with pytest.raises(UsageError, match="noisy, and (RProp|LBFGS) needs an exact one; use adam, rmsprop or sgd"):
         model.fit(data, optimizer=optimizer, epochs=1)
     assert model.fit(data, optimizer=Adam(), epochs=1, backend="reference").info["epochs"] == 1
 
 
 def test_a_rate_that_falls_until_the_last_epoch_needs_to_know_which_it_is(data):
-    with pytest.raises(UsageError, match="the rate of Adam is to fall until the last epoch, so tell how many"):
+    with pytest.raises(UsageError, match="the learning rate of Adam falls until the last epoch; give the number"):
         tr.AutoRec(hidden_units=2, l2=1.0).fit(data, optimizer=Adam(linear_decay=True))
 
 
