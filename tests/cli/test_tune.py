@@ -14,7 +14,7 @@ from tests.strategies import GENERATORS
 from tinyrec.cli import main, tune
 from tinyrec.optim import Adam, RProp
 from tinyrec.training.parallel import each
-from tinyrec.training.train import try_out
+from tinyrec.training.run import try_out
 
 MODEL = tr.AutoRec(hidden_units=3, l2=4.0)
 KEYS = "model", "by", "optimizer", "epochs", "batch_size", "set"

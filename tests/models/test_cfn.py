@@ -115,7 +115,7 @@ def test_gaussian_noise_reaches_the_deeper_layers_alone():
         for noise in (0.0, 0.5):
             model = CFN(hidden_units=units, l2=0.1, noise=noise, dropout=0.0)
             params = model.init(R, np.random.default_rng(0))
-            losses[units, noise] = model.loss_and_grads(params, R, 1.0, np.random.default_rng(1))[0]
+            losses[units, noise] = model.loss_and_grads(params, R, np.random.default_rng(1))[0]
     assert losses[(2,), 0.0] == losses[(2,), 0.5] and losses[(2, 2), 0.0] != losses[(2, 2), 0.5]
 
 

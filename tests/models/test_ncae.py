@@ -9,7 +9,6 @@ import tinyrec as tr
 from tests.strategies import GENERATORS, as_dense, from_dense, matrices
 from tinyrec.baselines import Pop
 from tinyrec.errors import DataError, UsageError
-from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.evaluation.splits import split_leave_one_out
 from tinyrec.models import NCAE, ImplicitNCAE
 from tinyrec.models.implicit_ncae import augmented
@@ -19,7 +18,8 @@ from tinyrec.nn import dropout as drop
 from tinyrec.optim import Adam, RProp
 from tinyrec.reproduce.config import TrainingConfig
 from tinyrec.training.loop import fit
-from tinyrec.training.train import find_batch_size
+from tinyrec.training.run import find_batch_size
+from tinyrec.training.run import pretrain as run_pretraining
 
 UNITS = st.sampled_from([(1,), (3,), (3, 2), (2, 3, 1)])
 # The four users of figure 3: the popularity of the items is 2, 3, 4, 2 and 1 of 12, as printed there
@@ -141,15 +141,15 @@ def test_it_learns_who_meets_what(tribes, output):
     model = ImplicitNCAE(hidden_units=8, output=output, l2=0.001, unobserved_weight=0.2)
     trained = model.fit(train, epochs=60, optimizer=Adam(0.01), batch_size=20, backend="reference")
     ranked = trained.score(test)
-    by_popularity = rank(Pop().fit(train.ratings).scores, train.ratings, test.ratings)
+    by_popularity = Pop().fit(train).rank(test)
     assert ranked["users"] == 80 and ranked["mrr"] > 1.3 * by_popularity["mrr"]
     best = [item % 2 for item, _ in trained.recommend(3, n=5)]
     assert best == [1] * 5  # of her own tribe
-    told = [item % 2 for item, _ in trained.recommend(ratings={0: 1.0, 2: 1.0, 4: 1.0}, n=5)]
-    assert told == [0] * 5
+    new = [item % 2 for item, _ in trained.recommend(ratings={0: 1.0, 2: 1.0, 4: 1.0}, n=5)]
+    assert new == [0] * 5
 
 
-def test_a_model_for_clicks_comes_back_from_its_file(tribes, tmp_path):
+def test_a_model_of_implicit_feedback_comes_back_from_its_file(tribes, tmp_path):
     trained = ImplicitNCAE(hidden_units=3).fit(tribes, epochs=2, backend="reference")
     trained.save(tmp_path / "m.npz")
     back = tr.load(tmp_path / "m.npz", backend="reference")
@@ -192,7 +192,7 @@ def small():
 @pytest.mark.parametrize("pretrain, untouched", [("S+U+S", []), ("S+U", ["W", "b"]), ("U+U", ["W", "b"]), ("S+S", [])])
 def test_each_stage_trains_its_layer_and_no_other(pretrain, untouched):
     model, R, stages = NCAE(hidden_units=(6, 4), dropout=0.1, pretrain=pretrain, pretrain_epochs=8), small(), []
-    params = pretrain(model, R, Adam(0.01), seed=2, observe=lambda epoch, layer: stages.append((layer, epoch)))
+    params = run_pretraining(model, R, Adam(0.01), seed=2, observe=lambda epoch, layer: stages.append((layer, epoch)))
     drawn = model.init(R, np.random.default_rng(2))
     assert params.keys() == drawn.keys()
     assert [name for name in params if np.array_equal(params[name], drawn[name])] == untouched

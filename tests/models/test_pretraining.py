@@ -20,7 +20,7 @@ from tinyrec.training import checkpoint as checkpoints
 from tinyrec.training.checkpoint import Checkpoint
 from tinyrec.training.loop import begin, fit
 from tinyrec.training.progress import Progress
-from tinyrec.training.train import pretrain
+from tinyrec.training.run import pretrain
 
 every_depth = pytest.mark.parametrize("units", [(4,), (4, 2, 4), (5, 3, 2, 3, 5)], ids=str)
 DATA = tr.make_synthetic(60, 40, 900, seed=3)
@@ -186,7 +186,7 @@ def test_checkpoints_are_of_fine_tuning_alone_and_resumed_equals_uninterrupted(
     tmp_path, monkeypatch, optimizer, batch_size, valid
 ):
     monkeypatch.setattr(checkpoints, "MIN_SECONDS", 0)  # it is always time for the next
-    monkeypatch.setattr(checkpoints, "TIMES", 0)
+    monkeypatch.setattr(checkpoints, "MIN_RATIO", 0)
     options = {"optimizer": optimizer, "batch_size": batch_size, "epochs": 4, "valid": valid, "backend": "reference"}
     whole = MODEL.fit(DATA, **options)
     history = summary(whole.info["history"])

@@ -199,5 +199,5 @@ def test_what_it_cannot_be_told_is_refused_in_one_sentence(capsys, ratings, flag
 
 
 def test_a_plot_is_refused_before_any_work(monkeypatch, ratings):
-    monkeypatch.setattr("tinyrec.cli.train.train", lambda *_, **__: pytest.fail("it was trained first"))
+    monkeypatch.setattr("tinyrec.reproduce.config.train", lambda *_, **__: pytest.fail("it was trained first"))
     assert main(train(ratings, "--plot", "curve.png")) == 2

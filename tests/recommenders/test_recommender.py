@@ -151,9 +151,9 @@ def test_there_are_no_more_recommendations_than_items(trained):
 
 
 def test_an_unknown_user_is_refused_with_a_cure(trained):
-    with pytest.raises(DataError, match="user 999999 is not in the training data; give ratings"):
+    with pytest.raises(DataError, match="user 999999 is not in the training data; give their ratings"):
         trained.recommend(999_999)
-    with pytest.raises(UsageError, match="give one of the two"):
+    with pytest.raises(UsageError, match="needs either a user of the training data or the ratings"):
         trained.recommend()
 
 

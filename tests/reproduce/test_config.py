@@ -6,6 +6,7 @@ import tinyrec as tr
 from tinyrec.errors import UsageError
 from tinyrec.models import MODELS
 from tinyrec.optim import Adam, RProp
+from tinyrec.reproduce import known_settings
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs
 
 
@@ -37,10 +38,9 @@ def test_what_does_not_fit_is_one_sentence(options, said):
 
 
 def test_all_known_settings_can_be_trained():
-    assert all(
-        name in MODELS and TrainingConfig.from_names(name, by, **its) for (_, name, by), its in recipes.ALONE.items()
-    )
-    assert all(TrainingConfig.from_names(**member) for members in recipes.AVERAGE.values() for member in members)
+    for (_, name, by), settings in known_settings.ALONE.items():
+        assert name in MODELS and TrainingConfig.from_names(name, by, **settings)
+    assert all(TrainingConfig.from_names(**its) for members in known_settings.AVERAGE.values() for its in members)
 
 
 def test_known_settings_are_used_only_if_no_others_are_given():

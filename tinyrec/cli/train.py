@@ -40,7 +40,7 @@ from tinyrec.training import Progress
 from tinyrec.training.checkpoint import NAME as CHECKPOINT
 from tinyrec.training.checkpoint import Checkpoint
 from tinyrec.training.memory import check_memory, present_bytes, training_bytes
-from tinyrec.training.train import find_batch_size
+from tinyrec.training.run import find_batch_size
 
 
 def add_to(subparsers: Any) -> None:

@@ -39,7 +39,7 @@ from tinyrec.models import Autoencoder
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
 from tinyrec.training.parallel import each
-from tinyrec.training.train import check_options, try_candidate
+from tinyrec.training.run import check_options, try_candidate
 
 Candidate = dict[str, Any]  # the arguments of TrainingConfig.from_names but for the model
 RANGE = re.compile(r"(.+)\.\.(.+)")

@@ -15,7 +15,7 @@ from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Recommender
 from tinyrec.reproduce import known_settings
 from tinyrec.training import train
-from tinyrec.training.train import find_batch_size
+from tinyrec.training.run import find_batch_size
 
 AVERAGE = "average"
 ALL_MODELS: dict[str, Any] = {**MODELS, **BASELINES}

@@ -2,6 +2,6 @@
 
 from tinyrec.training.loop import Epoch, begin, fit
 from tinyrec.training.progress import Progress
-from tinyrec.training.train import train
+from tinyrec.training.run import train
 
 __all__ = ["Epoch", "Progress", "begin", "fit", "train"]
