@@ -1,0 +1,191 @@
+"""Compare hand-written gradients with numeric ones, and explain what is wrong.
+
+Two answers, both in float64. The complex step, f'(x) = Im f(x + ih) / h, has no cancellation, so h = 1e-30 is exact to
+rounding (Squire & Trapp 1998); it asks for every parameter. Central differences along random directions know nothing
+of complex numbers, so they also notice a forward that treats those differently, and then answer alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Params
+
+COMPLEX_STEP, CENTRAL_STEP = 1e-30, 1e-6
+TOLERANCE = {"complex": 1e-10, "central": 1e-6}  # relative
+HERE = Path(__file__).parent
+Function = Callable[[Params], tuple[Array, Params]]  # float64 arrays by name -> a number and its gradients
+
+
+@dataclass(frozen=True)
+class Case:
+    """A number with hand-written gradients, at some params; `of` is the layer, loss or model under test."""
+
+    name: str
+    of: Any
+    function: Function
+    params: Params
+
+    @property
+    def piece(self) -> str:
+        return getattr(self.of, "__name__", self.name)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the check of a case found.
+
+    problems: what is wrong, in sentences; none: all is right
+    errors: the relative error of the gradient of each parameter: 0 is perfect, 1 is hopeless
+    complex: the largest of them, by the complex step; NaN: the function does not take complex numbers
+    central: the relative error along random directions, by central differences
+    """
+
+    case: Case
+    problems: list[str]
+    errors: dict[str, float] = field(default_factory=dict)
+    complex: float = np.nan
+    central: float = np.nan
+
+
+def passed(result: Result) -> bool:
+    return not result.problems
+
+
+def check(case: Case, rng: np.random.Generator) -> Result:
+    """Compare the gradients of a case with numeric ones; an exception is a problem like any other."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of overflow: then a number is not finite, which is noticed
+            return _compare(case, rng)
+    except Exception as problem:
+        entered = [
+            frame for frame in traceback.extract_tb(problem.__traceback__) if Path(frame.filename).parent != HERE
+        ]
+        where = f" ({Path(entered[0].filename).name}, line {entered[0].lineno})" if entered else ""
+        last_line = traceback.format_exception_only(problem)[-1].strip().splitlines()[-1]
+        return Result(case, [f"it raises {last_line}{where}"])
+
+
+def _compare(case: Case, rng: np.random.Generator) -> Result:
+    function, params = case.function, case.params
+    loss, grads = function(params)
+    if misfits := list(_misfits(case, loss, grads)):
+        return Result(case, misfits)
+    way, numeric = numeric_gradients(function, params, rng)
+    floor = 0 if way == "complex" else max(np.abs(derivative).max(initial=0) for derivative in numeric.values())
+    errors = {name: relative_error(grads[name], numeric[name], floor) for name in params}
+    wrong = [name for name in params if not errors[name] <= TOLERANCE[way]]  # so that NaN is wrong, too
+    problems = [_wrong_gradient(name, np.asarray(grads[name]), numeric[name], errors[name]) for name in wrong]
+    central = central_difference(function, params, grads, rng)
+    if not wrong and not central <= TOLERANCE["central"]:
+        problems = [f"along random directions, the gradient differs from central differences by {central:.0e}"]
+    return Result(case, problems, errors, max(errors.values()) if way == "complex" else np.nan, central)
+
+
+def _misfits(case: Case, loss: Array, grads: Params) -> Iterator[str]:
+    """What is wrong whatever the derivative is, in sentences."""
+    if np.ndim(loss) or not np.isfinite(loss):
+        yield f"the loss is {'an array' if np.ndim(loss) else loss}, but must be one finite number"
+    elif case.function(case.params)[0] != loss:
+        yield "the loss of a second call differs: draw all noise from rng, and change no array that you are given"
+    for name in dict.fromkeys([*case.params, *grads]):
+        if name not in grads:
+            yield f"no gradient of {name}"
+        elif name not in case.params:
+            yield f"a gradient of {name}, which is no parameter"
+        elif np.shape(grads[name]) != case.params[name].shape:
+            yield f"d{name} has the shape {np.shape(grads[name])}, but {name} has {case.params[name].shape}"
+
+
+def _wrong_gradient(name: str, ours: Array, numeric: Array, error: float) -> str:
+    """The relative error, the worst entry, and the factor if ours is a multiple of the derivative."""
+    at = np.unravel_index(np.argmax(np.abs(ours - numeric)), ours.shape)
+    entry = f"{name}[{', '.join(map(str, at))}]" if at else name
+    factor = (ours * numeric).sum() / (numeric * numeric).sum()
+    is_multiple = ours.size > 1 and relative_error(ours - factor * numeric, 0 * ours, np.abs(numeric).max()) < 1e-6
+    multiple = f"; all of ours is {factor:.3g} times the numeric one" if is_multiple else ""
+    return f"d{name}: relative error {error:.0e}; at {entry}, ours {ours[at]:.6g}, numeric {numeric[at]:.6g}{multiple}"
+
+
+def explanation(results: list[Result]) -> str:
+    """The smallest piece that is wrong in its smallest case, and in one line what else is; "" where all is right.
+
+    The order of the results tells which piece is smaller: a layer comes before the models that use it.
+    """
+    wrong = [result for result in results if not passed(result)]
+    if not wrong:
+        return ""
+    pieces = dict.fromkeys(result.case.piece for result in wrong)  # in order
+    smallest, *others = pieces
+    its = [result for result in wrong if result.case.piece == smallest]
+    first = min(its, key=lambda result: sum(w.size for w in result.case.params.values()))
+    lines = [f"WRONG: {first.case.name}{f' (the smallest of {len(its)} wrong cases)' if len(its) > 1 else ''}"]
+    lines += [f"  {problem}" for problem in first.problems]
+    lines += [f"also wrong, probably because of it: {', '.join(others)}"] if others else []
+    return "\n".join(textwrap.fill(line, 80, subsequent_indent="    ", break_on_hyphens=False) for line in lines)
+
+
+def complex_step(function: Function, params: Params) -> Params:
+    """The derivative by every parameter: Im f(w + ih) / h, one entry at a time."""
+    return _by_entry(function, params, lambda f: np.imag(f(1j * COMPLEX_STEP)) / COMPLEX_STEP)
+
+
+def _by_entry(function: Function, params: Params, slope: Callable) -> Params:
+    numeric = {name: np.empty_like(w) for name, w in params.items()}
+    for name, w in params.items():
+        for entry in np.ndindex(w.shape):
+            v = np.zeros_like(w)
+            v[entry] = 1
+            numeric[name][entry] = slope(_along(function, params, {name: v}))
+    return numeric
+
+
+def _along(function: Function, params: Params, v: Params) -> Callable[[complex], complex]:
+    """h -> the value of the function at w + h v, for each w that v has"""
+    return lambda h: function({**params, **{name: params[name] + h * v[name] for name in v}})[0]
+
+
+def _central_slope(f: Callable) -> float:
+    return (f(CENTRAL_STEP) - f(-CENTRAL_STEP)) / (2 * CENTRAL_STEP)
+
+
+def numeric_gradients(function: Function, params: Params, rng: np.random.Generator) -> tuple[str, Params]:
+    """The derivative by every parameter: "complex", or "central" where the function is for real numbers alone."""
+    with contextlib.suppress(Exception):
+        numeric = complex_step(function, params)
+        if central_difference(function, params, numeric, rng) <= TOLERANCE["central"]:
+            return "complex", numeric
+    return "central", _by_entry(function, params, _central_slope)
+
+
+def central_difference(function: Function, params: Params, grads: Params, rng: np.random.Generator) -> float:
+    """The worst error of the slope g · v along five random directions v, against (f(w + hv) - f(w - hv)) / 2h.
+
+    It is relative to |g|, the size of a typical slope: along some direction the slope may be 0 by chance.
+    """
+    errors, norm = [], np.sqrt(sum((g * g).sum() for g in grads.values()))
+    for _ in range(5):
+        v = draw({name: w.shape for name, w in params.items()}, rng)
+        slope = sum((grads[name] * v[name]).sum() for name in params)
+        numeric = _central_slope(_along(function, params, v))
+        errors.append(abs(slope - numeric) / max(norm, abs(numeric), 1e-300))
+    return float(max(errors))
+
+
+def relative_error(ours: Array, numeric: Array, floor: float = 0.0) -> float:
+    """max |ours - numeric| / max(|ours|, |numeric|, floor), over all entries."""
+    size = max(np.abs(ours).max(initial=floor), np.abs(numeric).max(initial=floor))
+    return float(np.abs(ours - numeric).max() / size) if size else 0.0
+
+
+def draw(shapes: dict[str, Any], rng: np.random.Generator) -> Params:
+    return {name: np.asarray(rng.standard_normal(shape)) for name, shape in shapes.items()}

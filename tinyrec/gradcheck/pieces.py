@@ -1,0 +1,181 @@
+"""A case for each activation, loss, layer and model of tinyrec."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinyrec import nn
+from tinyrec.backend import Array, Params, get_backend
+from tinyrec.baselines import NeuMF
+from tinyrec.gradcheck.compare import Case, Function, draw
+from tinyrec.models import CFN, NCAE, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.models.stages import CodeAutoencoder, Frozen, Rows
+from tinyrec.nn.activations import stretched
+from tinyrec.sparse import Ratings
+
+
+def cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Every public activation, loss, layer and model, in this order, on matrices with every trap that we know of."""
+    yield from element_cases(rng)
+    for some_cases in (layer_cases, model_cases):
+        for name, R in matrices(rng).items():
+            yield from some_cases(name, R, rng)
+
+
+def matrices(rng: np.random.Generator) -> dict[str, Ratings]:
+    """Rating matrices (n, d) by name; the square ones let a forgotten transpose through the shape checks."""
+
+    def matrix(mask, values=None):
+        rows, cols = np.nonzero(mask)
+        values = rng.integers(1, 6, len(rows)) if values is None else values
+        return Ratings.from_cells(rows, cols, np.asarray(values, float), mask.shape)
+
+    full = rng.random((5, 7)) < 0.5
+    empty_row, empty_column = full.copy(), full.copy()
+    empty_row[2] = empty_column[:, 3] = False
+    return {
+        "5 x 7": matrix(full),
+        "4 x 4": matrix(rng.random((4, 4)) < 0.6),
+        "5 x 7 with an empty row": matrix(empty_row),
+        "5 x 7 with an empty column": matrix(empty_column),
+        "5 x 7 with observed zeros": matrix(full, rng.integers(-1, 2, full.sum())),
+        "1 x 1": matrix(np.ones((1, 1), bool)),
+        "3 x 2 without a cell": matrix(np.zeros((3, 2), bool)),
+    }
+
+
+def differentiable() -> list[str]:
+    """The names in nn.ACTIVATIONS, without "binary", whose backward is not its derivative, on purpose."""
+    return [name for name in nn.ACTIVATIONS if name != "binary"]
+
+
+def element_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Activations and losses, which work element by element."""
+    for name in differentiable():
+        yield activation_case(name, nn.ACTIVATIONS[name], rng)
+    for name, output in nn.OUTPUTS.items():
+        yield replace(activation_case(f"output {name}", output, rng), of=stretched)
+    y, r = rng.standard_normal(4), np.arange(4.0)
+    yield loss_case(nn.squared_error, y, r)
+    yield loss_case(nn.weighted_squared_error, y, r, np.array([0, 0.5, 1, 2]))
+    yield loss_case(nn.cross_entropy, y, r % 2)
+
+    def penalty(params):
+        grads = {name: 0 * w for name, w in params.items()}
+        return nn.l2_penalty(0.7, params, grads, get_backend("reference")), grads
+
+    yield Case("l2_penalty", nn.l2_penalty, penalty, draw({"W": (2, 3), "V": (3, 2)}, rng))
+
+
+def activation_case(name: str, activation: Callable, rng: np.random.Generator) -> Case:
+    X = rng.uniform(0.1, 2, (3, 4)) * rng.choice([-1, 1], (3, 4))  # away from 0, the kink of relu
+    return Case(name, activation, as_loss(lambda params: activation(params["X"]), X.shape, rng), {"X": X})
+
+
+def loss_case(loss_of: Callable, y: Array, *others: Array) -> Case:
+    def function(params):
+        loss, backward = loss_of(params["y"], *others)
+        return loss, {"y": backward()}
+
+    return Case(loss_of.__name__, loss_of, function, {"y": y})
+
+
+def as_loss(layer: Callable, shape: Any, rng: np.random.Generator) -> Function:
+    """Σ cotangent * output: the slope of a layer along a random direction of its output, which has this shape."""
+    cotangent = rng.standard_normal(shape)
+
+    def function(params):
+        out, backward = layer(params)
+        grads = backward(cotangent.copy())
+        if not isinstance(grads, dict):
+            grads = dict(zip(params, grads if isinstance(grads, tuple) else (grads,), strict=True))
+        return (cotangent * out).sum(), grads
+
+    return function
+
+
+def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
+    (n, d), k = R.shape, 4 if R.shape == (4, 4) else 3
+    rows, unobserved = R.with_side(rng.standard_normal((n, 2))), rng.uniform(0, 1, d)
+    network = {"V1": (d, 3), "mu1": (3,), "S1": (2, 3), "V2": (3 + 2, k), "mu2": (k,)}
+    for layer, function, out, shapes in (
+        (nn.sparse_in, lambda p: nn.sparse_in(R, **p), (n, k), {"V": (d, k), "mu": (k,)}),
+        (nn.dense, lambda p: nn.dense(**p), (n, k), {"X": (n, d), "V": (d, k), "mu": (k,)}),
+        (nn.sampled_out, lambda p: nn.sampled_out(**p, at=R), R.size, {"H": (n, k), "W": (d, k), "b": (d,)}),
+        (nn.embedding, lambda p: nn.embedding(**p, rows=R.rows, backend=R.backend), (R.size, k), {"E": (n, k)}),
+        (nn.hidden_layers, lambda p: nn.hidden_layers(rows, p, nn.sigmoid), (n, k + 2), network),
+    ):
+        yield Case(f"{layer.__name__}, {name}", layer, as_loss(function, out, rng), draw(shapes, rng))
+    for error, f in ((nn.all_cells_error, nn.tanh), (nn.all_cells_error, nn.identity), (nn.linear_error, nn.identity)):
+
+        def function(params, error=error, f=f):
+            loss, grads = error(**params, at=R, unobserved=unobserved, f=f)
+            return loss, dict(zip(params, grads, strict=True))
+
+        params = draw({"H": (n, k), "W": (d, k), "b": (d,)}, rng)
+        params["W"] *= 0.2  # where tanh is not flat
+        yield Case(f"{error.__name__}, {f.__name__}, {name}", error, function, params)
+
+
+def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
+    for make in autoencoders():
+        yield from autoencoder_cases(make.func, make, name, R, rng)
+    codes = Rows(rng.standard_normal(R.shape), R.backend, share=0.5)
+    stacked = partial(CodeAutoencoder, hidden_units=2, activation="sigmoid", l2=0.7)
+    yield model_case(CodeAutoencoder, stacked, name, codes, rng)
+    frozen = partial(Frozen, NCAE(hidden_units=(4, 3)), draw({"V1": (R.shape[1], 4), "mu1": (4,)}, rng))
+    yield model_case(Frozen, frozen, name, R, rng)
+    if R.size > 1:
+        yield model_case(NeuMF, partial(NeuMF, factors=4), name, R, rng)
+
+
+def autoencoders() -> Iterator[partial]:
+    """Each kind of autoencoder, with each setting that takes another way through its mathematics."""
+    for activation, center in itertools.product(differentiable(), (False, True)):
+        yield partial(AutoRec, hidden_units=4, l2=0.7, activation=activation, center=center)
+        yield partial(DeepAutoRec, hidden_units=(4, 3, 4), l2=0.7, activation=activation, center=center)
+    yield partial(DeepAutoRec, hidden_units=(4, 3), l2=0.7, l2_hidden=3.0, pretrain=0)
+    for kind, output in itertools.product((AutoRec, DeepAutoRec), nn.OUTPUTS):
+        yield partial(kind, hidden_units=4, l2=0.7, output=output, dropout=0.5)
+    for units in ((4,), (4, 3)):
+        yield partial(CFN, hidden_units=units, l2=0.7, noise=0.3)
+        yield partial(NCAE, hidden_units=units, l2=0.7, alpha=0.6, beta=1.3)
+        yield partial(ImplicitNCAE, hidden_units=units, l2=0.7, c0=2.0)
+        yield partial(ImplicitNCAE, hidden_units=units, output="identity", augment_below=0.6, augment_drop=0.5)
+    yield partial(ImplicitNCAE, hidden_units=(4,), l2=0.7, unobserved_weight=0.05)
+    yield partial(CFN, hidden_units=(4, 3), l2=0.7, dropout=1 - 1e-9, activation="identity", output="identity")
+
+
+def autoencoder_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
+    R = R.with_values(R.values**0) if kind.implicit else R  # interactions are 1
+    yield model_case(kind, make, name, R, rng)
+    if kind.reads_features:
+        yield model_case(kind, make, f"{name}, features", R.with_side(rng.standard_normal((R.shape[0], 2))), rng)
+
+
+def model_case(kind: type, make: Callable, name: str, rows: Any, rng: np.random.Generator) -> Case:
+    """The loss of a batch, with the same noise each time; an error in making the model is raised by the case."""
+    try:
+        model = make()
+        rows = model.prepare(rows).with_share(0.5) if isinstance(model, Autoencoder) else rows
+        batch = next(iter(model.batches(rows, 100, rng)))
+        params = draw({key: np.shape(w) for key, w in model.init(rows, rng).items()}, rng)
+    except Exception as problem:
+        return Case(f"{kind.__name__}, {name}", kind, partial(_raise, problem), {})
+    settings = {field.name: getattr(model, field.name) for field in fields(model) if kind is not Frozen}
+    changed = [f"{key}={value!r}" for key, value in settings.items() if value != getattr(kind, key, None)]
+
+    def function(params):
+        return model.loss_and_grads(params, batch, np.random.default_rng(0))
+
+    return Case(f"{kind.__name__}({', '.join(changed)}), {name}", kind, function, params)
+
+
+def _raise(problem: Exception, params: Params) -> Any:
+    raise problem
