@@ -183,11 +183,11 @@ def test_doctor_says_why_there_is_no_card_and_what_to_install(capsys, monkeypatc
     assert "CuPy cannot be used here (" in out and 'pip install "tinyrec[cuda12]"' in out
 
 
-def test_doctor_finds_packages_that_are_in_each_others_way(capsys, monkeypatch):
+def test_doctor_finds_packages_that_conflict(capsys, monkeypatch):
     both = [SimpleNamespace(name=name) for name in ("cupy-cuda13x", "numpy", "cupy-cuda12x")]
     monkeypatch.setattr("importlib.metadata.distributions", lambda: both)
-    card = run_json(capsys, "doctor")["card"]
-    assert card == "cupy-cuda12x and cupy-cuda13x are in each other's way: uninstall all, then install one"
+    card = run_json(capsys, "doctor")["gpu"]
+    assert card == "cupy-cuda12x and cupy-cuda13x conflict with each other: uninstall all, then install one"
 
 
 def test_train_tells_its_memory_and_refuses_more_than_is_allowed(capsys, ratings):
@@ -223,17 +223,17 @@ def test_a_plot_is_a_picture(ratings, tmp_path):
 
 @pytest.mark.parametrize("flags, message", [
     (["--dataset", "ml1m"], "did you mean ml-1m"),
-    (["--unknown", "3"], "unrecognized arguments: --unknown"),
-    (["--set", "units=3"], "unknown setting 'units'; choose one of"),
+    (["--unknown", "3"], "unknown argument --unknown; see python -m tinyrec train --help"),
+    (["--set", "units=3"], "unknown setting 'units' of AutoRec; choose one of by,"),
     (["--set", "hidden_units=many"], "hidden_units is 'many', but must be int"),
     (["--set", "hidden_units=2.5"], "but must be int"),
     (["--set", "l2"], "has no value"),
     (["--set", "l2=-3"], "must be finite and at least 0"),
     (["--set", "variant=rprop"], "unknown RProp variant"),
-        (["--set", "learning_rate=1"], "is a setting of sgd, rmsprop, adam; choose one of them with --optimizer"),
+    (["--set", "learning_rate=1"], "is a setting of sgd, rmsprop, adam; choose one of them with --optimizer"),
     (["--epochs", "0"], "0 is less than 1"),
     (["--seed", "-1"], "-1 is less than 0"),
-    (["--test", "2"], "give a fraction"),
+    (["--test", "2"], "test=2.0 is no fraction"),
     (["--backend", "tpu"], "invalid choice"),
     (["--threads", "0"], "0 is less than 1"),
     (["--max-memory", "0"], "0 is not above 0"),
@@ -242,7 +242,7 @@ def test_a_plot_is_a_picture(ratings, tmp_path):
     (["--folds", "3", "--repeats", "3"], "exclude each other"),
     (["--repeats", "2", "--save", "m.npz"], "for one training"),
     (["--batch-size", "8"], "RProp needs all rows"),
-    (["--config", "CONFIG"], "is no TOML"),
+    (["--config", "CONFIG"], "is no valid TOML"),
 ])  # fmt: skip
 def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, tmp_path, flags, message):
     (tmp_path / "bad.toml").write_text("epochs = = 3")
@@ -307,7 +307,7 @@ def test_what_is_read_is_never_overwritten(capsys, ratings, tmp_path, flag):
     own.write_bytes(Path(ratings).read_bytes())
     (tmp_path / "link.png").symlink_to(own)
     for path in (own, tmp_path / "link.png"):
-        assert "is read, so it cannot be written" in fails(capsys, 2, "train", "--dataset", str(own), flag, str(path))
+        assert "is an input, so it cannot be written" in fails(capsys, 2, "train", "--dataset", str(own), flag, str(path))
     assert own.read_bytes() == Path(ratings).read_bytes()
     assert "no ordinary file" in fails(capsys, 5, "train", flag, "/dev/null", *SMALL)
 
@@ -429,11 +429,11 @@ def test_a_deep_network_for_ratings_says_how_it_was_pretrained(capsys, ratings):
     flags = ["--model", "ncae", "--set", "hidden_units=4x3", "--set", "pretrain_epochs=2", "--epochs", "2"]
     assert main(["train", "--dataset", ratings, *flags, "--backend", "reference"]) == 0
     out = capsys.readouterr().out
-    assert "I-NCAE on ratings.csv, 4-3 tanh units, l2 0.0002, 2 epochs of pretraining a stage (the paper's)" in out
+    assert "I-NCAE on ratings.csv, 4-3 tanh units, l2 0.0002, 2 epochs of pretraining per stage (default)" in out
 
 
-def test_clicks_are_trained_on_ranked_saved_and_found_again(capsys, ratings, tmp_path):
-    path = str(tmp_path / "clicks.npz")
+def test_implicit_feedback_is_trained_on_ranked_saved_and_found_again(capsys, ratings, tmp_path):
+    path = str(tmp_path / "implicit.npz")
     train = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit", "--backend", "reference"]
     train += ["--threshold", "3", "--set", "hidden_units=4", "--epochs", "2"]
     result = run_json(capsys, *train, "--save", path)
@@ -455,12 +455,12 @@ def test_clicks_are_trained_on_ranked_saved_and_found_again(capsys, ratings, tmp
     assert run_json(capsys, *train, "--test", "0")["ranking"] is None
 
 
-def test_flags_of_clicks_and_of_ratings_are_not_mixed(capsys, ratings, tmp_path):
-    clicks = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit"]
-    assert "--valid is for ratings" in fails(capsys, 2, *clicks, "--valid", "0.1")
-    assert "--folds is for ratings" in fails(capsys, 2, *clicks, "--folds", "3")
-    assert "has no times in whole seconds; leave latest out" in fails(capsys, 2, *clicks, "--latest")
-    assert "lower the threshold" in fails(capsys, 3, *clicks, "--threshold", "9")
+def test_flags_of_implicit_feedback_and_of_ratings_are_not_mixed(capsys, ratings, tmp_path):
+    implicit = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit"]
+    assert "--valid is for ratings" in fails(capsys, 2, *implicit, "--valid", "0.1")
+    assert "--folds is for ratings" in fails(capsys, 2, *implicit, "--folds", "3")
+    assert "has no times in whole seconds; leave latest out" in fails(capsys, 2, *implicit, "--latest")
+    assert "lower the threshold" in fails(capsys, 3, *implicit, "--threshold", "9")
     assert "add --feedback implicit" in fails(capsys, 2, "train", "--dataset", ratings, "--threshold", "4")
     autorec = ["train", "--dataset", ratings, "--feedback", "implicit"]
-    assert "for clicks there is --model ncae" in fails(capsys, 2, *autorec)
+    assert "autorec is for ratings; for implicit feedback use ncae" in fails(capsys, 2, *autorec)

@@ -14,15 +14,10 @@ from tests.strategies import GENERATORS
 from tinyrec.cli import main, tune
 from tinyrec.optim import Adam, RProp
 from tinyrec.training.parallel import each
-from tinyrec.training.run import try_out
+from tinyrec.training.run import try_candidate
 
 MODEL = tr.AutoRec(hidden_units=3, l2=4.0)
 KEYS = "model", "by", "optimizer", "epochs", "batch_size", "set"
-
-
-def test_an_optimizer_is_no_text():
-    with pytest.raises(tr.UsageError, match="the optimizer is 'adam'; give one of tinyrec.optim"):
-        try_out(MODEL, tr.make_synthetic(30, 20, 300), optimizer="adam")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +56,8 @@ def settings(rows, *keys):
 def test_a_candidate_is_tried_as_training_would_try_it(optimizer, epochs):
     data = tr.make_synthetic(40, 30, 500, seed=1)
     options = {"epochs": epochs, "optimizer": optimizer, "valid": 0.2, "seed": 3, "backend": "reference"}
-    assert try_out(MODEL, data, **options) == MODEL.fit(data, **options).info["trials"][0]
+    trial = MODEL.fit(data, **options).info["trials"][0]
+    assert try_candidate(MODEL, *tr.split_random(data, options.pop("valid"), 3), **options) == trial
 
 
 def test_the_test_part_is_never_used(search, ratings, tmp_path):
@@ -80,7 +76,8 @@ def test_the_test_part_is_never_used(search, ratings, tmp_path):
         found.append(search(str(tmp_path / f"{number}.csv"), *flags))
     assert found[1] == search(ratings, *flags) != found[0]
     train, _ = parts
-    expected = [try_out(tr.AutoRec(hidden_units=3, l2=l2), train, backend="reference") for l2 in (1.0, 9.0)]
+    parts = tr.split_random(train, 0.1, seed=0)
+    expected = [try_candidate(tr.AutoRec(hidden_units=3, l2=l2), *parts, backend="reference") for l2 in (1.0, 9.0)]
     assert {row["valid_rmse"] for row in found[1]} == {trial["valid_rmse"] for trial in expected}
 
 
@@ -162,12 +159,12 @@ def test_one_that_diverges_is_the_last_and_stops_nothing(capsys, ratings):
 
 
 def test_side_by_side_gives_what_one_after_another_gives(search, ratings, capsys, monkeypatch):
-    flags, told = ("--grid", "l2=2,8,32"), []
-    monkeypatch.setattr(tune, "each", lambda *its: told.append(its[-1]) or each(*its))
-    assert search(ratings, *flags, "--jobs", "2") == search(ratings, *flags) and told == [2, 1]
+    flags, seen = ("--grid", "l2=2,8,32"), []
+    monkeypatch.setattr(tune, "each", lambda *its: seen.append(its[-1]) or each(*its))
+    assert search(ratings, *flags, "--jobs", "2") == search(ratings, *flags) and seen == [2, 1]
     assert os.getpid() not in {process for _, process in each(lambda _: os.getpid(), range(4), jobs=2)}
     assert main(command(ratings, *flags, "--jobs", "2", "--valid", "3")) == 2
-    assert "valid=3.0 is no part" in capsys.readouterr().err
+    assert "valid is 3.0, but must be a fraction" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [
@@ -188,14 +185,10 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
         best["epochs"],
         None,
     ]
-    spec = tune.TrainingConfig.from_names(
-        **{key: best[key] for key in ("model", "by", "optimizer", "epochs", "batch_size", "set")}
-    )
+    config = tune.TrainingConfig.from_names(**{key: best[key] for key in KEYS})
     train, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
-    again = spec.model.fit(
-        train, epochs=spec.epochs, optimizer=spec.optimizer, batch_size=spec.batch_size, backend="reference"
-    )
-    assert trained["test_rmse"] == again.score(test)["rmse"] and trained["optimizer"] == repr(spec.optimizer)
+    again = config.fit(train, backend="reference")
+    assert trained["test_rmse"] == again.score(test)["rmse"] and trained["optimizer"] == repr(config.optimizer)
 
 
 @pytest.mark.parametrize("flags, message", [
@@ -205,20 +198,21 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
     (["--grid", "l2=0..1", "--random", "3"], "is no range"),
     (["--grid", "l2=5,-1"], "l2 is -1, but must be finite and at least 0"),
     (["--grid", "l2=5,much"], "l2 is 'much', but must be float or None"),
-    (["--grid", "units=3,4"], "unknown setting 'units'; choose one of"),
+    (["--grid", "hiden_units=3,4"], "unknown setting 'hiden_units' of AutoRec; did you mean hidden_units?"),
+    (["--grid", "units=3,4"], "unknown setting 'units' of AutoRec; choose one of by,"),
     (["--grid", "learning_rate=1"], "learning_rate is a setting of sgd, rmsprop, adam"),
     (["--grid", "hidden_units=3.5"], "hidden_units is 3.5, but must be int"),
     (["--model", "deep-autorec", "--grid", "hidden_units=4x2"], "must read the same from both ends"),
-    (["--model", "average"], "invalid choice: 'average'"),
-    (["--grid", "l2=5", "--grid", "epochs=0"], "0 epochs would not train anything"),
-    (["--grid", "l2=5", "--grid", "epochs=few"], "epochs is 'few', but must be int"),
+    (["--model", "average"], "unknown model 'average'"),
+    (["--grid", "l2=5", "--grid", "epochs=0"], "epochs is 0, but must be a whole number of at least 1"),
+    (["--grid", "l2=5", "--grid", "epochs=few"], "epochs is 'few', but must be a whole number"),
     (["--grid", "l2=5", "--grid", "batch_size=8"], "RProp needs all rows in each step"),
-    (["--grid", "l2=5", "--optimizer", "adam", "--set", "linear_decay=true"], "tell how many there are: epochs"),
-    (["--grid", "l2=5", "--set", "dropout=0.5"], "dropout makes the gradient noisy, which RProp cannot bear"),
-    (["--grid", "l2=5", "--valid", "2"], "valid=2.0 is no part of the ratings"),
-    (["--grid", "l2=5", "--test", "2"], "test=2.0 is no part of a whole"),
+    (["--grid", "l2=5", "--optimizer", "adam", "--set", "linear_decay=true"], "give the number of epochs"),
+    (["--grid", "l2=5", "--set", "dropout=0.5"], "dropout makes the gradient noisy, and RProp needs an exact one"),
+    (["--grid", "l2=5", "--valid", "2"], "valid is 2.0, but must be a fraction"),
+    (["--grid", "l2=5", "--test", "2"], "test=2.0 is no fraction"),
     (["--jobs", "0"], "0 is less than 1"),
-    (["--grid", "l2=5", "--grid", "batch_size=few", "--optimizer", "adam"], "batch_size is 'few', but must be int"),
+    (["--grid", "l2=5", "--grid", "batch_size=few", "--optimizer", "adam"], "batch_size is 'few', but must be a whole"),
     (["--grid", "l2=1..inf", "--random", "3"], "is no range"),
 ])  # fmt: skip
 def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, flags, message):
@@ -240,14 +234,38 @@ def test_what_is_read_is_never_overwritten(capsys, ratings, tmp_path):
     own = tmp_path / "own.csv"
     own.write_bytes(content := Path(ratings).read_bytes())
     assert main(command(str(own), "--grid", "l2=5", "--epochs", "1", "--write", own)) == 2
-    assert "is read, so it cannot be written" in capsys.readouterr().err and own.read_bytes() == content
+    assert "is an input, so it cannot be written" in capsys.readouterr().err and own.read_bytes() == content
 
 
 def test_train_reads_the_ratings_as_the_search_has_read_them(search, capsys, ratings, tmp_path):
     lines = [line.split(",") for line in Path(ratings).read_text().splitlines()]
-    (tmp_path / "turned.csv").write_text("\n".join(";".join(line[::-1]) for line in lines))
+    (tmp_path / "columns.csv").write_text("\n".join(";".join(line[::-1]) for line in lines))
     flags = ("--columns", "user,item,rating", "--sep", ";", "--scale", "0", "5", "--test", "0.3")
-    search(str(tmp_path / "turned.csv"), *flags, "--grid", "l2=5", "--write", tmp_path / "best.toml")
+    search(str(tmp_path / "columns.csv"), *flags, "--grid", "l2=5", "--write", tmp_path / "best.toml")
     assert main(["train", "--config", str(tmp_path / "best.toml"), "--quiet", "--json", "-"]) == 0
     trained = json.loads(capsys.readouterr().out)
     assert trained["protocol"]["scale"] == [0, 5] and trained["n_train"] == 350
+
+
+def test_baselines_are_compared_by_their_own_settings(search, ratings, capsys, tmp_path):
+    flags = ("--model", "biased-mf", "--set", "epochs=3", "--set", "factors=2")
+    assert main(["tune", "--dataset", ratings, "--quiet", *flags, "--grid", "l2=0.01,0.1", "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)["candidates"]
+    train, _ = tr.split_random(tr.load_dataset(ratings), 0.1, 0)
+    part, held_out = tr.split_random(train, 0.1, 0)
+    for row in rows:
+        fitted = tr.BiasedMF(**row["set"]).fit(part, seed=0)
+        assert row["valid_rmse"] == fitted.score(held_out)["rmse"] and row["epochs"] is None
+
+
+def test_implicit_feedback_is_compared_by_ndcg(ratings, capsys, tmp_path):
+    flags = ["--dataset", ratings, "--quiet", "--feedback", "implicit", "--model", "ease", "--grid", "l2=1,1000"]
+    assert main(["tune", *flags, "--json", "-", "--write", str(tmp_path / "best.toml")]) == 0
+    rows = json.loads(capsys.readouterr().out)["candidates"]
+    train, _ = tr.split_leave_one_out(tr.load_dataset(ratings).binarized(), seed=0)
+    part, held_out = tr.split_leave_one_out(train, seed=0)
+    for row in rows:
+        assert row["valid_ndcg@100"] == tr.EASE(**row["set"]).fit(part).rank(held_out)["ndcg@100"]
+    assert rows[0]["valid_ndcg@100"] >= rows[1]["valid_ndcg@100"]
+    assert main(["train", "--config", str(tmp_path / "best.toml"), "--quiet", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"] == {"l2": rows[0]["set"]["l2"]}

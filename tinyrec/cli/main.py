@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import signal
 import sys
@@ -13,7 +14,6 @@ from collections.abc import Sequence
 
 import tinyrec
 from tinyrec.backend import use_threads
-from tinyrec.checks import suggestion
 from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
@@ -50,9 +50,10 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parser()
     args, unknown = parser.parse_known_args(expand_config(argv, commands["train"]._option_string_actions))
     if unknown:
-        known = args.parser._option_string_actions
-        hint = f"; {suggestion(unknown[0].partition('=')[0], known)}" if unknown[0].startswith("-") else ""
-        raise UsageError(f"unknown argument {unknown[0]}{hint}")
+        flag = unknown[0].partition("=")[0]
+        close = difflib.get_close_matches(flag, args.parser._option_string_actions, 1)
+        hint = f"did you mean {close[0]}?" if close else f"see {args.parser.prog} --help"
+        raise UsageError(f"unknown argument {unknown[0]}; {hint}")
     return args
 
 

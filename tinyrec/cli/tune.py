@@ -81,8 +81,6 @@ def run(args: argparse.Namespace) -> None:
     l2_is_open = isinstance(make(model, fixed).model, Autoencoder) and make(model, fixed).model.l2 is None  # type: ignore[attr-defined]
     if l2_is_open and "l2" not in grid:
         grid |= default_grid(args)
-    if not grid:
-        raise UsageError("there is nothing to compare; name settings and values with --grid KEY=A,B,...")
     drawn_or_all = drawn(fixed, grid, args) if args.random else combined(fixed, grid)
     candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # each once
     for candidate in candidates:  # wrong settings are found before any work is done
@@ -108,7 +106,11 @@ def run(args: argparse.Namespace) -> None:
         done = f"{len(results)} of {len(cells)} trainings, which are listed above"
         raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing is written") from None
     of_splits = [[results[number, repeat] for repeat in range(args.repeats)] for number in range(len(candidates))]
-    rows = [summary(args.model, *its, measure) for its in zip(candidates, of_splits, strict=True)]
+    rows = [
+        {"model": args.model, **candidate, "by": getattr(make(model, candidate).model, "by", None)}
+        | means(results, measure)
+        for candidate, results in zip(candidates, of_splits, strict=True)
+    ]
     rows.sort(key=lambda row: row[f"valid_{measure}"], reverse=measure == NDCG)
     if math.isinf(rows[0][f"valid_{measure}"]):
         raise Diverged("every candidate diverged; try smaller learning rates or another l2")
@@ -217,13 +219,16 @@ def with_values(fixed: Candidate, values: dict[str, Any]) -> Candidate:
     return {**fixed, **own, "set": {**fixed["set"], **others}}
 
 
-def summary(model: str, candidate: Candidate, results: list[dict[str, Any]], measure: str) -> dict[str, Any]:
-    """A candidate with means over the splits."""
+def means(results: list[dict[str, Any]], measure: str) -> dict[str, Any]:
+    """The means of one candidate over the splits."""
     values = [result[f"valid_{measure}"] for result in results]
-    means = {f"valid_{measure}": float(np.mean(values)), "seconds": float(np.mean([its["seconds"] for its in results]))}
     epochs = [result["epochs"] for result in results]
-    mean = None if None in epochs else round(float(np.mean(epochs)))
-    return {"model": model, **candidate, "epochs": mean, **means, f"valid_{measure}s": values}
+    return {
+        "epochs": None if None in epochs else round(float(np.mean(epochs))),
+        f"valid_{measure}": float(np.mean(values)),
+        "seconds": float(np.mean([result["seconds"] for result in results])),
+        f"valid_{measure}s": values,
+    }
 
 
 def changing(candidate: Candidate, grid: dict[str, Any]) -> str:

@@ -1,0 +1,169 @@
+"""Every model by its name, and a model of one's own by its file: trained, saved, evaluated, asked."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyrec as tr
+from tinyrec.cli import main
+from tinyrec.reproduce.config import ALL_MODELS
+
+SMALL = {
+    "hidden_units": "4",
+    "factors": "4",
+    "epochs": "2",
+    "iterations": "2",
+    "samples": "2",
+    "burn_in": "1",
+    "anchors": "2",
+    "pretrain_epochs": "1",
+}
+OWN = """
+from dataclasses import dataclass
+
+from tinyrec import Autoencoder
+from tinyrec.nn import ACTIVATIONS, l2_penalty, sampled_out, sparse_in, squared_error
+
+
+@dataclass(frozen=True, kw_only=True)
+class TiedAutoRec(Autoencoder):
+    l2: float = 3.0
+    hidden_units: int = 4
+    strength: float = 1.0
+
+    def shapes(self, d, q=0):
+        return {"A": (d, self.hidden_units), "c": (self.hidden_units,), "e": (d,)}
+
+    def encode(self, params, R):
+        Z, _ = sparse_in(R, params["A"], params["c"])
+        return ACTIVATIONS[self.activation](Z)[0]
+
+    def decoder(self, params):
+        return {"W": params["A"], "b": params["e"]}
+
+    def loss_and_grads(self, params, R, rng=None):
+        Z, back_to_params = sparse_in(R, params["A"], params["c"])
+        H, back_to_Z = ACTIVATIONS[self.activation](Z)
+        y, back_to_H = sampled_out(H, params["A"], params["e"], at=R)
+        error, back_to_y = squared_error(y, R.values)
+        dH, dA, de = back_to_H(back_to_y())
+        dA_in, dc = back_to_params(back_to_Z(dH))
+        grads = {"A": dA + dA_in, "c": dc, "e": de}
+        return error + l2_penalty(R.share * self.l2, params, {"A": grads["A"]}, R.backend), grads
+"""
+
+
+@pytest.fixture
+def ratings(tmp_path):
+    data = tr.make_synthetic(40, 30, 600, seed=1)
+    path = tmp_path / "ratings.csv"
+    lines = zip(data.ratings.rows, data.ratings.cols, data.ratings.values, strict=True)
+    path.write_text("user,item,rating\n" + "".join(f"u{u},{i},{r:g}\n" for u, i, r in lines))
+    return str(path)
+
+
+def run_json(capsys, *argv):
+    assert main([*argv, "--quiet", "--json", "-"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def fails(capsys, code, *argv):
+    assert main(list(argv)) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def small(model):
+    """Flags that make a model small."""
+    fields = ALL_MODELS[model].__dataclass_fields__
+    flags = [flag for name, value in SMALL.items() if name in fields for flag in ("--set", f"{name}={value}")]
+    return flags if "activation" not in fields else [*flags, "--epochs", "2", "--set", "l2=3"]
+
+
+@pytest.mark.parametrize("model", ALL_MODELS)
+def test_every_model_is_trained_saved_evaluated_and_recommends(capsys, ratings, tmp_path, model):
+    path, implicit = str(tmp_path / "m.npz"), ALL_MODELS[model].implicit
+    flags = [*small(model), *(["--feedback", "implicit"] if implicit else [])]
+    if model == "deep-autorec":
+        flags += ["--set", "pretrain=1"]
+    result = run_json(capsys, "train", "--dataset", ratings, "--model", model, *flags, "--save", path)
+    assert result["model"] == model and result["n_test"] > 0 and result["parameters"] > 0
+    again = run_json(capsys, "evaluate", path)
+    if implicit:
+        assert again["ndcg@100"] == pytest.approx(result["ranking"]["ndcg@100"])
+    else:
+        assert again["rmse"] == pytest.approx(result["test_rmse"], rel=1e-6)
+    rows = run_json(capsys, "recommend", path, "--user", "u3", "-n", "2")["recommendations"]
+    assert len(rows) == 2 and rows[0]["rating"] >= rows[1]["rating"]
+    (row,) = run_json(capsys, "predict", path, "--user", "u3", "--item", str(rows[0]["item"]))["predictions"]
+    assert row["rating"] == pytest.approx(rows[0]["rating"], rel=1e-5)
+
+
+def test_what_a_person_reads_about_a_baseline(capsys, ratings):
+    assert main(["train", "--dataset", ratings, "--model", "biased-mf", *small("biased-mf")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("biased-mf on ratings.csv, factors 4, learning_rate 0.02") and "user and item bias" in out
+    flags = ["--model", "ease", "--feedback", "implicit"]
+    assert main(["train", "--dataset", ratings, *flags]) == 0
+    assert capsys.readouterr().out.startswith("ease on ratings.csv, l2 100.0")
+
+
+@pytest.mark.parametrize("flags, said", [
+    (["--model", "biased-mf", "--epochs", "3"], "epochs is no option of BiasedMF; give its own settings with set (--set)"),
+    (["--model", "biased-mf", "--optimizer", "adam"], "optimizer is no option of BiasedMF"),
+    (["--model", "biased-mf", "--checkpoint", "c"], "--checkpoint is for autoencoders, and biased-mf is none"),
+    (["--model", "biased-mf", "--set", "factor=3"], "unknown setting 'factor' of BiasedMF; choose one of factors"),
+    (["--model", "biased-mf", "--feedback", "implicit"], "biased-mf is for ratings; for implicit feedback use"),
+    (["--model", "ease"], "ratings.csv has ratings, and this model is for implicit feedback; add --feedback implicit"),
+    (["--model", "biasedmf"], "unknown model 'biasedmf'; did you mean biased-mf?"),
+    (["--optimizer", "adm"], "unknown optimizer 'adm'; choose one of rprop"),
+    (["--epohs", "3"], "unknown argument --epohs; did you mean --epochs?"),
+    (["--set", "hiden_units=3"], "unknown setting 'hiden_units' of AutoRec; did you mean hidden_units?"),
+])  # fmt: skip
+def test_wrong_flags_get_one_sentence(capsys, ratings, flags, said):
+    assert said in fails(capsys, 2, "train", "--dataset", ratings, *flags, "--quiet")
+
+
+def test_an_unknown_key_of_a_config_names_the_file(capsys, ratings, tmp_path):
+    (tmp_path / "best.toml").write_text("epohs = 3\n")
+    said = fails(capsys, 2, "train", "--dataset", ratings, "--config", str(tmp_path / "best.toml"), "--quiet")
+    assert said.endswith("best.toml: unknown key 'epohs'; did you mean epochs?")
+
+
+def test_folds_are_shown_by_their_number(capsys, ratings):
+    flags = ["--folds", "3", "--epochs", "1", "--set", "l2=3", "--set", "hidden_units=2", "--quiet"]
+    assert main(["train", "--dataset", ratings, *flags]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split()[0] == "fold" and [line.split()[0] for line in lines[3:6]] == ["0", "1", "2"]
+
+
+def test_a_separator_is_taken_as_typed(capsys, ratings, tmp_path):
+    text = Path(ratings).read_text()
+    for name, flag, sep in (("tab", "\\t", "\t"), ("two", "é", "é")):
+        (tmp_path / name).write_text(text.replace(",", sep), encoding="utf-8")
+        assert main(["data", "check", str(tmp_path / name), "--sep", flag]) == 0
+        assert "40 users x 30 items" in capsys.readouterr().out
+
+
+def test_a_result_worse_than_the_mean_says_so(capsys, ratings):
+    flags = ["--epochs", "1", "--set", "l2=1000", "--set", "hidden_units=2"]
+    assert main(["train", "--dataset", ratings, *flags]) == 0
+    assert "WORSE than predicting the mean of all ratings" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("head", ["", "from __future__ import annotations\n"])
+def test_a_model_of_ones_own_is_trained_tuned_saved_and_asked(capsys, ratings, tmp_path, head):
+    (tmp_path / "mine.py").write_text(head + OWN)
+    own, path = f"{tmp_path / 'mine.py'}:TiedAutoRec", str(tmp_path / "m.npz")
+    flags = ["--dataset", ratings, "--model", own, "--set", "strength=2"]
+    result = run_json(capsys, "train", *flags, "--epochs", "30", "--save", path)
+    assert result["model"] == "TiedAutoRec" and result["settings"]["strength"] == 2
+    assert np.isfinite(result["test_rmse"])
+    assert run_json(capsys, "evaluate", path, "--model", own)["rmse"] == pytest.approx(result["test_rmse"], rel=1e-6)
+    assert len(run_json(capsys, "recommend", path, "--model", own, "--user", "u3")["recommendations"]) > 0
+    rows = run_json(capsys, "tune", *flags, "--grid", "l2=1,9", "--epochs", "3")["candidates"]
+    assert {row["set"]["l2"] for row in rows} == {1, 9}
+    said = fails(capsys, 2, "train", *flags, "--set", "strenght=2", "--quiet")
+    assert "unknown setting 'strenght' of TiedAutoRec; did you mean strength?" in said
