@@ -296,11 +296,11 @@ def test_training_ends_at_the_target_or_after_all_epochs():
 
 
 def test_the_implicit_loss_is_compared_with_dense_numpy(in_this_process, capsys):
-    flags = ["--clicks", "--shape", TINY, "--rounds", "2", "--hidden-units", "4", "--backend", "reference"]
+    flags = ["--implicit", "--shape", TINY, "--rounds", "2", "--hidden-units", "4", "--backend", "reference"]
     assert run(*flags, "--json", "-") == 0
     result = json.loads(capsys.readouterr().out)
-    (comparison,) = result["clicks"]
+    (comparison,) = result["implicit"]
     assert result["shapes"] == [] and comparison["largest_difference"] < 1e-4
     assert all(len(rounds) == 2 for rounds in comparison["rounds"].values()) and comparison["ratio"] > 0
-    with pytest.raises(UsageError, match="--clicks is against NumPy; leave --against and --race out"):
-        run("--clicks", "--against", "torch")
+    with pytest.raises(UsageError, match="--implicit is against NumPy; leave --against and --race out"):
+        run("--implicit", "--against", "torch")

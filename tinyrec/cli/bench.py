@@ -25,20 +25,20 @@ DEFAULT_SHAPES = ["ml-100k", "ml-1m"]
 
 
 def add_to(subparsers: Any) -> None:
-    summary = "Time an epoch of I-AutoRec and its parts on made-up ratings."
+    summary = "Time an epoch of I-AutoRec and its parts on synthetic ratings."
     parser = add_command(subparsers, "bench", run, summary, "bench --shape ml-1m --against torch --plot bench.png")
     shapes = f"{', '.join(SHAPES)}, or USERSxITEMSxRATINGS; may be given again; default: {', '.join(DEFAULT_SHAPES)}"
     parser.add_argument("--shape", action="append", metavar="NAME", help=shapes)
     parser.add_argument("--hidden-units", type=whole(1), default=500, metavar="K", help="default: 500")
     parser.add_argument("--rounds", type=whole(1), default=10, metavar="N", help="timings of each thing; default: 10")
-    parser.add_argument("--against", choices=("torch",), help="train the same with PyTorch, in turns with ours")
+    parser.add_argument("--against", choices=("torch",), help="train the same with PyTorch, alternating with ours")
     parser.add_argument(
         "--race", action="store_true", help=f"to RMSE {TARGET} on the real ml-1m, against PyTorch's Adam"
     )
     parser.add_argument(
-        "--clicks", action="store_true", help="of each shape, the loss for clicks over all cells, against NumPy"
+        "--implicit", action="store_true", help="for each shape, the loss of implicit feedback, against dense NumPy"
     )
-    parser.add_argument("--seed", type=whole(0), default=0, help="of the made-up ratings; default: 0")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the synthetic ratings; default: 0")
     parser.add_argument("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
     add_backend_flag(parser)
 
@@ -46,17 +46,17 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     cases = check_flags(args)
     backend = get_backend(args.backend).name
-    if backend == "cupy" and (args.against or args.race or args.clicks):
-        raise UsageError("the others would train on the CPU, and we on the card; choose --backend numpy")
+    if backend == "cupy" and (args.against or args.race or args.implicit):
+        raise UsageError("the others would train on the CPU, and tinyrec on the GPU; choose --backend numpy")
     settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
     result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
     say(args, "measuring what this machine can do at best")
     result |= {"ceilings": in_own_process(ceilings, backend), "shapes": []}
-    for case in () if args.clicks else cases:
+    for case in () if args.implicit else cases:
         say(args, f"measuring {case.shape}")
         result["shapes"].append(in_own_process(measure, case))
-    of_clicks = [(case.shape, args.hidden_units, args.rounds, backend, args.seed) for case in cases if args.clicks]
-    result["clicks"] = [in_own_process(implicit_loss, *arguments) for arguments in of_clicks]
+    of_implicit = [(case.shape, args.hidden_units, args.rounds, backend, args.seed) for case in cases if args.implicit]
+    result["implicit"] = [in_own_process(implicit_loss, *arguments) for arguments in of_implicit]
     if args.race:
         say(args, f"racing to RMSE {TARGET} on ml-1m, {args.rounds} times each")
     result["race"] = in_own_process(race, args.rounds, backend) if args.race else None
@@ -71,8 +71,8 @@ def check_flags(args: argparse.Namespace) -> list[Case]:
     shapes = args.shape or ([] if args.race else DEFAULT_SHAPES)
     for name in shapes:
         find_shape(name)
-    if args.clicks and (args.against or args.race):
-        raise UsageError("--clicks is against NumPy; leave --against and --race out")
+    if args.implicit and (args.against or args.race):
+        raise UsageError("--implicit is against NumPy; leave --against and --race out")
     if (args.against or args.race) and importlib.util.find_spec("torch") is None:
         raise UsageError('PyTorch is not installed; install it with: pip install "tinyrec[bench]"')
     if args.plot:
@@ -91,15 +91,15 @@ def text(result: dict[str, Any]) -> str:
         heads = ["shape", "trained by", "s/epoch", "x tinyrec", "ns/rating", "peak MB", "top 10, s"]
         lines += ["", table([row for shape in shapes for row in epoch_rows(shape)], heads)]
         lines += [remark(shape) for shape in shapes if shape["contest"]]
-    if result["clicks"]:
-        heads = ["loss for clicks", "by", "seconds", "x tinyrec"]
+    if result["implicit"]:
+        heads = ["implicit loss", "by", "seconds", "x tinyrec"]
         rows = [
             [its["shape"], name, f"{its['seconds'][name]:7.3f}", f"{its['ratio'] if name != OURS else 1:9.1f}"]
-            for its in result["clicks"]
+            for its in result["implicit"]
             for name in its["seconds"]
         ]
         lines += ["", table(rows, heads)]
-        lines += [f"{its['shape']}: they differ by at most {its['largest_difference']:.0e}" for its in result["clicks"]]
+        lines += [f"{its['shape']}: they differ by at most {its['largest_difference']:.0e}" for its in result["implicit"]]
     if result["race"]:
         heads = [f"RMSE {TARGET} on ml-1m", "seconds", "epochs", "all rounds' seconds"]
         lines += ["", table(list(race_rows(result["race"])), heads)]
