@@ -39,6 +39,9 @@ class Baseline(Model):
         """The shape of each array that is learned from n users and d items; None: any length."""
         raise NotImplementedError
 
+    def check_params(self, params: Params, n: int, d: int) -> None:
+        """ValueError: arrays of these shapes, read from a file, that do not fit together"""
+
     def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
         """The ratings or scores of pairs of row numbers: (p,) and (p,) -> (p,); for ratings, -1 is an unknown one."""
         y, (rows, at) = np.empty(len(users)), np.unique(users, return_inverse=True)

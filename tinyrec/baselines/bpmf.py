@@ -52,6 +52,10 @@ class BPMF(RatingFactors):
                 all_P[:, t], all_Q[:, t] = P / T, Q
         return self.learned(R, bias, all_P.reshape(n, T * k), all_Q.reshape(d, T * k))
 
+    def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
+        width = self.samples * self.factors
+        return super().shapes(n, d) | {"P": (n, width), "Q": (d, width)}
+
 
 def draw_rows(R: Ratings, Q: Array, m: Array, L: Array, precision: float, rng: np.random.Generator) -> Array:
     """p_u ~ N(A⁻¹ y, A⁻¹) with A = Λ + α Σ q_i q_iᵀ and y = Λ m + α Σ r_ui q_i for each row u of R      (eq. 11 to 13)

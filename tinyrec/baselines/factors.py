@@ -20,10 +20,12 @@ class Factors(Baseline):
     learns P (n, k), Q (d, k)
     """
 
+    factors: int
+
     implicit = True
 
     def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
-        return {"P": (n, None), "Q": (d, None)}
+        return {"P": (n, self.factors), "Q": (d, self.factors)}
 
     def predict_users(self, params: Params, R: Ratings, users: Array) -> Array:
         return params["P"][users] @ params["Q"].T
@@ -35,13 +37,15 @@ class RatingFactors(Baseline):
     learns mean (1,): μ, user (n,): b_u, item (d,): b_i, each of which may be 0;  P (n, k), Q (d, k)
     """
 
+    factors: int
+
     def learned(self, R: Ratings, biases: Biases, P: Array, Q: Array) -> Params:
         """The parameters; users and items without a cell in R (n, d) get the mean vector of the others."""
         factors = {"P": _mean_if_cold(P, R.rows), "Q": _mean_if_cold(Q, R.cols)}
         return {"mean": np.array([biases.mean]), "user": biases.user, "item": biases.item, **factors}
 
     def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
-        return {"mean": (1,), "user": (n,), "item": (d,), "P": (n, None), "Q": (d, None)}
+        return {"mean": (1,), "user": (n,), "item": (d,), "P": (n, self.factors), "Q": (d, self.factors)}
 
     def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
         """An unknown user or item, -1, has bias 0 and the mean vector."""

@@ -53,6 +53,17 @@ class ItemKNN(Baseline):
     def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
         return {"indptr": (d + 1,), "cols": (None,), "values": (None,)}
 
+    def check_params(self, params: Params, n: int, d: int) -> None:
+        indptr, cols, values = params["indptr"], params["cols"], params["values"]
+        if not (
+            indptr.dtype.kind == cols.dtype.kind == "i"
+            and indptr[0] == 0
+            and (np.diff(indptr) >= 0).all()
+            and indptr[-1] == len(cols) == len(values)
+            and ((cols >= 0) & (cols < d)).all()
+        ):
+            raise ValueError("the similarities of its items do not add up")
+
     def predict_users(self, params: Params, R: Ratings, users: Array) -> Array:
         return (ones(R)[users] @ similarities(params)).toarray()
 

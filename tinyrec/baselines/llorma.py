@@ -64,6 +64,10 @@ class LLORMA(Baseline):
         near = {"near_users": (None, n), "near_items": (None, d)}
         return {"mean": (1,), "P": (n, self.global_rank), "Q": (d, self.global_rank), **local, **near}
 
+    def check_params(self, params: Params, n: int, d: int) -> None:
+        if len({len(params[name]) for name in ("local_P", "local_Q", "near_users", "near_items")}) > 1:
+            raise ValueError("the number of its local models is not clear")
+
     def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
         """The mean rating for users and items without ratings, unknown ones, -1, among them."""
         y = np.full(len(users), params["mean"][0])

@@ -66,6 +66,13 @@ class RBM(Baseline):
         F, rows = self.hidden_units, n if self.by == "user" else d
         return {"levels": (None,), "frequencies": (None,), "W": (None, F), "b": (None,), "c": (F,), "H": (rows, F)}
 
+    def check_params(self, params: Params, n: int, d: int) -> None:
+        levels, columns = params["levels"], d if self.by == "user" else n
+        K = len(levels)
+        fits = len(params["frequencies"]) == K and len(params["W"]) == len(params["b"]) == columns * K > 0
+        if not (fits and (np.diff(levels) > 0).all()):
+            raise ValueError(f"its weights are not those of {columns} columns of ratings with {K} values")
+
     def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
         """r̂ = Σ_k level_k p(v_ik = 1 | ĥ), where ĥ_j = p(h_j = 1 | V) is that of the row      (section 2.3, mean field)
 

@@ -94,6 +94,7 @@ def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | Fitt
     model, info = kind(**its["settings"]), dict(its["info"])
     if not isinstance(model, Autoencoder):
         _check_shapes(params, model.shapes(*data.ratings.shape))
+        model.check_params(params, *data.ratings.shape)
         return FittedModel(model, params, data, info)
     rows = data.ratings.shape if model.by == "user" else data.ratings.shape[::-1]
     features = data.features_of(model.by) if model.reads_features else None
