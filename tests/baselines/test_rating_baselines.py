@@ -11,16 +11,13 @@ from scipy.stats import wishart
 import tinyrec as tr
 from tests.strategies import GENERATORS, from_dense, matrices
 from tinyrec.backend import get_backend
-from tinyrec.baselines import biased_mf, bpmf, common
-from tinyrec.baselines.als_wr import ALSWR
-from tinyrec.baselines.biased_mf import BiasedMF
-from tinyrec.baselines.bpmf import BPMF
-from tinyrec.baselines.common import fastest
-from tinyrec.baselines.factors import RatingFactors, normal_equations, ridge
+from tinyrec.baselines import ALSWR, BASELINES, BPMF, Bias, BiasedMF, base, biased_mf, bpmf
+from tinyrec.baselines.base import fastest
+from tinyrec.baselines.factors import normal_equations, ridge
 from tinyrec.errors import UsageError
-from tinyrec.evaluation import top_n as ranking
+from tinyrec.evaluation import top_n
 from tinyrec.evaluation.rating_metrics import rmse, score
-from tinyrec.recommenders.biases import Bias
+from tinyrec.recommenders.scaling import Biases
 from tinyrec.reproduce import pages, run, tables
 from tinyrec.reproduce.cell import run_cell
 from tinyrec.sparse import Ratings
@@ -35,7 +32,7 @@ name_of = {"ids": lambda model: type(model).__name__}
 
 
 def low_rank(n=80, d=60, seed=0):
-    """(train, test): 3.5 + p · q + noise of two factors, a third of the cells; ratings of float32, as a Dataset's."""
+    """(train, test): 3.5 + p · q + noise, of two factors; a third of the cells; float32, as in a Dataset."""
     rng = np.random.default_rng(seed)
     r = 3.5 + rng.normal(0, 0.8, (n, 2)) @ rng.normal(0, 0.8, (d, 2)).T + rng.normal(0, 0.2, (n, d))
     drawn = rng.random((n, d))
@@ -46,46 +43,48 @@ def low_rank(n=80, d=60, seed=0):
 TRAIN, TEST = low_rank()
 
 
-# What all of them must do
+def predict_test(model, seed=0, R=TRAIN):
+    """The predictions at the cells of TEST, (p,), after training on R."""
+    return model.predict_cells(model.learn(R, seed), R, TEST.rows, TEST.cols)
+
+
+# All baselines for ratings
 
 
 @pytest.mark.parametrize("model", LEARNS, **name_of)
 def test_it_learns_what_biases_cannot_know(model):
-    bias, ours = (
-        rmse(fitted.predict(TEST.rows, TEST.cols), TEST.values) for fitted in (Bias.fit(TRAIN), model.fit(TRAIN))
-    )
+    bias, ours = (rmse(predict_test(its), TEST.values) for its in (Bias(), model))
     assert bias > 0.7
     assert ours < 0.4
 
 
 @pytest.mark.parametrize("model", ALL, **name_of)
 def test_the_seed_decides_all_that_is_random(model):
-    first, again, other = (model.fit(TRAIN, seed=seed).predict(TEST.rows, TEST.cols) for seed in (1, 1, 2))
+    first, again, other = (predict_test(model, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 @pytest.mark.parametrize("model", ALL, **name_of)
 @given(R=matrices(min_cells=1))
-def test_predictions_are_finite_however_little_there_is(model, R):
+def test_predictions_are_finite_however_few_the_ratings(model, R):
     n, d = R.shape
     users, items = (part.ravel() for part in np.meshgrid(np.arange(-1, n), np.arange(-1, d)))
-    assert np.isfinite(model.fit(R).predict(users, items)).all()
+    assert np.isfinite(model.predict_cells(model.learn(R, 0), R, users, items)).all()
 
 
 @pytest.mark.parametrize("model", ALL, **name_of)
-def test_who_has_no_rating_is_predicted_as_the_mean_of_the_others(model):
+def test_users_and_items_without_ratings_have_the_mean_factors_of_the_others(model):
     r, observed = np.full((9, 8), 5.0), np.ones((9, 8), bool)
     observed[4], observed[:, 2] = False, False
-    fitted, (users, items) = (
-        replace(model, factors=1).fit(from_dense(r, observed)),
-        (np.arange(9) != 4, np.arange(8) != 2),
-    )
-    np.testing.assert_allclose(fitted.P[4], fitted.P[users].mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(fitted.Q[2], fitted.Q[items].mean(axis=0), rtol=1e-5)
-    assert fitted.bias.user[4] == fitted.bias.item[2] == 0
-    unknown = fitted.predict(np.array([-1, 4, 0]), np.array([0, 0, -1]))
-    assert unknown[0] == pytest.approx(unknown[1]) and unknown[2] == pytest.approx(fitted.predict([0], [2])[0])
+    model, R, users, items = replace(model, factors=1), from_dense(r, observed), np.arange(9) != 4, np.arange(8) != 2
+    params = model.learn(R, 0)
+    np.testing.assert_allclose(params["P"][4], params["P"][users].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(params["Q"][2], params["Q"][items].mean(axis=0), rtol=1e-5)
+    assert params["user"][4] == params["item"][2] == 0
+    unknown = model.predict_cells(params, R, np.array([-1, 4, 0]), np.array([0, 0, -1]))
+    cold = model.predict_cells(params, R, np.array([0]), np.array([2]))
+    assert unknown[0] == pytest.approx(unknown[1]) and unknown[2] == pytest.approx(cold[0])
     assert unknown == pytest.approx(np.full(3, 5.0), abs=0.5)
 
 
@@ -102,25 +101,22 @@ def test_who_has_no_rating_is_predicted_as_the_mean_of_the_others(model):
         (lambda: BPMF(burn_in=True), "burn_in is True"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make, problem):
+def test_invalid_settings_are_refused(make, problem):
     with pytest.raises(UsageError, match=problem):
         make()
 
 
 @pytest.mark.parametrize("block", [1, 10**6])
 def test_predictions_are_biases_and_products(monkeypatch, block):
-    monkeypatch.setattr(ranking, "BLOCK", block)
-    rng = np.random.default_rng(0)
-    P, Q, bias = (
-        rng.standard_normal((5, 3)),
-        rng.standard_normal((4, 3)),
-        Bias(3.0, np.arange(5) / 10, np.arange(4) / 7),
-    )
+    monkeypatch.setattr(top_n, "BLOCK", block)
+    rng, model, R = np.random.default_rng(0), ALSWR(factors=3), from_dense(np.ones((5, 4)), np.ones((5, 4), bool))
+    P, Q, biases = rng.standard_normal((5, 3)), rng.standard_normal((4, 3)), (np.arange(5) / 10, np.arange(4) / 7)
+    params = model.learned(R, Biases(3.0, *biases), P, Q)
+    assert {name: array.shape for name, array in params.items()} == model.shapes(5, 4)
     users, items = np.array([0, 4, 4, 2]), np.array([3, 0, 1, 1])
     expected = [3 + u / 10 + i / 7 + P[u] @ Q[i] for u, i in zip(users, items, strict=True)]
-    fitted = RatingFactors(bias, P, Q)
-    np.testing.assert_allclose(fitted.predict(users, items), expected)
-    assert fitted.parameters == 1 + 9 + 15 + 12
+    np.testing.assert_allclose(model.predict_cells(params, R, users, items), expected)
+    np.testing.assert_allclose(model.predict_users(params, R, users)[np.arange(4), items], expected)
 
 
 @pytest.mark.parametrize("block", [1, 10**6])
@@ -128,7 +124,7 @@ def test_predictions_are_biases_and_products(monkeypatch, block):
 def test_normal_equations_are_sums_over_the_cells_of_each_row(R, k, rng, block):
     Q = rng.standard_normal((R.shape[1], k))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "BLOCK", block)
+        patch.setattr(top_n, "BLOCK", block)
         found = {u: (S, y) for parts in normal_equations(R, Q) for u, S, y in zip(*parts, strict=True)}
     assert sorted(found) == np.unique(R.rows).tolist()
     for u, (S, y) in found.items():
@@ -145,7 +141,7 @@ def parameters(seed=0):
     return [rng.standard_normal(size) for size in (7, 6, (7, 5), (6, 5))]
 
 
-def test_the_compiled_loop_does_what_its_slow_twin_does():
+def test_the_compiled_loop_agrees_with_its_slow_twin():
     loops, rng = pytest.importorskip("tinyrec.backend.loops"), np.random.default_rng(1)
     cells = rng.integers(0, 7, 200), rng.integers(0, 6, 200), rng.standard_normal(200)
     ours, slow = parameters(), parameters()
@@ -156,12 +152,12 @@ def test_the_compiled_loop_does_what_its_slow_twin_does():
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-def test_without_numba_the_slow_twin_is_taken(monkeypatch):
+def test_without_numba_the_slow_twin_is_used(monkeypatch):
     model = BiasedMF(factors=4, epochs=1)
-    expected = model.fit(TRAIN).predict(TEST.rows, TEST.cols)
-    monkeypatch.setattr(common, "get_backend", lambda name: get_backend("reference"))
+    expected = predict_test(model)
+    monkeypatch.setattr(base, "get_backend", lambda name: get_backend("reference"))
     assert fastest(biased_mf.descend, "biased_mf") is biased_mf.descend
-    np.testing.assert_allclose(model.fit(TRAIN).predict(TEST.rows, TEST.cols), expected, rtol=1e-6)
+    np.testing.assert_allclose(predict_test(model), expected, rtol=1e-6)
 
 
 def test_a_step_goes_down_the_gradient_of_the_loss_of_one_rating():
@@ -182,10 +178,10 @@ def test_a_step_goes_down_the_gradient_of_the_loss_of_one_rating():
             assert (part[at] - after[number][at]) / rate == pytest.approx(slope, abs=1e-6)
 
 
-def test_each_epoch_takes_each_rating_once_in_another_order_and_more_slowly(monkeypatch):
+def test_each_epoch_takes_each_rating_once_in_another_order_with_a_lower_rate(monkeypatch):
     epochs = []
     monkeypatch.setattr(biased_mf, "fastest", lambda *_: lambda *args: epochs.append(args))
-    BiasedMF(learning_rate=0.1, decay=0.5, epochs=3).fit(TRAIN)
+    BiasedMF(learning_rate=0.1, decay=0.5, epochs=3).learn(TRAIN, 0)
     assert [args[-2] for args in epochs] == [0.1, 0.05, 0.025]
     expected = sorted(zip(TRAIN.rows, TRAIN.cols, TRAIN.values - TRAIN.values.mean(), strict=True))
     for users, items, x, *_ in epochs:
@@ -197,7 +193,7 @@ def test_each_epoch_takes_each_rating_once_in_another_order_and_more_slowly(monk
 
 
 def weighted_loss(R, P, Q, l2):
-    """Σ (r - p · q)² + λ (Σ n_u |p_u|² + Σ n_i |q_i|²), cell by cell: each pays for its own two vectors once."""
+    """Σ (r - p · q)² + λ (Σ n_u |p_u|² + Σ n_i |q_i|²), cell by cell: each adds the penalty of its two vectors once."""
     p, q = P[R.rows], Q[R.cols]
     return ((R.values - (p * q).sum(axis=1)) ** 2).sum() + l2 * ((p**2).sum() + (q**2).sum())
 
@@ -212,15 +208,15 @@ def test_a_half_step_is_where_the_gradient_is_0(R, k, rng):
     assert (P[counts[:, 0] == 0] == 0).all()
 
 
-def test_each_sweep_lowers_the_loss():
+def test_each_iteration_lowers_the_loss():
     model, R, losses = ALSWR(factors=3, l2=0.1), TRAIN.with_values(TRAIN.values.astype(float)), []
     for iterations in (1, 2, 3, 10, 30):
-        fitted = replace(model, iterations=iterations).fit(R)
-        losses.append(weighted_loss(R, fitted.P, fitted.Q, 0.1))
+        params = replace(model, iterations=iterations).learn(R, 0)
+        losses.append(weighted_loss(R, params["P"], params["Q"], 0.1))
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
 
 
-# BPMF: the draws against the formulas, one user at a time, by their mean and covariance
+# BPMF: the mean and covariance of the samples against the formulas, one user at a time
 
 
 def assert_moments(draws, mean, covariance):
@@ -231,7 +227,7 @@ def assert_moments(draws, mean, covariance):
     assert (np.abs(np.cov(draws.T) - covariance) < 5 * error).all()
 
 
-def test_vectors_are_drawn_from_their_distribution_given_all_else():
+def test_factors_are_drawn_from_their_distribution_given_all_else():
     rng, (n, d, k), alpha, T = np.random.default_rng(0), (3, 5, 2), 1.5, 20_000
     observed = np.array([[1, 0, 1, 1, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0]], bool)
     r, Q, m = rng.standard_normal((n, d)), rng.standard_normal((d, k)), np.array([0.5, -1.0])
@@ -244,10 +240,10 @@ def test_vectors_are_drawn_from_their_distribution_given_all_else():
         mean = np.linalg.solve(A, alpha * Q[observed[u]].T @ r[u, observed[u]] + L @ m)  # eq. 13
         assert_moments(draws[:, u], mean, np.linalg.inv(A))
     across = np.corrcoef(draws.reshape(T, n * k).T)[:k, k:]
-    assert np.abs(across).max() < 5 / T**0.5  # one user's tells nothing about another's
+    assert np.abs(across).max() < 5 / T**0.5  # those of two users are independent
 
 
-def test_their_prior_is_drawn_from_a_gaussian_wishart():
+def test_the_prior_is_drawn_from_a_gaussian_wishart():
     rng, n, k, T = np.random.default_rng(0), 6, 2, 5_000
     P = rng.standard_normal((n, k)) + 1
     mean, scatter = P.mean(axis=0), (P - P.mean(axis=0)).T @ (P - P.mean(axis=0))
@@ -263,10 +259,10 @@ def test_their_prior_is_drawn_from_a_gaussian_wishart():
     assert_moments((C @ away[:, :, np.newaxis])[:, :, 0] * (2 + n) ** 0.5, np.zeros(k), np.eye(k))
 
 
-def test_what_is_predicted_is_the_mean_over_the_draws_after_those_thrown_away(monkeypatch):
+def test_predictions_are_the_mean_over_the_samples_after_the_burn_in(monkeypatch):
     kept, real = [], bpmf.draw_rows
     monkeypatch.setattr(bpmf, "draw_rows", lambda *args: kept.append(real(*args)) or kept[-1])
-    y = BPMF(factors=2, burn_in=3, samples=4).fit(TRAIN).predict(TEST.rows, TEST.cols)
+    y = predict_test(BPMF(factors=2, burn_in=3, samples=4))
     assert len(kept) == 2 * (3 + 4)
     products = [(P[TEST.rows] * Q[TEST.cols]).sum(axis=1) for P, Q in zip(kept[6::2], kept[7::2], strict=True)]
     np.testing.assert_allclose(y, TRAIN.values.mean() + np.mean(products, axis=0), rtol=1e-5)
@@ -283,13 +279,13 @@ def test_what_is_predicted_is_the_mean_over_the_draws_after_those_thrown_away(mo
         ("bpmf", {"factors": 2, "burn_in": 1, "samples": 2}, 3),
     ],
 )
-def test_they_are_scored_by_the_protocol_of_the_models(name, settings, epochs, monkeypatch):
+def test_a_table_scores_them_by_the_protocol_of_the_models(name, settings, epochs, monkeypatch):
     rng = np.random.default_rng(0)
     users, items = np.nonzero(rng.random((40, 30)) < 0.2)
     ratings = np.clip(np.round(rng.normal(4, 2, len(users))), 1, 5)
     data = tr.Dataset.from_triples(users, items, ratings, scale=(1, 5))
     monkeypatch.setattr("tinyrec.reproduce.cell.data_of", lambda name: data)
-    row = tables.Row(name=name, dataset="ml-1m", train={"baseline": name, "set": settings}, cold_items=3)
+    row = tables.Row(name=name, dataset="ml-1m", train={"model": name, "set": settings}, cold_items=3)
     task = run.task_of(row, 1)
     cell = json.loads(json.dumps({"task": task, **run_cell((name, task, "reference"))}))
     run.check(cell)
@@ -298,20 +294,23 @@ def test_they_are_scored_by_the_protocol_of_the_models(name, settings, epochs, m
     cold = np.random.default_rng(1).choice(30, 3, replace=False)
     held_out = np.isin(data.ratings.cols, cold)
     part, test = data.select(~held_out).ratings, data.select(held_out).ratings
-    kind = tables.BASELINES[name]
-    fitted = kind(**settings).fit(part, seed=1)
-    y = fitted.predict(test.rows, test.cols)
+    kind = BASELINES[name]
+    model = kind(**settings)
+    params = model.learn(part, 1)
+    y = model.predict_cells(params, part, test.rows, test.cols)
     for key, options in (("usual", {}), ("no clip", {"clip": False}), ("no default", {"default": False})):
         assert cell["scores"][key]["rmse"] == pytest.approx(score(y, part, test, (1, 5), **options)["rmse"])
     assert cell["scores"]["usual"]["rmse"] == cell["scores"]["default rating"]["rmse"]  # all items are cold
-    assert cell["members"] == [{"model": name, "epochs": epochs, "parameters": fitted.parameters}]
+    (member,) = cell["members"]
+    assert (member["model"], member["epochs"]) == (repr(model), epochs)
+    assert member["parameters"] == sum(array.size for array in params.values())
     measured = pages.Measured(row, [cell])
     assert pages.column(measured, "λ", [measured]) == (f"{kind().l2:g}" if hasattr(kind, "l2") else "")
-    assert pages.describe(row.specs()[0]).startswith(f"{kind.__name__}(factors=2, ")
+    assert pages.describe(row.configs()[0]).startswith(f"{kind.__name__}(factors=2, ")
 
 
-def test_ratings_of_float32_and_float64_are_the_same_to_them():
+def test_ratings_of_float32_and_float64_give_the_same():
     wide = Ratings(TRAIN.pattern, TRAIN.values.astype(np.float64), TRAIN.backend)
     for model in ALL:
-        y, other = (model.fit(R).predict(TEST.rows, TEST.cols) for R in (TRAIN, wide))
+        y, other = (predict_test(model, R=R) for R in (TRAIN, wide))
         np.testing.assert_allclose(y, other, atol=1e-4)
