@@ -11,19 +11,14 @@ from threadpoolctl import threadpool_limits
 from tests.strategies import GENERATORS, from_dense
 from tinyrec import gradcheck
 from tinyrec.backend import get_backend
-from tinyrec.baselines import bpr, common, factors, neumf
-from tinyrec.baselines.bpr import BPR
-from tinyrec.baselines.common import fastest
-from tinyrec.baselines.eals import EALS, update_factors
-from tinyrec.baselines.ease import EASE
-from tinyrec.baselines.implicit import draw_unobserved, ones
-from tinyrec.baselines.knn import ItemKNN
-from tinyrec.baselines.neumf import NeuMF
-from tinyrec.baselines.pop import Pop
-from tinyrec.baselines.wmf import WMF
+from tinyrec.baselines import BPR, EALS, EASE, WMF, ItemKNN, NeuMF, Pop, base, bpr, factors, neumf
+from tinyrec.baselines.base import draw_unobserved, fastest, ones
+from tinyrec.baselines.eals import update_factors
+from tinyrec.baselines.neumf import Pairs
 from tinyrec.errors import UsageError
-from tinyrec.evaluation import top_n as ranking
+from tinyrec.evaluation import top_n
 from tinyrec.evaluation.ranking_metrics import rank
+from tinyrec.nn import cross_entropy
 from tinyrec.sparse import Ratings
 
 REGRESSIONS = [Pop(), ItemKNN(neighbours=3), EASE(l2=2.0), WMF(factors=4, iterations=3), EALS(factors=4, iterations=3)]
@@ -44,7 +39,7 @@ def patterns(draw, max_rows=9, max_cols=9):
 
 
 def two_tastes(n=80, d=40, seed=0):
-    """(train, test): each user has 12 items of one half of the catalogue, and is kept from one more of these."""
+    """(train, test): each user has 12 items of one half of the catalogue; one more of these is held out."""
     rng = np.random.default_rng(seed)
     drawn = np.array([rng.choice(d // 2, 13, replace=False) + u % 2 * (d // 2) for u in range(n)])
     rows = np.repeat(np.arange(n), 12)
@@ -53,57 +48,61 @@ def two_tastes(n=80, d=40, seed=0):
 
 
 TRAIN, TEST = two_tastes()
-TINY = from_mask(np.random.default_rng(0).random((7, 6)) < 0.5)
+SMALL = from_mask(np.random.default_rng(0).random((7, 6)) < 0.5)
 
 
-# What all of them must do
+def scores(model, R=TRAIN, seed=0):
+    """The scores of all items by all users, (n, d), after training on R."""
+    return model.predict_users(model.learn(R, seed), R, np.arange(R.shape[0]))
+
+
+# All baselines for implicit feedback
 
 
 @pytest.mark.parametrize("model", ALL, **name_of)
-def test_scores_are_those_of_the_users_asked_for_in_their_order(model):
-    fitted = model.fit(TRAIN)
-    everybody = fitted.scores(np.arange(80))
-    assert everybody.shape == (80, 40)
-    np.testing.assert_allclose(fitted.scores(np.array([5, 79, 5])), everybody[[5, 79, 5]], rtol=1e-5, atol=1e-7)
-    everybody[:] = -np.inf  # who excludes items writes into them
-    assert np.isfinite(fitted.scores(np.arange(80))).all()
+def test_scores_belong_to_the_users_asked_for_in_their_order(model):
+    params, all_users = model.learn(TRAIN, 0), np.arange(80)
+    all_scores = model.predict_users(params, TRAIN, all_users)
+    assert all_scores.shape == (80, 40)
+    some = model.predict_users(params, TRAIN, np.array([5, 79, 5]))
+    np.testing.assert_allclose(some, all_scores[[5, 79, 5]], rtol=1e-5, atol=1e-7)
+    cells = model.predict_cells(params, TRAIN, np.array([5, 79, 5]), np.array([3, 0, 39]))
+    np.testing.assert_allclose(cells, all_scores[[5, 79, 5], [3, 0, 39]], rtol=1e-5, atol=1e-7)
+    all_scores[:] = -np.inf  # as where items are excluded
+    assert np.isfinite(model.predict_users(params, TRAIN, all_users)).all()
 
 
 @pytest.mark.parametrize("model", [m for m in REGRESSIONS if not isinstance(m, EALS)], **name_of)
-def test_a_new_user_with_the_items_of_an_old_one_has_their_scores(model):
-    fitted = model.fit(TRAIN)
-    users = np.array([3, 0])
-    new = fitted.scores_of_new(TRAIN.take_rows(users))
-    np.testing.assert_allclose(new, fitted.scores(users), rtol=1e-9, atol=1e-12)
+def test_a_new_user_with_the_items_of_a_training_user_has_the_same_scores(model):
+    params, users = model.learn(TRAIN, 0), np.array([3, 0])
+    new = model.predict_new_user(params, TRAIN, TRAIN.take_rows(users))
+    np.testing.assert_allclose(new, model.predict_users(params, TRAIN, users), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("model", ALL, **name_of)
-def test_no_value_is_read(model):
-    values = np.random.default_rng(0).choice([0.0, -1.0, 5.0, np.nan], TINY.size)
-    expected = model.fit(TINY).scores(np.arange(7))
-    fitted = model.fit(TINY.with_values(values))
-    np.testing.assert_array_equal(fitted.scores(np.arange(7)), expected)
+def test_values_are_never_read(model):
+    other = SMALL.with_values(np.random.default_rng(0).choice([0.0, -1.0, 5.0, np.nan], SMALL.size))
+    np.testing.assert_array_equal(scores(model, other), scores(model, SMALL))
     if model in REGRESSIONS:
-        new = fitted.scores_of_new(TINY.with_values(values))
-        np.testing.assert_array_equal(new, model.fit(TINY).scores_of_new(TINY))
+        new, expected = (model.predict_new_user(model.learn(R, 0), R, R) for R in (other, SMALL))
+        np.testing.assert_array_equal(new, expected)
 
 
 @pytest.mark.parametrize("model", ALL, **name_of)
-def test_the_seed_decides_all_that_is_random_and_threads_nothing(model):
-    users = np.arange(80)
-    first, again, other = (model.fit(TRAIN, seed=seed).scores(users) for seed in (1, 1, 2))
+def test_the_seed_decides_all_that_is_random_and_the_threads_nothing(model):
+    first, again, other = (scores(model, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any() == (not isinstance(model, Pop | ItemKNN | EASE))
     with threadpool_limits(1):
-        np.testing.assert_allclose(model.fit(TRAIN, seed=1).scores(users), first, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(scores(model, seed=1), first, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("model", ALL, **name_of)
 @pytest.mark.parametrize(
     "mask", [np.zeros((3, 2), bool), np.ones((3, 2), bool), np.eye(3, 4) > 0, np.ones((1, 1), bool)]
 )
-def test_scores_are_finite_however_little_there_is(model, mask):
-    assert np.isfinite(model.fit(from_mask(mask)).scores(np.arange(len(mask)))).all()
+def test_scores_are_finite_however_few_the_interactions(model, mask):
+    assert np.isfinite(scores(model, from_mask(mask))).all()
 
 
 LEARNS = [
@@ -118,9 +117,8 @@ LEARNS = [
 
 @pytest.mark.parametrize("model", LEARNS, **name_of)
 def test_it_learns_tastes_that_popularity_cannot_know(model):
-    popular = rank(Pop().fit(TRAIN).scores, TRAIN, TEST, at=(8,))["hr@8"]
-    ours = rank(model.fit(TRAIN).scores, TRAIN, TEST, at=(8,))["hr@8"]
-    assert popular < 0.5  # 8 of the 28 that are left, of which 8 are of one's own taste
+    popular, ours = (rank(scores(its).__getitem__, TRAIN, TEST, at=(8,))["hr@8"] for its in (Pop(), model))
+    assert popular < 0.5  # 8 of the 28 that are left, of which 8 are of the user's taste
     assert ours > 0.8
 
 
@@ -136,20 +134,20 @@ def test_it_learns_tastes_that_popularity_cannot_know(model):
         (lambda: NeuMF(negatives=0), "negatives is 0"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make, problem):
+def test_invalid_settings_are_refused(make, problem):
     with pytest.raises(UsageError, match=problem):
         make()
 
 
 @given(mask=patterns(), seed=st.integers(0, 99))
-def test_unobserved_items_are_drawn_and_no_others(mask, seed):
+def test_only_unobserved_items_are_drawn(mask, seed):
     users = np.repeat(np.flatnonzero(~mask.all(axis=1)), 20)
     items = draw_unobserved(from_mask(mask), users, np.random.default_rng(seed))
     assert len(items) == len(users)
     assert not mask[users, items].any()
 
 
-def test_each_unobserved_item_is_as_likely():
+def test_all_unobserved_items_are_equally_likely():
     mask = np.array([[1, 1, 0, 1, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 1, 1, 1, 1, 1, 1, 1]], bool)
     users = np.repeat([2, 0, 1], 8000)
     items = draw_unobserved(from_mask(mask), users, np.random.default_rng(0))
@@ -159,12 +157,13 @@ def test_each_unobserved_item_is_as_likely():
     assert (np.abs(counts - expected) <= 5 * np.sqrt(expected)).all()
 
 
-# One by one, against the plainest computation
+# Each against the most direct computation
 
 
 def test_pop_counts_users():
     mask = np.array([[1, 0, 1], [1, 0, 0]], bool)
-    assert Pop().fit(from_mask(mask)).scores(np.array([1, 0, 0])).tolist() == [[2, 0, 1]] * 3
+    model, R = Pop(), from_mask(mask)
+    assert model.predict_users(model.learn(R, 0), R, np.array([1, 0, 0])).tolist() == [[2, 0, 1]] * 3
 
 
 @pytest.mark.parametrize("block", [1, 20, 10**6])
@@ -179,9 +178,9 @@ def test_knn_is_the_sum_over_the_most_similar_items(mask, neighbours, shrink, bl
         for _, j in nearest:
             expected[:, i] += X[:, j] * s[j]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "BLOCK", block)
-        fitted = ItemKNN(neighbours, shrink).fit(from_mask(mask))
-    np.testing.assert_allclose(fitted.scores(np.arange(len(mask))), expected, rtol=1e-12, atol=1e-12)
+        patch.setattr(top_n, "BLOCK", block)
+        found = scores(ItemKNN(neighbours, shrink), from_mask(mask))
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @given(mask=patterns(), l2=st.sampled_from([0.1, 1.0, 100.0]))
@@ -192,28 +191,29 @@ def test_ease_is_a_ridge_regression_of_each_item_on_the_others(mask, l2):
         others = np.arange(d) != i
         A = X[:, others]
         B[others, i] = np.linalg.solve(A.T @ A + l2 * np.eye(d - 1), A.T @ X[:, i])
-    fitted = EASE(l2).fit(from_mask(mask))
-    assert fitted.by_user == (len(mask) < d)
-    np.testing.assert_allclose(fitted.scores(np.arange(len(mask))), X @ B, rtol=1e-9, atol=1e-11)
-    new = np.eye(d) > 0
-    np.testing.assert_allclose(fitted.scores_of_new(from_mask(new)), B, rtol=1e-9, atol=1e-11)
+    model, R = EASE(l2), from_mask(mask)
+    params = model.learn(R, 0)
+    assert len(params["inverse"]) == min(len(mask), d)
+    np.testing.assert_allclose(model.predict_users(params, R, np.arange(len(mask))), X @ B, rtol=1e-9, atol=1e-11)
+    new = from_mask(np.eye(d) > 0)
+    np.testing.assert_allclose(model.predict_new_user(params, R, new), B, rtol=1e-9, atol=1e-11)
 
 
-def test_ease_in_the_space_of_the_users_makes_no_matrix_of_items():
+def test_ease_with_fewer_users_than_items_stores_no_matrix_of_items():
     R = from_mask(np.random.default_rng(0).random((20, 4000)) < 0.01)
     ones(R)  # imports SciPy
     tracemalloc.start()
-    EASE().fit(R).scores(np.arange(20))
+    scores(EASE(), R)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4000**2  # bytes: an eighth of a (d, d) matrix
 
 
-def weighted_loss(R, P, Q, missing, l2):
-    """Σ c (y - P Qᵀ)² + λ (|P|² + |Q|²) over all cells, the slow way."""
+def weighted_loss(R, P, Q, unobserved, l2):
+    """Σ c (y - P Qᵀ)² + λ (|P|² + |Q|²) over all cells, in dense matrices."""
     Y = np.zeros(R.shape)
     Y[R.rows, R.cols] = 1
-    C = np.where(Y == 1, 1, missing)
+    C = np.where(Y == 1, 1, unobserved)
     return (C * (Y - P @ Q.T) ** 2).sum() + l2 * ((P**2).sum() + (Q**2).sum())
 
 
@@ -221,28 +221,28 @@ def weighted_loss(R, P, Q, missing, l2):
 @given(mask=patterns(), k=st.integers(1, 6), rng=GENERATORS, most=st.sampled_from([0.3, 3.0]))
 def test_solve_is_the_normal_equations_of_each_row(mask, k, rng, most, block):
     (n, d), l2 = mask.shape, 0.3
-    Q, missing = rng.standard_normal((d, k)), rng.uniform(0, most, d)
+    Q, unobserved = rng.standard_normal((d, k)), rng.uniform(0, most, d)
     expected = np.zeros((n, k))
     for u in range(n):
-        C = np.diag(np.where(mask[u], 1, missing))
+        C = np.diag(np.where(mask[u], 1, unobserved))
         expected[u] = np.linalg.solve(Q.T @ C @ Q + l2 * np.eye(k), Q.T @ C @ mask[u])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "BLOCK", block)
-        P = factors.solve(from_mask(mask), Q, missing, l2)
+        patch.setattr(top_n, "BLOCK", block)
+        P = factors.solve(from_mask(mask), Q, unobserved, l2)
     np.testing.assert_allclose(P, expected, rtol=1e-8, atol=1e-9)
 
 
-def test_each_sweep_of_wmf_lowers_the_loss_to_a_minimum():
+def test_each_iteration_of_wmf_lowers_the_loss_to_a_minimum():
     model = WMF(factors=3, unobserved_weight=0.2, l2=0.5)
     losses = []
     for iterations in (1, 2, 3, 10, 500):
-        fitted = replace(model, iterations=iterations).fit(TINY)
-        losses.append(weighted_loss(TINY, fitted.P, fitted.Q, 0.2, 0.5))
+        params = replace(model, iterations=iterations).learn(SMALL, 0)
+        losses.append(weighted_loss(SMALL, params["P"], params["Q"], 0.2, 0.5))
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
     rng = np.random.default_rng(0)
     for _ in range(20):
-        P, Q = (A + 1e-3 * rng.standard_normal(A.shape) for A in (fitted.P, fitted.Q))
-        assert weighted_loss(TINY, P, Q, 0.2, 0.5) > losses[-1]
+        P, Q = (A + 1e-3 * rng.standard_normal(A.shape) for A in (params["P"], params["Q"]))
+        assert weighted_loss(SMALL, P, Q, 0.2, 0.5) > losses[-1]
 
 
 @given(mask=patterns(6, 6), rng=GENERATORS, c0=st.sampled_from([0.5, 20.0]), omega=st.sampled_from([0.0, 0.5, 1.0]))
@@ -264,13 +264,14 @@ def test_eals_is_coordinate_descent_over_all_cells(mask, rng, c0, omega):
     np.testing.assert_allclose(Q, slow_Q, rtol=1e-7, atol=1e-9)
 
 
-def test_each_sweep_of_eals_lowers_the_loss_and_at_the_end_p_is_what_solve_finds():
+def test_each_iteration_of_eals_lowers_the_loss_and_in_the_end_p_is_what_solve_finds():
     model, losses = EALS(factors=3, c0=2.0, l2=0.5), []
     for iterations in (1, 2, 3, 10, 1000):
-        fitted = replace(model, iterations=iterations).fit(TINY)
-        losses.append(weighted_loss(TINY, fitted.P, fitted.Q, model.unobserved_weights(TINY), 0.5))
+        params = replace(model, iterations=iterations).learn(SMALL, 0)
+        losses.append(weighted_loss(SMALL, params["P"], params["Q"], model.unobserved_weights(SMALL), 0.5))
     assert all(later < earlier for earlier, later in itertools.pairwise(losses))
-    np.testing.assert_allclose(fitted.scores_of_new(TINY), fitted.scores(np.arange(7)), atol=1e-6)
+    new = model.predict_new_user(params, SMALL, SMALL)
+    np.testing.assert_allclose(new, model.predict_users(params, SMALL, np.arange(7)), atol=1e-6)
 
 
 def triples(seed=0):
@@ -279,11 +280,11 @@ def triples(seed=0):
     return users, *rng.integers(0, 6, (2, 200)), rng.standard_normal((7, 5)), rng.standard_normal((6, 5))
 
 
-def test_the_compiled_loop_of_bpr_does_what_its_slow_twin_does():
+def test_the_compiled_loop_of_bpr_agrees_with_its_slow_twin():
     loops = pytest.importorskip("tinyrec.backend.loops")
     users, items, others, P, Q = triples()
-    apart = items != others  # as those that are drawn: an item is not had and not had at once
-    drawn = users[apart], items[apart], others[apart]
+    differ = items != others  # as in training, where one is observed and the other is not
+    drawn = users[differ], items[differ], others[differ]
     slow_P, slow_Q, start = P.copy(), Q.copy(), P.copy()
     bpr.descend(*drawn, slow_P, slow_Q, 0.1, 0.05)
     loops.bpr(*drawn, P, Q, 0.1, 0.05)
@@ -292,11 +293,11 @@ def test_the_compiled_loop_of_bpr_does_what_its_slow_twin_does():
     np.testing.assert_allclose(Q, slow_Q, rtol=1e-9)
 
 
-def test_bpr_without_numba_takes_the_slow_twin(monkeypatch):
-    expected = BPR(factors=4, epochs=2).fit(TINY).scores(np.arange(7))
-    monkeypatch.setattr(common, "get_backend", lambda name: get_backend("reference"))
+def test_bpr_without_numba_uses_the_slow_twin(monkeypatch):
+    expected = scores(BPR(factors=4, epochs=2), SMALL)
+    monkeypatch.setattr(base, "get_backend", lambda name: get_backend("reference"))
     assert fastest(bpr.descend, "bpr") is bpr.descend
-    np.testing.assert_allclose(BPR(factors=4, epochs=2).fit(TINY).scores(np.arange(7)), expected, rtol=1e-9)
+    np.testing.assert_allclose(scores(BPR(factors=4, epochs=2), SMALL), expected, rtol=1e-9)
 
 
 def test_a_step_of_bpr_goes_up_the_gradient_of_the_likelihood():
@@ -316,11 +317,11 @@ def test_a_step_of_bpr_goes_up_the_gradient_of_the_likelihood():
     np.testing.assert_allclose((Q - params["Q"]) / rate, expected["Q"], atol=1e-10)
 
 
-def test_bpr_takes_what_a_user_has_and_what_they_have_not_and_others_each_epoch(monkeypatch):
+def test_bpr_draws_observed_and_unobserved_items_of_a_user_anew_in_each_epoch(monkeypatch):
     mask, epochs = np.random.default_rng(0).random((6, 5)) < 0.5, []
-    mask[2] = True  # has nothing that they have not
+    mask[2] = True  # a user with all items
     monkeypatch.setattr(bpr, "fastest", lambda *_: lambda *args: epochs.append(args[:3]))
-    BPR(epochs=50).fit(from_mask(mask))
+    BPR(epochs=50).learn(from_mask(mask), 0)
     assert len(epochs) == 50
     users, items, others = (np.concatenate(parts) for parts in zip(*epochs, strict=True))
     assert len(users) == 50 * mask.sum()
@@ -330,25 +331,29 @@ def test_bpr_takes_what_a_user_has_and_what_they_have_not_and_others_each_epoch(
 
 
 def test_bpr_learns_to_order_the_pairs():
-    def wrong(fitted):  # the share of triples in the wrong order
-        y, X = fitted.scores(np.arange(80)), ones(TRAIN).toarray() > 0
+    def wrong(model):  # the share of triples in the wrong order
+        y, X = scores(model), ones(TRAIN).toarray() > 0
         return np.mean([(y[u, X[u]][:, np.newaxis] <= y[u, ~X[u]]).mean() for u in range(80)])
 
-    start, early, late = (wrong(BPR(factors=8, epochs=epochs).fit(TRAIN)) for epochs in (0, 10, 60))
+    start, early, late = (wrong(BPR(factors=8, epochs=epochs)) for epochs in (0, 10, 60))
     assert abs(start - 0.5) < 0.1
     assert late < early < 0.4
     assert late < 0.1
 
 
+def neumf_params(rng):
+    """A network for 5 users and 7 items, in float64."""
+    return {name: rng.standard_normal(shape) for name, shape in NeuMF(factors=4).shapes(5, 7).items()}
+
+
 def test_the_gradients_of_neumf_are_right():
-    rng, k, reference = np.random.default_rng(0), 4, get_backend("reference")
-    shapes = {name: w.shape for name, w in NeuMF(factors=k).init((5, 7), rng).items()}
-    params = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
-    users, items = rng.integers(0, 5, 20), rng.integers(0, 7, 20)  # rows that come more than once, and not at all
-    y = rng.integers(0, 2, 20).astype(float)
+    rng, model = np.random.default_rng(0), NeuMF(factors=4)
+    params = neumf_params(rng)
+    users, items = rng.integers(0, 5, 20), rng.integers(0, 7, 20)  # some rows several times, others never
+    batch = Pairs(users, items, rng.integers(0, 2, 20).astype(float), get_backend("reference"), 1.0)
 
     def function(params):
-        return neumf.loss_and_grads(params, users, items, y, reference)
+        return model.loss_and_grads(params, batch)
 
     case = gradcheck.Case("NeuMF", NeuMF, function, params)
     assert gradcheck.passed(gradcheck.check(case, rng))
@@ -365,14 +370,13 @@ def network_by_hand(w, u, i):
 @pytest.mark.parametrize("part", [1, 3, 1024])
 def test_neumf_scores_what_it_trains_on(monkeypatch, part):
     monkeypatch.setattr(neumf, "PART", part)
-    rng = np.random.default_rng(0)
-    shapes = {name: w.shape for name, w in NeuMF(factors=4).init((5, 7), rng).items()}
-    w = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    rng, model, R = np.random.default_rng(0), NeuMF(factors=4), from_mask(np.ones((5, 7), bool))
+    w = neumf_params(rng)
     z = np.array([[network_by_hand(w, u, i) for i in range(7)] for u in (4, 0)])
-    np.testing.assert_allclose(neumf.Network(w).scores(np.array([4, 0])), z, rtol=1e-12)
+    np.testing.assert_allclose(model.predict_users(w, R, np.array([4, 0])), z, rtol=1e-12)
     users, items = np.repeat([4, 0], 7), np.tile(np.arange(7), 2)
     y = rng.integers(0, 2, 14).astype(float)
-    loss, _ = neumf.loss_and_grads(w, users, items, y, get_backend("reference"))
+    loss, _ = model.loss_and_grads(w, Pairs(users, items, y, get_backend("reference"), 1.0))
     p = 1 / (1 + np.exp(-z.ravel()))
     assert loss == pytest.approx(-(y * np.log(p) + (1 - y) * np.log(1 - p)).mean())
 
@@ -380,32 +384,40 @@ def test_neumf_scores_what_it_trains_on(monkeypatch, part):
 def test_the_cross_entropy_does_not_overflow():
     z, y = np.array([-1e4, -1e4, 1e4, 1e4, 0]), np.array([0.0, 1, 0, 1, 1])
     with np.errstate(all="raise", under="ignore"):
-        loss, backward = neumf.cross_entropy(z, y)
+        loss, backward = cross_entropy(z, y)
     assert loss == pytest.approx((2e4 + np.log(2)) / 5)
     np.testing.assert_allclose(backward() * 5, [0, -1, 1, 0, -0.5])
 
 
-def test_the_batches_of_neumf_hold_each_cell_once_and_other_negatives_each_epoch():
+def all_pairs_of_an_epoch(model, R, rng, batch_size=10):
+    """(users, items, y) of all batches of one epoch, and their sizes and shares."""
+    batches = list(model.batches(R, batch_size, rng))
+    users, items, y = (np.concatenate([getattr(batch, name) for batch in batches]) for name in ("users", "items", "y"))
+    return users, items, y, [len(batch.y) for batch in batches], [batch.share for batch in batches]
+
+
+def test_the_batches_of_neumf_hold_each_cell_once_and_other_negatives_in_each_epoch():
     mask = np.random.default_rng(0).random((6, 9)) < 0.4
-    mask[2] = True  # no negatives for who has all
-    model, rng, R = NeuMF(negatives=3, batch_size=10), np.random.default_rng(0), from_mask(mask)
-    epochs = [[np.concatenate(parts) for parts in zip(*model.batches(R, rng), strict=True)] for _ in range(2)]
-    for users, items, y in epochs:
+    mask[2] = True  # no negatives for a user with all items
+    model, rng, R = NeuMF(negatives=3), np.random.default_rng(0), from_mask(mask)
+    epochs = [all_pairs_of_an_epoch(model, R, rng) for _ in range(2)]
+    for users, items, y, sizes, shares in epochs:
         assert sorted(zip(users[y == 1], items[y == 1], strict=True)) == sorted(zip(R.rows, R.cols, strict=True))
         assert not mask[users[y == 0], items[y == 0]].any()
         assert np.bincount(users[y == 0], minlength=6).tolist() == np.where(mask.all(1), 0, 3 * mask.sum(1)).tolist()
         assert (y[:10] == 0).any() and (y[:10] == 1).any()  # in random order
+        assert set(sizes[:-1]) == {10}
+        np.testing.assert_allclose(shares, np.array(sizes) / len(y))
     assert (epochs[0][1] != epochs[1][1]).any()
-    assert {len(y) for _, _, y in list(model.batches(R, rng))[:-1]} == {10}
 
 
 def test_the_loss_of_neumf_falls():
     model = NeuMF(factors=4, learning_rate=0.01, batch_size=64)
-    batch = tuple(np.concatenate(parts) for parts in zip(*model.batches(TRAIN, np.random.default_rng(9)), strict=True))
+    users, items, y, *_ = all_pairs_of_an_epoch(model, TRAIN, np.random.default_rng(9))
+    batch = Pairs(users, items, y, get_backend("reference"), 1.0)
     start, early, late = (
-        neumf.loss_and_grads(replace(model, epochs=epochs).fit(TRAIN).params, *batch, get_backend("reference"))[0]
-        for epochs in (0, 2, 10)
+        model.loss_and_grads(replace(model, epochs=epochs).learn(TRAIN, 0), batch)[0] for epochs in (0, 2, 10)
     )
     assert start == pytest.approx(np.log(2), abs=0.05)
     assert late < early < start
-    assert late < 0.4  # of 0.500 for who knows no more than that a fifth is 1
+    assert late < 0.4  # a constant that only knows that a fifth of y is 1 has 0.500
