@@ -5,13 +5,10 @@ import numpy as np
 import pytest
 
 from tests.strategies import from_dense
-from tinyrec.baselines import llorma, rbm
-from tinyrec.baselines.llorma import LLORMA, Local, LocalModels
-from tinyrec.baselines.rbm import RBM, Machine
+from tinyrec.baselines import LLORMA, RBM, Bias, llorma, rbm
 from tinyrec.errors import UsageError
-from tinyrec.evaluation import top_n as ranking
+from tinyrec.evaluation import top_n
 from tinyrec.evaluation.rating_metrics import rmse
-from tinyrec.recommenders.biases import Bias
 from tinyrec.sparse import Ratings
 
 SMALL = [RBM(hidden_units=4, epochs=3, batch_size=16), LLORMA(anchors=3, rank=2, global_rank=2, iterations=2)]
@@ -29,7 +26,12 @@ def two_tastes(n=120, d=60, seed=0):
 TRAIN, TEST = two_tastes()
 
 
-# What both must do
+def predict_test(model, seed=0):
+    """The predictions at the cells of TEST, (p,), after training on TRAIN."""
+    return model.predict_cells(model.learn(TRAIN, seed), TRAIN, TEST.rows, TEST.cols)
+
+
+# Both baselines
 
 
 @pytest.mark.parametrize(
@@ -42,45 +44,43 @@ TRAIN, TEST = two_tastes()
     ids=["U-RBM", "I-RBM", "LLORMA"],
 )
 def test_it_learns_tastes_that_biases_cannot_know(model):
-    bias, ours = (
-        rmse(fitted.predict(TEST.rows, TEST.cols), TEST.values) for fitted in (Bias.fit(TRAIN), model.fit(TRAIN))
-    )
+    bias, ours = (rmse(predict_test(its), TEST.values) for its in (Bias(), model))
     assert bias > 1.4
     assert ours < 0.6
 
 
 @pytest.mark.parametrize("model", [*SMALL, replace(SMALL[0], by="user")], **name_of)
 def test_the_seed_decides_all_that_is_random(model):
-    first, again, other = (model.fit(TRAIN, seed=seed).predict(TEST.rows, TEST.cols) for seed in (1, 1, 2))
+    first, again, other = (predict_test(model, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 @pytest.mark.parametrize("model", [*SMALL, replace(SMALL[0], by="user")], **name_of)
 def test_a_prediction_does_not_depend_on_which_others_are_asked_for(model, monkeypatch):
-    fitted, users, items = model.fit(TRAIN), np.array([5, 119, 5, -1, 3]), np.array([7, 0, 7, 2, -1])
-    expected = fitted.predict(users, items)
+    params, users, items = model.learn(TRAIN, 0), np.array([5, 119, 5, -1, 3]), np.array([7, 0, 7, 2, -1])
+    expected = model.predict_cells(params, TRAIN, users, items)
     assert np.isfinite(expected).all() and expected[0] == expected[2] != expected[1]
-    alone = [fitted.predict(users[[at]], items[[at]])[0] for at in range(5)]
+    alone = [model.predict_cells(params, TRAIN, users[[at]], items[[at]])[0] for at in range(5)]
     np.testing.assert_allclose(alone, expected, rtol=1e-6)
-    monkeypatch.setattr(ranking, "BLOCK", 1)
-    np.testing.assert_allclose(fitted.predict(users, items), expected, rtol=1e-6)
-    assert fitted.predict(users[:0], items[:0]).shape == (0,)
+    monkeypatch.setattr(top_n, "BLOCK", 1)
+    np.testing.assert_allclose(model.predict_cells(params, TRAIN, users, items), expected, rtol=1e-6)
+    assert model.predict_cells(params, TRAIN, users[:0], items[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize("model", [*SMALL, replace(SMALL[0], by="user")], **name_of)
 @pytest.mark.parametrize("mask", [np.ones((3, 2), bool), np.eye(3, 4) > 0, np.ones((1, 1), bool)])
-def test_predictions_are_finite_however_little_there_is(model, mask):
-    n, d = mask.shape
-    fitted = model.fit(from_dense(np.full(mask.shape, 4.0), mask))
+def test_predictions_are_finite_however_few_the_ratings(model, mask):
+    (n, d), R = mask.shape, from_dense(np.full(mask.shape, 4.0), mask)
     users, items = np.divmod(np.arange((n + 1) * (d + 1)), d + 1)
-    np.testing.assert_allclose(fitted.predict(users - 1, items - 1), 4, atol=1)
+    y = model.predict_cells(model.learn(R, 0), R, users - 1, items - 1)
+    np.testing.assert_allclose(y, 4, atol=1)
 
 
 @pytest.mark.parametrize(
     "make, problem",
     [
-        (lambda: RBM(by="film"), "unknown by 'film'"),
+        (lambda: RBM(by="movie"), "unknown by 'movie'"),
         (lambda: RBM(hidden_units=0), "hidden_units is 0"),
         (lambda: RBM(steps=0), "steps is 0"),
         (lambda: RBM(batch_size=2.5), "batch_size is 2.5"),
@@ -91,7 +91,7 @@ def test_predictions_are_finite_however_little_there_is(model, mask):
         (lambda: LLORMA(rank=1.5), "rank is 1.5"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(make, problem):
+def test_invalid_settings_are_refused(make, problem):
     with pytest.raises(UsageError, match=problem):
         make()
 
@@ -101,7 +101,7 @@ def test_settings_that_make_no_sense_are_refused(make, problem):
 K, F, RATED = 3, 2, (0, 2)
 
 
-def tiny(rng):
+def small_machine(rng):
     """Random parameters in float64, and V (1, 9) with the items 0 and 2 rated."""
     params = {"W": rng.normal(0, 1, (3 * K, F)), "b": rng.normal(0, 1, 3 * K), "c": rng.normal(0, 1, F)}
     return params, as_visible((1, 2))
@@ -125,7 +125,7 @@ def joint(params):
 
 
 def test_conditional_probabilities_are_those_of_the_joint_distribution():
-    params, V = tiny(np.random.default_rng(0))
+    params, V = small_machine(np.random.default_rng(0))
     p = joint(params)
     given_v = p[1, 2] / p[1, 2].sum()
     np.testing.assert_allclose(rbm.hidden(params, V)[0], [given_v[1].sum(), given_v[:, 1].sum()], rtol=1e-10)
@@ -137,7 +137,7 @@ def test_conditional_probabilities_are_those_of_the_joint_distribution():
 
 
 def test_values_are_drawn_by_their_probabilities():
-    params, V = tiny(np.random.default_rng(0))
+    params, V = small_machine(np.random.default_rng(0))
     params = {name: w.astype(np.float32) for name, w in params.items()}
     h, rng = np.array([[True, False]]), np.random.default_rng(1)
     expected = rbm.visible(params, V, h.astype(np.float32), K).T  # (2, K)
@@ -148,8 +148,8 @@ def test_values_are_drawn_by_their_probabilities():
 
 
 def test_with_exact_samples_contrastive_divergence_is_the_gradient_of_the_likelihood(monkeypatch):
-    """In expectation over v ~ p(v), all of which are handed out in turn, times their probabilities."""
-    params, V = tiny(np.random.default_rng(0))
+    """In expectation over v ~ p(v): each v in turn, weighted by its probability."""
+    params, V = small_machine(np.random.default_rng(0))
     of_v = joint(params).sum(axis=(2, 3))
     ours = {name: 0 * w for name, w in params.items()}
     for values in itertools.product(range(K), range(K)):
@@ -169,7 +169,7 @@ def test_with_exact_samples_contrastive_divergence_is_the_gradient_of_the_likeli
 
 
 def test_a_step_of_gibbs_sampling_starts_with_the_model_before_it(monkeypatch):
-    params, V = tiny(np.random.default_rng(0))
+    params, V = small_machine(np.random.default_rng(0))
     seen = []
     draw = rbm.draw_visible
     monkeypatch.setattr(rbm, "draw_visible", lambda *args: seen.append(draw(*args)) or seen[-1])
@@ -193,18 +193,19 @@ def test_any_values_can_be_levels():
 def test_a_prediction_is_the_expected_rating():
     rng, levels = np.random.default_rng(0), np.array([0.5, 2.0, 4.5])
     params = {"W": rng.standard_normal((6, 4)), "b": rng.standard_normal(6), "c": np.zeros(4)}
-    H = rng.random((3, 4))
-    e = np.exp((params["W"] @ H[2] + params["b"])[3:])
+    params |= {"H": rng.random((3, 4)), "levels": levels, "frequencies": np.array([0.5, 0.25, 0.25])}
+    e = np.exp((params["W"] @ params["H"][2] + params["b"])[3:])
     for by, user, item in (("user", 2, 1), ("item", 1, 2)):
-        fitted = Machine(by, levels, np.array([0.5, 0.25, 0.25]), params, H)
-        ours = fitted.predict(np.array([user, -1, user]), np.array([item, item, -1]))
+        model = RBM(by=by, hidden_units=4)
+        ours = model.predict_cells(params, TRAIN, np.array([user, -1, user]), np.array([item, item, -1]))
         np.testing.assert_allclose(ours, [e @ levels / e.sum(), 1.875, 1.875])
 
 
-def test_without_training_a_machine_predicts_the_usual_rating_of_a_visible_unit():
-    fitted = RBM(by="user", hidden_units=2, epochs=0).fit(TRAIN)
+def test_without_training_a_machine_predicts_about_the_mean_rating_of_a_visible_unit():
+    model = RBM(by="user", hidden_units=2, epochs=0)
     mean = np.bincount(TRAIN.cols, TRAIN.values) / np.bincount(TRAIN.cols)
-    np.testing.assert_allclose(fitted.predict(np.arange(60), np.arange(60)), mean, atol=0.15)
+    y = model.predict_cells(model.learn(TRAIN, 0), TRAIN, np.arange(60), np.arange(60))
+    np.testing.assert_allclose(y, mean, atol=0.15)
 
 
 def test_t_grows_evenly_and_weights_decay_at_a_rate_that_falls(monkeypatch):
@@ -216,7 +217,7 @@ def test_t_grows_evenly_and_weights_decay_at_a_rate_that_falls(monkeypatch):
 
     monkeypatch.setattr(rbm, "contrastive_divergence", no_gradient)
     settings = {"hidden_units": 3, "learning_rate": 0.5, "momentum": 0.0, "weight_decay": 0.1, "batch_size": 1000}
-    RBM(**settings, steps=2, epochs=4).fit(TRAIN)
+    RBM(**settings, steps=2, epochs=4).learn(TRAIN, 0)
     T, W, b = zip(*seen, strict=True)
     assert T == (1, 1, 2, 2)
     for epoch in range(3):
@@ -224,7 +225,7 @@ def test_t_grows_evenly_and_weights_decay_at_a_rate_that_falls(monkeypatch):
     np.testing.assert_array_equal(b[0], b[3])
 
 
-def test_each_epoch_takes_each_row_that_has_ratings_once():
+def test_the_batches_of_an_epoch_hold_each_row_with_ratings_once():
     R = from_dense(np.ones((7, 3)), np.arange(7)[:, np.newaxis] * np.ones(3) % 3 > 0)
     parts = list(rbm.batches(rbm.one_hot(R)[0], 2, np.random.default_rng(0)))
     assert [part.shape[0] for part in parts] == [2, 2]
@@ -234,26 +235,28 @@ def test_each_epoch_takes_each_row_that_has_ratings_once():
 # LLORMA
 
 
-def objective(R, local, l2):
-    """Σ K (r - p·q)² + λ (|p|² + |q|²) K, the slow way."""
+def objective(R, P, Q, near_users, near_items, l2):
+    """Σ K (r - p·q)² + λ (|p|² + |q|²) K, cell by cell."""
     total = 0.0
     for u, i, r in zip(R.rows, R.cols, R.values, strict=True):
-        p, q = local.P[u], local.Q[i]
-        total += local.near_users[u] * local.near_items[i] * ((r - p @ q) ** 2 + l2 * (p @ p + q @ q))
+        p, q = P[u], Q[i]
+        total += near_users[u] * near_items[i] * ((r - p @ q) ** 2 + l2 * (p @ p + q @ q))
     return total
 
 
-def near(rng, n, zero=0.2):
+def draw_nearness(rng, n, zero=0.2):
     return np.where(rng.random(n) < zero, 0, rng.uniform(0.1, 1, n))
 
 
-def test_one_anchor_that_is_near_to_all_is_a_plain_factorisation(monkeypatch):
+def test_one_anchor_that_is_near_to_all_gives_one_factorisation_of_all_ratings(monkeypatch):
     monkeypatch.setattr(llorma, "kernel", lambda s, h: np.ones(len(s)))
     model = LLORMA(anchors=1, rank=3, l2=0.1, global_rank=3, global_l2=0.1, iterations=100)
-    fitted = model.fit(TRAIN)
-    (local,) = fitted.local
-    np.testing.assert_allclose(fitted.predict(TEST.rows, TEST.cols), local.predict(TEST.rows, TEST.cols)[0], rtol=1e-12)
-    for R, P, Q in ((TRAIN, local.P, local.Q), (TRAIN.T, local.Q, local.P)):
+    params = model.learn(TRAIN, 0)
+    (local_P,), (local_Q,) = params["local_P"], params["local_Q"]
+    expected = (local_P[TEST.rows] * local_Q[TEST.cols]).sum(axis=1)
+    y = model.predict_cells(params, TRAIN, TEST.rows, TEST.cols)
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
+    for R, P, Q in ((TRAIN, local_P, local_Q), (TRAIN.T, local_Q, local_P)):
         for u in range(0, R.shape[0], 13):  # ridge regressions of each other
             cells = slice(*R.pattern.indptr[u : u + 2])
             A, r = Q[R.cols[cells]], R.values[cells]
@@ -263,46 +266,44 @@ def test_one_anchor_that_is_near_to_all_is_a_plain_factorisation(monkeypatch):
 
 def test_no_local_step_raises_its_objective():
     rng, l2 = np.random.default_rng(0), 0.3
-    users, items = near(rng, 120), near(rng, 60)
-    local = Local(rng.standard_normal((120, 3)), rng.standard_normal((60, 3)), users, items)
-    before = objective(TRAIN, local, l2)
+    near = users, items = draw_nearness(rng, 120), draw_nearness(rng, 60)
+    P, Q = rng.standard_normal((120, 3)), rng.standard_normal((60, 3))
+    before = objective(TRAIN, P, Q, *near, l2)
     for _ in range(3):
-        local = replace(local, P=llorma.ridge(TRAIN, local.Q, items, l2))
-        middle = objective(TRAIN, local, l2)
-        local = replace(local, Q=llorma.ridge(TRAIN.T, local.P, users, l2))
-        after = objective(TRAIN, local, l2)
+        P = llorma.ridge(TRAIN, Q, items, l2)
+        middle = objective(TRAIN, P, Q, *near, l2)
+        Q = llorma.ridge(TRAIN.T, P, users, l2)
+        after = objective(TRAIN, P, Q, *near, l2)
         assert after < middle < before
         before = after
     for _ in range(5):  # and no other Q is better
-        assert objective(TRAIN, replace(local, Q=local.Q + 1e-3 * rng.standard_normal((60, 3))), l2) > after
+        assert objective(TRAIN, P, Q + 1e-3 * rng.standard_normal((60, 3)), *near, l2) > after
 
 
-def test_predictions_are_means_of_the_local_models_by_nearness_and_far_from_all_that_of_all_ratings():
-    rng = np.random.default_rng(0)
-
-    def local(users, items):
-        return Local(rng.standard_normal((4, 2)), rng.standard_normal((3, 2)), np.array(users), np.array(items))
-
-    overall = local(np.ones(4), np.ones(3))
-    one, two = local([1, 0.5, 0, 0.25], [0.5, 0, 1]), local([0.2, 0, 1, 0], [1, 0, 0.5])
-    fitted = LocalModels(3.5, overall, [one, two])
+def test_predictions_are_means_of_the_local_models_by_nearness_or_else_of_the_factorisation_of_all():
+    rng, model = np.random.default_rng(0), LLORMA(anchors=2, rank=2, global_rank=2)
+    shapes = {"P": (4, 2), "Q": (3, 2), "local_P": (2, 4, 2), "local_Q": (2, 3, 2)}
+    params = {name: rng.standard_normal(shape) for name, shape in shapes.items()} | {"mean": np.array([3.5])}
+    params["near_users"] = np.array([[1, 0.5, 0, 0.25], [0.2, 0, 1, 0]])
+    params["near_items"] = np.array([[0.5, 0, 1], [1, 0, 0.5]])
     users, items = np.divmod(np.arange(12), 3)
-    ours = fitted.predict(users, items)
+    ours = model.predict_cells(params, TRAIN, users, items)
     for u, i, y in zip(users, items, ours, strict=True):
-        nears = [model.near_users[u] * model.near_items[i] for model in (one, two)]
-        each = [model.P[u] @ model.Q[i] for model in (one, two)]
-        expected = np.average(each, weights=nears) if sum(nears) else overall.P[u] @ overall.Q[i]
-        assert y == pytest.approx(expected)
-    assert (ours[[1, 4]] == overall.predict(users[[1, 4]], items[[1, 4]])[0]).all()
+        nears = params["near_users"][:, u] * params["near_items"][:, i]
+        each = [params["local_P"][t, u] @ params["local_Q"][t, i] for t in range(2)]
+        overall = params["P"][u] @ params["Q"][i]
+        assert y == pytest.approx(np.average(each, weights=nears) if sum(nears) else overall)
+        assert i != 1 or y == pytest.approx(overall)  # no anchor is near to item 1
 
 
-def test_who_has_no_ratings_gets_the_mean():
+def test_users_and_items_without_ratings_get_the_mean():
     R = Ratings.from_cells([0, 0, 2], [0, 1, 1], np.array([5.0, 4.0, 3.0]), (3, 3))
-    fitted = LLORMA(anchors=2, rank=2, global_rank=2).fit(R)
-    assert fitted.predict(np.array([1, 0, -1, 0]), np.array([0, 2, 0, -1])).tolist() == [4.0] * 4
+    model = LLORMA(anchors=2, rank=2, global_rank=2)
+    y = model.predict_cells(model.learn(R, 0), R, np.array([1, 0, -1, 0]), np.array([0, 2, 0, -1]))
+    assert y.tolist() == [4.0] * 4
 
 
-def test_distances_are_angles_and_the_kernel_falls_with_them():
+def test_distances_are_angles_and_the_kernel_decreases_with_them():
     P = np.array([[2.0, 0], [1, 0], [1, 1], [0, 3], [-1, 0], [0, 0]])
     s = llorma.distances(P, 0)
     np.testing.assert_allclose(s, [0, 0, 0.5, 1, 2, 1], atol=1e-7)
@@ -312,6 +313,6 @@ def test_distances_are_angles_and_the_kernel_falls_with_them():
 def test_anchors_are_different_observed_cells(monkeypatch):
     R, seen = from_dense(np.arange(12.0).reshape(3, 4), np.eye(3, 4) > 0), []
     monkeypatch.setattr(llorma, "distances", lambda P, at: seen.append(int(at)) or np.zeros(len(P)))
-    LLORMA(anchors=3, rank=1, global_rank=1).fit(R)
+    LLORMA(anchors=3, rank=1, global_rank=1).learn(R, 0)
     assert seen[::2] == seen[1::2]  # the observed cells are (0, 0), (1, 1) and (2, 2)
     assert sorted(seen[::2]) == [0, 1, 2]
