@@ -217,7 +217,7 @@ plt.show()
 
 # %%
 from tinyrec.optim import RProp
-from tinyrec.training.loop import EarlyStopping, fit
+from tinyrec.training import EarlyStopping, fit
 
 assert np.allclose(losses, [epoch.loss for epoch in fit(model, R, RProp(), epochs=200, seed=0)])
 
@@ -232,7 +232,7 @@ assert np.allclose(losses, [epoch.loss for epoch in fit(model, R, RProp(), epoch
 
 # %%
 from tinyrec.data.sets.fetch import find
-from tinyrec.evaluation.rating_metrics import rmse, score, warm
+from tinyrec.evaluation.rating_metrics import rmse, warm
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
 if data.name == "synthetic":
@@ -253,8 +253,7 @@ def validate(params):
 
 
 def bias_rmse(train, test):
-    y = tr.Bias.fit(train.ratings).predict(test.ratings.rows, test.ratings.cols)
-    return score(y, train.ratings, test.ratings, data.scale)["rmse"]  # with the same clipping and default rating
+    return tr.Bias().fit(train).score(test)["rmse"]  # with the same clipping and default rating
 
 
 stop = EarlyStopping(validate, patience=20)

@@ -28,7 +28,7 @@ users, items = np.nonzero(~np.isnan(stars))
 data = tr.Dataset.from_triples(users, np.array(movies)[items], stars[users, items], scale=(1, 5))
 
 X = (stars.T - np.nanmean(stars.T, axis=1, keepdims=True)) / 2  # (n movies, d users)
-R = Scaling.of(data, "rows", "item").to_model(data.ratings, np.float64).T
+R = Scaling.of(data, "row means", "item").to_model(data.ratings, np.float64).T
 mask = ~np.isnan(X)
 assert np.allclose(R.values, X[mask])
 print(f"centred and scaled ratings, one row per movie:\n{X}")
@@ -100,8 +100,8 @@ assert np.isclose(slope, grads["V1"][2, 1], rtol=1e-3)
 
 # %%
 from tinyrec.data.sets.fetch import find
-from tinyrec.training.loop import fit
-from tinyrec.training.progress import validator
+from tinyrec.training import fit
+from tinyrec.training.early_stopping import validator
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
 train, test = tr.split_random(data, test=0.1, seed=0)
@@ -110,7 +110,7 @@ part, valid = tr.split_random(train, test=0.1, seed=0)
 
 def curve(model, epochs=20):
     """The RMSE on `valid` after each epoch of training on `part`."""
-    scaling = Scaling.of(part, *model.centring)
+    scaling = Scaling.of(part, model.offset, model.by)
     R = scaling.to_model(part.ratings, np.float32).T.to("auto")
     validate = validator(model, R, scaling, part, valid)
     return [validate(epoch.params) for epoch in fit(model, R, Adam(0.001), epochs=epochs, batch_size=64)]

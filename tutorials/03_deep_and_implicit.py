@@ -23,17 +23,17 @@ import tinyrec as tr
 from tinyrec.data.sets.fetch import find
 from tinyrec.optim import Adam
 from tinyrec.recommenders.scaling import Scaling
-from tinyrec.training.stages import pretrain_stages
+from tinyrec.training.run import pretrain
 
 data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
 train, test = tr.split_random(data, test=0.1, seed=0)
 model = tr.NCAE(hidden_units=(100, 100), l2=0.15, balance=0.0, pretrain_epochs=5)
-R = Scaling.of(train, *model.centring).to_model(train.ratings, np.float32).T.to("auto")  # (n movies, d users)
+R = Scaling.of(train, model.offset).to_model(train.ratings, np.float32).T.to("auto")  # (n movies, d users)
 
 adam = Adam(0.003, beta1=0.7, beta2=0.9, linear_decay=True)
 stages = {1: [], 2: [], 3: []}
-pretrained_params = pretrain_stages(
-    model, R, adam, batch_size=64, observe=lambda layer, epoch: stages[layer].append(epoch.loss)
+pretrained_params = pretrain(
+    model, R, adam, batch_size=64, observe=lambda epoch, layer: stages[layer].append(epoch.loss)
 )
 tasks = {1: "predict ratings", 2: "reconstruct the codes of layer 1", 3: "predict ratings, lower layers frozen"}
 for layer, task in tasks.items():
@@ -129,7 +129,6 @@ assert np.allclose(grads["V1"], X.T @ ((dY @ W) * (1 - H**2)) + 0.1 * V)
 # two groups of users, each of which mostly listens to its own half of the artists.
 
 # %%
-from tinyrec.baselines import EASE, Pop
 from tinyrec.evaluation.ranking_metrics import rank
 
 
@@ -146,8 +145,8 @@ print(data)
 options = {"epochs": 8, "batch_size": 64, "optimizer": Adam(0.003)}  # the paper: 30 epochs, learning rate 0.001
 ncae = tr.ImplicitNCAE(hidden_units=64, c0=512.0 if data.name == "lastfm" else 40.0).fit(train, **options)
 metrics = {}
-for name, baseline in (("popularity", Pop()), ("EASE", EASE())):
-    metrics[name] = rank(baseline.fit(train.ratings).scores, train.ratings, test.ratings)
+for name, baseline in (("popularity", tr.Pop()), ("EASE", tr.EASE())):
+    metrics[name] = baseline.fit(train).score(test)
 metrics["NCAE"] = ncae.score(test)
 for name, values in metrics.items():
     print(f"{name:10}  HR@10 {values['hr@10']:.3f} ± {values['hr@10_se']:.3f}  NDCG@100 {values['ndcg@100']:.3f}")

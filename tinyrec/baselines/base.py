@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,7 +26,11 @@ class Baseline(Model):
 
     A baseline defines `learn`, `shapes`, and one of predict_cells and predict_users, each of which has a default that
     calls the other. R (n, d) are the training ratings, users x items, as they are.
+
+    derived: the arrays that are computed from data and parameters, so that they do not count as parameters
     """
+
+    derived: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         check_settings(self)

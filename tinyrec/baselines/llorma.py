@@ -41,6 +41,8 @@ class LLORMA(Baseline):
     global_rank: int = 10
     global_l2: float = 0.05
 
+    derived = ("mean", "near_users", "near_items")
+
     def __post_init__(self):
         counts = dict.fromkeys(("anchors", "rank", "iterations", "global_rank"), 1)
         check_settings(self, **counts, **dict.fromkeys(("width", "l2", "global_l2"), EPSILON))

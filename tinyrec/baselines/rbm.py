@@ -41,6 +41,8 @@ class RBM(Baseline):
     steps: int = 1
     epochs: int = 30
 
+    derived = ("levels", "frequencies", "H")
+
     def __post_init__(self):
         check_choice("by", self.by, ("user", "item"))
         check_settings(self, hidden_units=1, batch_size=1, steps=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import sys
 import traceback
 from pathlib import Path
@@ -26,14 +25,14 @@ def load_own(text: str) -> Any:
     FileError: there is no such file; UsageError: it cannot be imported, has no NAME, or defines not just one class
     """
     found = load_all(text)
-    names = list(found) if ".py:" in text else [name for name in found if inspect.isclass(found[name])]
+    names = list(found) if ".py:" in text else [name for name in found if isinstance(found[name], type)]
     if len(names) != 1:
         raise UsageError(f"{text} defines {', '.join(names) or 'no class'}; write {text}:NAME for the one to use")
     return found[names[0]]
 
 
 def load_all(text: str) -> dict[str, Any]:
-    """What FILE.py:NAME names; without NAME, all classes and functions that FILE.py defines and does not import."""
+    """What FILE.py:NAME names; without NAME, all that FILE.py defines and does not import, by name."""
     stem, with_name, name = text.rpartition(".py:")
     module = _import(Path(f"{stem}.py" if with_name else text))
     own = {key: thing for key, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__}
@@ -49,8 +48,6 @@ def _import(path: Path) -> Any:
         raise FileError(f"there is no Python file {path}; check the path")
     if name in sys.stdlib_module_names or sys.modules.get(name) is not imported.get(name):
         raise UsageError(f"{path} has the name of another module; rename the file")
-    if name in imported and imported[name].__file__ == file:
-        return imported[name]
     spec: Any = importlib.util.spec_from_file_location(name, file)
     imported[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(Path(file).parent))  # as `python FILE.py` does
@@ -58,7 +55,7 @@ def _import(path: Path) -> Any:
         spec.loader.exec_module(imported[name])
     except (Exception, SystemExit) as problem:
         del sys.modules[name], imported[name]
-        lines = [frame.lineno for frame in traceback.extract_tb(problem.__traceback__) if frame.filename == file]
-        where = f", line {lines[-1]}" if lines else ""
-        raise UsageError(f"cannot import {path}{where}: {type(problem).__name__}: {problem}; correct it") from problem
+        frames, what = traceback.extract_tb(problem.__traceback__), f"{type(problem).__name__}: {problem}"
+        at = [f", line {frame.lineno}" for frame in frames if frame.filename == file][-1:]
+        raise UsageError(f"cannot import {path}{''.join(at)}: {what}; fix it") from problem
     return imported[name]

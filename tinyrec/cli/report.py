@@ -91,7 +91,7 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
         "model": name_of(model),
         "by": getattr(model, "by", None),
         "settings": asdict(model),
-        "parameters": sum(w.size for w in recommender.params.values()),
+        "parameters": recommender.n_parameters,
         "features": len(features.names) if features else 0,
         "optimizer": info.get("optimizer"),
         "epochs": info.get("epochs"),

@@ -43,6 +43,11 @@ class FittedAutoencoder(Recommender):
     def __repr__(self) -> str:
         return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
 
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(array.size for array in self.params.values())
+
     def predict_cells(self, users: Array, items: Array) -> Array:
         """h(r) at single cells                                                                     (AutoRec, eq. 3)"""
         rows, cols = (items, users) if self.model.by == "item" else (users, items)

@@ -31,6 +31,11 @@ class FittedModel(Recommender):
     def __repr__(self) -> str:
         return f"<{self.model}, fitted to {self.data}>"
 
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(array.size for name, array in self.params.items() if name not in self.model.derived)
+
     def predict_cells(self, users: Array, items: Array) -> Array:
         """Of implicit feedback, an unknown user or item has the score 0."""
         if not self.data.implicit:

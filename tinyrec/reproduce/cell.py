@@ -81,7 +81,7 @@ def describe(member: Any, test: Dataset | None) -> dict[str, Any]:
         "model": repr(member.model),
         "epochs": member.info.get("epochs", sum(settings.get(name, 0) for name in PASSES)),
         "valid_rmse": member.info.get("valid_rmse"),
-        "parameters": sum(w.size for w in member.params.values()),
+        "parameters": member.n_parameters,
         "rmse": member.score(test)["rmse"] if test else None,
     }
 
