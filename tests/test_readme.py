@@ -12,6 +12,7 @@ from tinyrec.cli.main import _parser
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python -m tinyrec (.*?)(?: +#.*)?$", README, re.MULTILINE)
+CORE = "backend", "nn", "optim", "models", "sparse.py", "training/loop.py"  # what "How to read it" counts
 
 
 def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
@@ -24,22 +25,33 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_is_one_that_the_parser_knows(command):
-    _parser().parse_args(shlex.split(command))
+    parser, _ = _parser()
+    parser.parse_args(shlex.split(command))
 
 
 def test_there_are_commands_to_check():
-    assert len(COMMANDS) >= 9
+    assert len(COMMANDS) >= 15
 
 
-def test_what_is_where_is_there():
-    names = re.findall(r"^\| (`.*?`(?:, `.*?`)*) \|", README, re.MULTILINE)
-    assert len(names) > 10
-    for row in names:
-        folder = None
+def test_the_rooms_and_files_are_there():
+    rows = re.findall(r"^\| (`.*?`(?:, `.*?`)*) \|", README, re.MULTILINE)
+    assert len(rows) > 10
+    for row in rows:
         for name in re.findall(r"`(.*?)`", row):
-            path = ROOT / name if "/" in name else folder / name
-            assert path.exists(), name
-            folder = path.parent
+            assert (ROOT / name).exists() or (ROOT / "tinyrec" / name).exists(), name
+    for name in re.findall(r"^\d\. `(.*?)`", README, re.MULTILINE):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_lines_of_the_core_are_counted():
+    paths = [ROOT / "tinyrec" / name for name in CORE]
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py"))]
+    lines = sum(file.read_text("utf-8").count("\n") for file in files)
+    assert f"small heart of the project, {lines:,} lines of\nPython" in README
+
+
+def test_the_readme_is_short():
+    assert README.count("\n") <= 200
 
 
 def test_the_version_is_the_same_everywhere():

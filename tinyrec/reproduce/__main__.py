@@ -1,4 +1,4 @@
-"""python -m tinyrec.reproduce: make the pages, the plots and the tables in the README anew from the kept results."""
+"""python -m tinyrec.reproduce: make the pages, the plots, their list and the table in the README from the kept results."""
 
 from pathlib import Path
 
@@ -14,6 +14,6 @@ if __name__ == "__main__":
             rows = pages.measured(table, cells)
             (pages.RESULTS / f"{name}.md").write_text(pages.page(table, rows), "utf-8")
             plot(table, rows, pages.RESULTS / f"{name}.png")
-    readme = Path(__file__).parents[2] / "README.md"
-    if readme.exists():
-        readme.write_text(pages.fill(readme.read_text("utf-8")), "utf-8")
+    for text in (pages.RESULTS / "README.md", Path(__file__).parents[2] / "README.md"):
+        if text.exists():
+            text.write_text(pages.fill(text.read_text("utf-8")), "utf-8")

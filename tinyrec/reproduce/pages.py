@@ -1,4 +1,4 @@
-"""From results to what a person reads: a Markdown table, a page, and the tables in the README."""
+"""From results to what a person reads: a Markdown table, a page, and the tables and lists in other texts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tinyrec.reproduce.tables import Row, Table, read
 
 RESULTS = Path(__file__).parent / "results"
 MARK = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+LIST = re.compile(r"(<!-- pages of (\S+) -->\n).*?(<!-- end of pages -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,15 @@ def environment(cell: dict[str, Any]) -> str:
 
 
 def fill(text: str, folder: Path = RESULTS) -> str:
-    """The text, such as the README's, with what stands between its marks made anew from the results in the folder."""
+    """The text, such as the README's, with what is between its marks made from the results in the folder: tables, and
+    lists of the pages whose names begin with a word."""
 
     def filled(match):
         table = read(match[2])
         return match[1] + markdown(table, measured(table, run.read(folder / f"{table.name}.json"))) + "\n" + match[3]
 
-    return MARK.sub(filled, text)
+    def listed(match):
+        pages = [read(path.stem) for path in sorted(folder.glob(f"{match[2]}*.json"))]
+        return match[1] + "".join(f"* [{table.title}]({table.name}.md)\n" for table in pages) + match[3]
+
+    return LIST.sub(listed, MARK.sub(filled, text))
