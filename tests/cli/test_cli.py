@@ -127,9 +127,9 @@ def test_evaluate_refuses_what_was_trained_on(capsys, ratings, model):
 
 def test_predict_a_pair_and_a_file_of_pairs(capsys, model, tmp_path):
     one = run_json(capsys, "predict", model, "--user", "u3", "--item", "7")["predictions"]
-    (tmp_path / "pairs.csv").write_text("u3,7\r\nnobody,7\r\n")
+    (tmp_path / "pairs.csv").write_text("u3,7\r\nunknown,7\r\n")
     two = run_json(capsys, "predict", model, "--pairs", str(tmp_path / "pairs.csv"))["predictions"]
-    assert two == [*one, {"user": "nobody", "item": 7, "rating": 3.0}]
+    assert two == [*one, {"user": "unknown", "item": 7, "rating": 3.0}]
 
 
 def test_recommend_to_one_to_all_and_to_somebody_new(capsys, model):
@@ -143,12 +143,12 @@ def test_recommend_to_one_to_all_and_to_somebody_new(capsys, model):
 
 def test_recommend_shows_titles(capsys, tmp_path):
     data = tr.make_synthetic(30, 20, 300)
-    data.item_info["title"] = np.array([f"Film {i}" for i in data.items.ids])
+    data.item_info["title"] = np.array([f"Movie {i}" for i in data.items.ids])
     tr.AutoRec(hidden_units=2, l2=1.0).fit(data, epochs=2, backend="reference").save(tmp_path / "m.npz")
     assert main(["recommend", str(tmp_path / "m.npz"), "--user", "3", "-n", "2"]) == 0
     out = capsys.readouterr().out.splitlines()
     item = out[1].split()[1]
-    assert out[0].endswith("title") and out[1].endswith(f"Film {item}")
+    assert out[0].endswith("title") and out[1].endswith(f"Movie {item}")
 
 
 def test_data_describe_check_and_list(capsys, ratings, tmp_path):
@@ -186,8 +186,8 @@ def test_doctor_says_why_there_is_no_card_and_what_to_install(capsys, monkeypatc
 def test_doctor_finds_packages_that_conflict(capsys, monkeypatch):
     both = [SimpleNamespace(name=name) for name in ("cupy-cuda13x", "numpy", "cupy-cuda12x")]
     monkeypatch.setattr("importlib.metadata.distributions", lambda: both)
-    card = run_json(capsys, "doctor")["gpu"]
-    assert card == "cupy-cuda12x and cupy-cuda13x conflict with each other: uninstall all, then install one"
+    gpu = run_json(capsys, "doctor")["gpu"]
+    assert gpu == "cupy-cuda12x and cupy-cuda13x conflict with each other: uninstall all, then install one"
 
 
 def test_train_tells_its_memory_and_refuses_more_than_is_allowed(capsys, ratings):
@@ -291,7 +291,7 @@ def test_file_errors_exit_5_before_any_work(capsys, argv):
     (["recommend", "MODEL", "--all", "--user", "u1"], 2),
     (["recommend", "MODEL", "--rate", "7"], 2),
     (["recommend", "MODEL", "--rate", "x=5"], 3),
-    (["recommend", "MODEL", "--user", "nobody"], 3),
+    (["recommend", "MODEL", "--user", "unknown"], 3),
     (["recommend", "MODEL", "--user", "u1", "-n", "0"], 2),
     (["predict", "MODEL", "--user", "u1", "--item", "seven"], 3),
     ([], 2),

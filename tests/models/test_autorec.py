@@ -171,7 +171,7 @@ def test_without_l2_raw_and_centred_ratings_are_tried_and_each_candidate_is_comp
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        ({"by": "film"}, "unknown by 'film'; choose one of item, user"),
+        ({"by": "movie"}, "unknown by 'movie'; choose one of item, user"),
         ({"activation": "selu"}, "unknown activation 'selu'; choose one of identity, sigmoid, tanh, relu"),
         ({"hidden_units": 0}, "hidden_units is 0, but must be finite and at least 1"),
         ({"l2": -1.0}, "l2 is -1.0, but must be finite and at least 0"),

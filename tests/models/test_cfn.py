@@ -156,17 +156,17 @@ def test_new_ratings_are_read_without_training(by):
     few, more = data.select(np.arange(900) % 5 > 0), data.select(np.arange(900) % 5 == 0)
     fitted = CFN(by=by, hidden_units=5, l2=1.0).fit(few, epochs=3, optimizer=Adam(0.01), backend="reference")
     users, items = more.users.ids[more.ratings.rows], more.items.ids[more.ratings.cols]
-    told = fitted.with_ratings(more)
-    assert told.params is fitted.params and told.data.ratings.size == 900
-    assert told.data.fingerprint() == data.fingerprint()
+    updated = fitted.with_ratings(more)
+    assert updated.params is fitted.params and updated.data.ratings.size == 900
+    assert updated.data.fingerprint() == data.fingerprint()
     # what a model would predict that had these parameters, and the mean of each row of all ratings, from the start
     whole = FittedAutoencoder(fitted.model, fitted.params, data, Scaling.of(data, "row means", by), "reference")
     rows, cols = np.indices(data.ratings.shape).reshape(2, -1)
     everything = whole.predict(data.users.ids[rows], data.items.ids[cols])
-    np.testing.assert_array_equal(told.predict(data.users.ids[rows], data.items.ids[cols]), everything)
+    np.testing.assert_array_equal(updated.predict(data.users.ids[rows], data.items.ids[cols]), everything)
     assert fitted.data.ratings.size == 720  # as it was
     one = Dataset.from_triples(users[:1], items[:1], [1.0], scale=(1, 5))
-    again = told.with_ratings(one)  # the pair had a rating, and gets another
+    again = updated.with_ratings(one)  # the pair had a rating, and gets another
     assert again.data.ratings.size == 900 and again.data.ratings.values.min() == 1
     with pytest.raises(UsageError, match="a list cannot be read; make a Dataset of it"):
         fitted.with_ratings([1, 2, 3.0])

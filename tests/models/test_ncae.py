@@ -233,8 +233,8 @@ def test_only_ones_are_interactions(tribes):
         trained.with_ratings(tr.Dataset.from_triples([0], [2], [0.5], scale=(0, 1)))
     with pytest.raises(DataError, match="give 1 for each interaction of the new user"):
         trained.recommend(ratings={0: 0.0})
-    told = trained.predict_new_user({0: 1.0, 2: 1.0})
-    assert len(np.unique(told)) == len(told)  # scores, that nothing clips
+    predicted = trained.predict_new_user({0: 1.0, 2: 1.0})
+    assert len(np.unique(predicted)) == len(predicted)  # scores, that nothing clips
 
 
 def test_pretraining_can_be_switched_off_on_the_command_line():

@@ -38,7 +38,7 @@ def test_a_model_comes_back_bit_for_bit(recommender, path):
 
 def test_a_centred_model_with_titles_comes_back(tmp_path):
     data = tr.make_synthetic(30, 20, 300)
-    data.item_info["title"] = np.array([f"film {i}" for i in data.items.ids])
+    data.item_info["title"] = np.array([f"movie {i}" for i in data.items.ids])
     recommender = tr.AutoRec(hidden_units=3, l2=9.0, center=True).fit(data, epochs=2, backend="reference")
     recommender.save(tmp_path / "model.npz")
     back = tr.load(tmp_path / "model.npz", backend="reference")

@@ -179,7 +179,7 @@ def test_a_new_item_gets_what_an_old_one_with_the_same_ratings_gets():
 
 
 def test_what_is_new_to_a_centred_model_keeps_its_own_level(by, split):
-    """Whoever rates everything low is predicted to go on so, and the other way round: by row and by column."""
+    """A user with low ratings only gets low predictions, and the other way round: by row and by column."""
     model = tr.AutoRec(by=by, hidden_units=4, l2=8.0, center=True).fit(split[0], epochs=25, backend="reference")
     for new, others in ((model.predict_new_user, model.data.items), (model.predict_new_item, model.data.users)):
         low, high = (new(dict.fromkeys(others.ids[:20].tolist(), r)).mean() for r in (1.0, 5.0))

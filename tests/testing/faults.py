@@ -7,6 +7,7 @@ import numpy as np
 import tinyrec as tr
 from tinyrec.baselines.base import Baseline
 from tinyrec.evaluation.ranking_metrics import rank
+from tinyrec.evaluation.top_n import blocks
 from tinyrec.recommenders import FittedModel
 from tinyrec.sparse import Ratings
 from tinyrec.testing import data_sets
@@ -144,6 +145,14 @@ class CentresBlocks(Table):
     def predict_cells(self, params, R, users, items):
         y = super().predict_cells(params, R, users, items)
         return y - (y.mean() - params["mean"] if len(y) else 0)
+
+
+class FewAtATime(Table):
+    def predict_cells(self, params, R, users, items):
+        y = np.empty(len(users))
+        for block in blocks(len(users), 1):
+            y[block] = super().predict_cells(params, R, users[: block.stop - block.start], items[block])
+        return y
 
 
 class DropsDuplicates(Table):
@@ -417,6 +426,13 @@ class ForgetsNewRatings(FittedModel):
         return self
 
 
+class AddsToAll(FittedModel):
+    def with_ratings(self, more):
+        return replace(
+            self, data=replace(self.data, ratings=self.data.ratings.with_values(self.data.ratings.values + 1))
+        )
+
+
 class FailsForColdOnes(FittedModel):
     def with_ratings(self, more):
         if not self._warm[0][self.data.users.find(more.users.ids)].all():
@@ -467,6 +483,7 @@ PLANTED = [
     (Rolls(), "one_by_one"),
     (SortsPairs(), "order_of_pairs"),
     (CentresBlocks(), "one_by_one blocks_of_pairs"),
+    (FewAtATime(), "blocks_of_work"),
     (DropsDuplicates(), "duplicate_pairs"),
     (NeedsPairs(), "no_pairs"),
     (UnknownIsNaN(), "no_default"),
@@ -513,6 +530,7 @@ PLANTED = [
     (Returning(result="TakesAnyRatings"), "unknown_ids_of_new_ratings new_ratings_off_the_scale"),
     (Returning(result="ReturnsRow"), "new_ones_change_nothing"),
     (Returning(result="ForgetsNewRatings"), "with_ratings with_ratings_refuses"),
+    (Returning(result="AddsToAll"), "with_ratings_again"),
     (Returning(result="FailsForColdOnes"), "with_ratings_of_cold_ones"),
     (Returning(result="KeepsSomethingElse"), "saved_predictions saved_recommendations"),
     (Returning(result="SavesNoInfo"), "saved_parts"),

@@ -223,7 +223,7 @@ def test_a_trial_with_a_falling_rate_runs_to_its_end_and_is_judged_there(data):
 
 
 @pytest.mark.parametrize("settings", [
-    {"by": "film"}, {"hidden_units": 0}, {"hidden_units": 2.5}, {"hidden_units": True}, {"l2": "3"}, {"center": 1},
+    {"by": "movie"}, {"hidden_units": 0}, {"hidden_units": 2.5}, {"hidden_units": True}, {"l2": "3"}, {"center": 1},
     {"l2": -1.0}, {"l2": float("nan")}, {"activation": "step"},
 ])  # fmt: skip
 def test_impossible_hyper_parameters_are_refused(settings):

@@ -82,7 +82,7 @@ class Baseline(Model):
 
 
 def fastest(slow: Callable[..., None], loop: str) -> Callable[..., None]:
-    """The compiled `loop` of `tinyrec.backend.loops` where numba works; else `slow`, its twin in plain NumPy."""
+    """The compiled `loop` of `tinyrec.backend.loops` where numba works; else `slow`, the same in plain NumPy."""
     if get_backend("numpy").name != "numpy":
         return slow
     return getattr(importlib.import_module("tinyrec.backend.loops"), loop)

@@ -35,7 +35,7 @@ class NeuMF(Baseline):
     """ẑ_ui = [p_u ∘ q_i, H2] h + b;  H2 = relu(H1 V2 + mu2);  H1 = relu([s_u, t_i] V1 + mu1)   (He et al. 2017, eq. 12)
 
     fitted by the cross-entropy of σ(ẑ) (eq. 7) on the observed cells, as 1, and for each of these on `negatives` random
-    unobserved cells of the same user, as 0, drawn anew in each epoch. Nothing is pretrained.
+    unobserved cells of the same user, as 0, drawn again in each epoch. Nothing is pretrained.
 
     factors: k of all four embeddings; the layers are 2k -> k -> k/2 -> 1 (NCAE, section 5.1). Negatives and Adam with
     0.001 are those of He et al., section 4.1; factors, batch size and epochs are from a search on a validation part of

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_flags(args: argparse.Namespace) -> list[Case]:
-    """What is to be measured; what can be told to be wrong is found before any work is done."""
+    """What is to be measured; wrong flags are found before any work is done."""
     shapes = args.shape or ([] if args.race else DEFAULT_SHAPES)
     for name in shapes:
         find_shape(name)

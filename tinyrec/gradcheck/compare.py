@@ -70,7 +70,7 @@ def check(case: Case, rng: np.random.Generator) -> Result:
         frames = traceback.extract_tb(problem.__traceback__)
         entered = [frame for frame in frames if Path(frame.filename).parent != HERE]  # the code under test
         where = f" ({Path(entered[0].filename).name}, line {entered[0].lineno})" if entered else ""
-        last_line = traceback.format_exception_only(problem)[-1].strip().splitlines()[-1]
+        last_line = ": ".join([type(problem).__name__, *str(problem).strip().splitlines()[-1:]])
         return Result(case, [f"it raises {last_line}{where}"])
 
 
@@ -128,8 +128,8 @@ def explanation(results: list[Result]) -> str:
     smallest, *others = pieces
     its = [result for result in wrong if result.case.piece == smallest]
     first = min(its, key=lambda result: sum(w.size for w in result.case.params.values()))
-    lines = [f"WRONG: {first.case.name}{f' (the smallest of {len(its)} wrong cases)' if len(its) > 1 else ''}"]
-    lines += [f"  {problem}" for problem in first.problems]
+    lines = [f"WRONG: {first.case.name}", *(f"  {problem}" for problem in first.problems)]
+    lines += [f"  {len(its)} cases of {smallest} are wrong; this is the smallest"] if len(its) > 1 else []
     lines += [f"also wrong, probably because of it: {', '.join(others)}"] if others else []
     return "\n".join(textwrap.fill(line, 80, subsequent_indent="    ", break_on_hyphens=False) for line in lines)
 

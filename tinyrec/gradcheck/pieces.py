@@ -40,13 +40,13 @@ def matrices(rng: np.random.Generator) -> dict[str, Ratings]:
     empty_row, empty_column = full.copy(), full.copy()
     empty_row[2] = empty_column[:, 3] = False
     return {
-        "5 x 7": matrix(full),
-        "4 x 4": matrix(rng.random((4, 4)) < 0.6),
-        "5 x 7 with an empty row": matrix(empty_row),
-        "5 x 7 with an empty column": matrix(empty_column),
-        "5 x 7 with observed zeros": matrix(full, rng.integers(-1, 2, full.sum())),
-        "1 x 1": matrix(np.ones((1, 1), bool)),
-        "3 x 2 without a cell": matrix(np.zeros((3, 2), bool)),
+        "5x7": matrix(full),
+        "4x4": matrix(rng.random((4, 4)) < 0.6),
+        "5x7 with an empty row": matrix(empty_row),
+        "5x7 with an empty column": matrix(empty_column),
+        "5x7 with observed zeros": matrix(full, rng.integers(-1, 2, full.sum())),
+        "1x1": matrix(np.ones((1, 1), bool)),
+        "3x2 without a cell": matrix(np.zeros((3, 2), bool)),
     }
 
 

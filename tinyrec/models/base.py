@@ -49,7 +49,7 @@ class Autoencoder(Model):
     l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
     center: False for raw ratings; True for ratings minus user and item biases (see `tinyrec.recommenders.scaling`);
         None: raw if l2 is set, else chosen together with it
-    dropout: the part of the ratings that is hidden from the autoencoder, drawn anew in each step
+    dropout: the part of the ratings that is hidden from the autoencoder, drawn again in each step
     activation: g, of the hidden layers: identity, sigmoid, tanh, relu, binary, or a name added to `nn.ACTIVATIONS`
     """
 

@@ -50,7 +50,7 @@ class DeepAutoRec(Autoencoder):
             )
 
     def candidates(self, n_ratings: int) -> list[DeepAutoRec]:
-        """λ as for a shallow AutoRec, on raw ratings unless told otherwise."""
+        """λ as for a shallow AutoRec, on raw ratings unless `center` is set."""
         return [self] if self.l2 is not None else [replace(self, l2=0.3 * n_ratings**0.5)]
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:

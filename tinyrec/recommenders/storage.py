@@ -64,7 +64,7 @@ def read(path: str | PathLike, kind: str) -> tuple[dict[str, Any], dict[str, Arr
     except OSError as problem:
         raise FileError(f"cannot read {path}: {problem.strerror or problem}; check the path") from None
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError) as problem:
-        raise FileError(f"{path} is damaged or no {kind} of tinyrec ({problem}); write it anew") from None
+        raise FileError(f"{path} is damaged or no {kind} of tinyrec ({problem}); write it again") from None
 
 
 def _read_header(archive, path, kind):

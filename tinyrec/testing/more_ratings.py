@@ -6,6 +6,7 @@ import numpy as np
 
 from tinyrec.data import Dataset
 from tinyrec.errors import TinyrecError, UsageError
+from tinyrec.testing import data_sets
 from tinyrec.testing.case import Case, candidates, predict_all, score_table
 from tinyrec.testing.data_sets import COLD_ITEM, COLD_USER, UNKNOWN
 from tinyrec.testing.new_ones import unless_refused
@@ -34,6 +35,19 @@ def check_with_ratings(case: Case) -> None:
     given = dict(zip(more.users.ids[more.ratings.rows].tolist(), more.items.ids[more.ratings.cols], strict=True))
     for user, ranking in updated.recommend_many(list(given), 1000):
         require(given[user] not in [item for item, _ in ranking], f"user {user} gets what was added")
+
+
+def check_with_ratings_again(case: Case) -> None:
+    """A pair that was rated before must get the new rating; or raise UsageError."""
+    data = case.data()
+    pair = data.users.ids[data.ratings.rows[[3]]], data.items.ids[data.ratings.cols[[3]]]
+    new = 6.0 - data_sets.train().ratings.values[3]
+    more = Dataset.from_triples(*pair, [new], scale=(1, 5))
+    updated = unless_refused(case.fitted().with_ratings, more.binarized() if data.implicit else more)
+    if updated is not None:
+        expected = data.ratings.values.copy()
+        expected[3] = 1 if data.implicit else new
+        require_same(updated.data.ratings.values, expected, "the ratings")
 
 
 def check_with_ratings_of_cold_ones(case: Case) -> None:

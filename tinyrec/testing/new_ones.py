@@ -86,7 +86,8 @@ def check_unknown_ids_of_new_ratings(case: Case) -> None:
 def check_new_ratings_off_the_scale(case: Case) -> None:
     """A rating off the scale must raise DataError; of implicit feedback, anything but 1."""
     fitted, item, user = case.fitted(), case.data().items.ids[0].item(), case.data().users.ids[0].item()
-    for rating in (case.data().scale[1] + 1, -7.0, float("nan"), float("inf")):
+    no_interactions = (0.0, 0.5) if case.data().implicit else ()
+    for rating in (case.data().scale[1] + 1, -7.0, float("nan"), float("inf"), *no_interactions):
         require_error(DataError, fitted.predict_new_user, {item: rating})
         require_error(DataError, fitted.recommend, ratings={item: rating})
         require_error(DataError, fitted.predict_new_item, {user: rating})

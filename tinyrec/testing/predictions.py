@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyrec.evaluation.rating_metrics import default_rating
+from tinyrec.evaluation import top_n
 from tinyrec.testing.case import Case, all_pairs, predict_all
 from tinyrec.testing.data_sets import COLD_ITEM, COLD_USER, UNKNOWN
 from tinyrec.testing.require import require, require_close, require_finite, require_same
@@ -31,6 +31,21 @@ def check_blocks_of_pairs(case: Case) -> None:
     users, items = all_pairs(case.data())
     parts = [case.fitted().predict(users[at : at + 7], items[at : at + 7]) for at in range(0, len(users), 7)]
     require_close(np.concatenate(parts), predict_all(case.fitted()))
+
+
+def check_blocks_of_work(case: Case) -> None:
+    """The predictions must not depend on how much of the work is done at a time."""
+    users = case.data().users.ids
+    expected, rankings = predict_all(case.fitted()), list(case.fitted().recommend_many(users, 5))
+    usual = top_n.BLOCK
+    try:
+        top_n.BLOCK = 50
+        found, others = predict_all(case.fitted()), list(case.fitted().recommend_many(users, 5))
+    finally:
+        top_n.BLOCK = usual
+    require_close(found, expected)
+    for (_, ranking), (user, other) in zip(rankings, others, strict=True):
+        require_close([r for _, r in other], [r for _, r in ranking], f"the recommendations for user {user}")
 
 
 def check_duplicate_pairs(case: Case) -> None:
@@ -84,11 +99,11 @@ def check_default(case: Case) -> None:
     pairs = [*cold, (UNKNOWN, item), (user, UNKNOWN), (UNKNOWN, UNKNOWN)]
     found = case.fitted().predict(*zip(*pairs, strict=True))
     require_finite(found, (5,))
-    require(data.implicit or (found == default_rating(data.scale)).all(), f"they get {found}")
+    require(data.implicit or (found == 3).all(), f"they get {found} and not 3 of 5 stars")
 
 
 def check_no_default(case: Case) -> None:
-    """Without the default rating, cold and unknown ones must get finite numbers, and others what they had."""
+    """Without the default rating, cold and unknown ones must get finite numbers, and others what they get with it."""
     data = case.data()
     found, usual = predict_all(case.fitted(), default=False), predict_all(case.fitted())
     users, items = data.users.ids[[0, COLD_USER, 0]].tolist(), data.items.ids[[COLD_ITEM, 0, 0]].tolist()
@@ -97,5 +112,6 @@ def check_no_default(case: Case) -> None:
     warm_users, warm_items = (np.bincount(at) > 0 for at in (data.ratings.rows, data.ratings.cols))
     warm = np.zeros(data.ratings.shape, bool)
     warm[np.ix_(np.flatnonzero(warm_users), np.flatnonzero(warm_items))] = True
-    require_same(found[warm.ravel()], usual[warm.ravel()])
+    kept = warm.ravel() | data.implicit  # scores are never replaced
+    require_same(found[kept], usual[kept])
     require(data.implicit or ((found >= data.scale[0]) & (found <= data.scale[1])).all(), "some are not on the scale")
