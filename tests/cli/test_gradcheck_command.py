@@ -236,6 +236,12 @@ def test_check_model_in_python(mine):
         gradcheck.check_model(wrong())
 
 
+def test_check_function_in_python(mine):
+    assert gradcheck.check_function(load_own(mine(SOFTSIGN) + ":softsign"))["X"] < 1e-6
+    with pytest.raises(AssertionError, match="WRONG: softsign\n  dX: relative error"):
+        gradcheck.check_function(load_own(mine(SOFTSIGN, "dY / size**2", "dY / size") + ":softsign"))
+
+
 def test_a_parameter_may_be_one_number(mine):
     changes = ('"b": (d,)}', '"b": (d,), "m": ()}', "y, back_to_H = ", 'm = params["m"]\n        y, back_to_H = ')
     changes += ("squared_error(y,", "squared_error(y + m,", '"b": db}', '"b": db, "m": float(db.sum())}')

@@ -15,7 +15,7 @@ from tinyrec.gradcheck.compare import (
     passed,
     relative_error,
 )
-from tinyrec.gradcheck.own import check_model, is_checkable, own_cases
+from tinyrec.gradcheck.own import check_function, check_model, is_checkable, own_cases
 from tinyrec.gradcheck.pieces import cases, differentiable
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "cases",
     "central_difference",
     "check",
+    "check_function",
     "check_model",
     "complex_step",
     "differentiable",

@@ -22,9 +22,17 @@ def check_model(model: Autoencoder, seed: int = 0) -> dict[str, float]:
 
     AssertionError: a gradient is wrong, missing or of another shape; the message says which one, and where
     """
-    results = [check(case, np.random.default_rng(seed)) for case in own_cases(model, np.random.default_rng(seed))]
-    wrong = explanation(results)
-    if wrong:
+    return _check(model, seed)
+
+
+def check_function(function: Callable, seed: int = 0) -> dict[str, float]:
+    """The same for your own activation f(X) -> (Y, backward), or loss(y, r) -> (loss, backward)."""
+    return _check(function, seed)
+
+
+def _check(thing: Any, seed: int) -> dict[str, float]:
+    results = [check(case, np.random.default_rng(seed)) for case in own_cases(thing, np.random.default_rng(seed))]
+    if wrong := explanation(results):
         raise AssertionError(wrong)
     names = dict.fromkeys(name for result in results for name in result.errors)
     return {name: max(result.errors.get(name, 0) for result in results) for name in names}
