@@ -307,7 +307,9 @@ def test_what_is_read_is_never_overwritten(capsys, ratings, tmp_path, flag):
     own.write_bytes(Path(ratings).read_bytes())
     (tmp_path / "link.png").symlink_to(own)
     for path in (own, tmp_path / "link.png"):
-        assert "is an input, so it cannot be written" in fails(capsys, 2, "train", "--dataset", str(own), flag, str(path))
+        assert "is an input, so it cannot be written" in fails(
+            capsys, 2, "train", "--dataset", str(own), flag, str(path)
+        )
     assert own.read_bytes() == Path(ratings).read_bytes()
     assert "no ordinary file" in fails(capsys, 5, "train", flag, "/dev/null", *SMALL)
 

@@ -111,7 +111,7 @@ def test_what_a_person_reads_about_a_baseline(capsys, ratings):
 
 
 @pytest.mark.parametrize("flags, said", [
-    (["--model", "biased-mf", "--epochs", "3"], "epochs is no option of BiasedMF; give its own settings with set (--set)"),
+    (["--model", "biased-mf", "--epochs", "3"], "epochs is no option of BiasedMF; give its own settings with"),
     (["--model", "biased-mf", "--optimizer", "adam"], "optimizer is no option of BiasedMF"),
     (["--model", "biased-mf", "--checkpoint", "c"], "--checkpoint is for autoencoders, and biased-mf is none"),
     (["--model", "biased-mf", "--set", "factor=3"], "unknown setting 'factor' of BiasedMF; choose one of factors"),
