@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "nn": "backend sparse",
     "optim": "errors checks backend",
     "models": "errors checks backend sparse nn",
-    "data": "errors backend sparse",
+    "data": "errors checks backend sparse",
     "evaluation": "errors checks backend sparse data",
     "recommenders": "errors checks backend sparse models data evaluation",
     "training": "errors checks backend sparse nn optim models data evaluation recommenders",

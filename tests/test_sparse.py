@@ -1,10 +1,13 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import GENERATORS, as_dense, fetch, from_dense, matrices, put
-from tinyrec.errors import DataError
+from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Ratings
 
 
@@ -126,3 +129,62 @@ def test_to_changes_the_backend_and_on_request_the_dtype(backend):
     assert (moved.pattern is R.pattern) == (moved.xp is np)
     assert (moved.values.dtype, single.values.dtype) == (np.float64, np.float32)
     assert_same(single, R)
+
+
+@given(R=matrices(), rng=GENERATORS)
+def test_wrong_shapes_are_refused_before_a_kernel_reads_memory(backend, R, rng):
+    (n, d), R = R.shape, R.to(backend)
+    for shape in ((d + 1, 2), (n, 2), (d,), (d, 2, 2)):
+        if shape != (d, 2):
+            with pytest.raises(UsageError, match=rf"R is {n} x {d}, so R @ X needs X of shape \({d}, k\), not"):
+                R @ put(rng.standard_normal(shape), backend)
+    for h, w in (((n + 1, 2), (d, 2)), ((n, 2), (d + 1, 2)), ((n, 2), (d, 3)), ((n,), (d, 2))):
+        with pytest.raises(UsageError, match=rf"R is {n} x {d}, so R.sampled needs H of shape \({n}, k\)"):
+            R.sampled(put(rng.standard_normal(h), backend), put(rng.standard_normal(w), backend))
+
+
+@given(R=matrices(max_rows=9, max_cols=9))
+def test_repr_shows_shape_cells_and_a_corner(backend, R):
+    head, *lines = repr(R.to(backend)).splitlines()
+    (n, d), (r, observed) = R.shape, as_dense(R)
+    assert head == f"<Ratings, {n} x {d}, {R.size} cells observed, float64, on {backend}>"
+    for line, values, seen in zip(lines, r[:6], observed[:6], strict=False):
+        assert line.split()[: min(d, 6)] == [f"{v:.4g}" if o else "." for v, o in zip(values, seen, strict=True)][:6]
+    assert len(lines) == min(n, 6) + (n > 6)
+
+
+@given(R=matrices())
+def test_to_dense_and_to_scipy_keep_what_is_observed(backend, R):
+    r, observed = as_dense(R)
+    dense, sparse = R.to(backend).to_dense(), R.to(backend).to_scipy()
+    np.testing.assert_array_equal(dense, np.where(observed, r, np.nan))
+    np.testing.assert_array_equal(R.to(backend).to_dense(fill=0), np.where(observed, r, 0))
+    np.testing.assert_array_equal(sparse.toarray(), np.where(observed, r, 0))
+    assert sparse.nnz == R.size  # observed zeros are stored
+
+
+@given(R=matrices(), rng=GENERATORS)
+def test_pickle_and_deepcopy_keep_everything_and_the_backend_by_its_name(backend, R, rng):
+    R = (
+        R.with_side(rng.standard_normal((R.shape[0], 2)))
+        .with_unobserved_weights(rng.random(R.shape[1]))
+        .with_share(0.5)
+    )
+    R = R.to(backend)
+    for copied in (pickle.loads(pickle.dumps(R)), copy.deepcopy(R)):  # noqa: S301 - of what was just pickled
+        assert_same(copied, R.to("reference"))
+        assert copied.backend.name == backend and copied.share == 0.5
+        np.testing.assert_array_equal(fetch(copied.side), fetch(R.side))
+        np.testing.assert_array_equal(fetch(copied.unobserved_weights), fetch(R.unobserved_weights))
+        assert copied.values is not R.values
+
+
+def test_rows_know_which_share_of_the_whole_they_are():
+    R = from_dense(np.ones((8, 3)), np.ones((8, 3), bool))
+    part = R.take_rows([1, 5])
+    assert (R.share, part.share, part.take_rows([0]).share, part.with_values(part.values).share) == (
+        1,
+        0.25,
+        0.125,
+        0.25,
+    )

@@ -8,6 +8,8 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
+
 from tinyrec.errors import UsageError
 
 FEW = 8  # choices that a message lists
@@ -35,6 +37,12 @@ def check_whole(what: str, value: Any, lowest: int) -> None:
     """UsageError: `value` is not an integer, or is less than `lowest`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < lowest:
         raise UsageError(f"{what} is {value!r}, but must be a whole number of at least {lowest}")
+
+
+def generator(seed: int) -> np.random.Generator:
+    """The random generator of a seed. UsageError: it is not a whole number of at least 0"""
+    check_whole("seed", seed, 0)
+    return np.random.default_rng(seed)
 
 
 def setting_types(kind: type) -> dict[str, Any]:

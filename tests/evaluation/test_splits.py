@@ -168,3 +168,18 @@ def test_users_held_out_have_a_known_rating_and_one_to_test(data, part):
 def test_parts_of_users_outside_0_to_1_are_usage_errors(data, options):
     with pytest.raises(UsageError, match="between 0 and 1"):
         split_users(data, **options)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, True, "0", None])
+def test_seeds_that_are_not_whole_numbers_from_0_on_are_usage_errors(data, seed):
+    calls = [
+        lambda: split_random(data, 0.1, seed),
+        lambda: split_folds(data, 3, seed),
+        lambda: list(split_repeats(data, 2, 0.1, seed)),
+        lambda: split_leave_one_out(data, seed=seed),
+        lambda: split_users(data, seed=seed),
+        lambda: make_synthetic(20, 20, 100, seed=seed),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="seed is .*, but must be a whole number of at least 0"):
+            call()

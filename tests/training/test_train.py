@@ -229,3 +229,20 @@ def test_a_trial_with_a_falling_rate_runs_to_its_end_and_is_judged_there(data):
 def test_impossible_hyper_parameters_are_refused(settings):
     with pytest.raises(UsageError):
         tr.AutoRec(**settings)
+
+
+def test_an_optimizer_may_be_given_by_its_name(data):
+    by_name, by_class = (
+        tr.AutoRec(hidden_units=2, l2=1.0).fit(data, optimizer=optimizer, epochs=2, backend="reference")
+        for optimizer in ("adam", Adam())
+    )
+    assert by_name.info["optimizer"] == repr(Adam()) and by_name.params["V"].tobytes() == by_class.params["V"].tobytes()
+
+
+def test_a_progress_bar_is_shown_if_asked_for(data, capsys):
+    seen, model = [], tr.AutoRec(hidden_units=2, l2=1.0)
+    model.fit(data, epochs=3, backend="reference", observe=lambda progress: seen.append(repr(progress)))
+    assert capsys.readouterr().err == ""
+    model.fit(data, epochs=3, progress=True, backend="reference", observe=lambda progress: seen.append(repr(progress)))
+    assert "3/3" in (shown := capsys.readouterr().err) and "loss" in shown
+    assert len(seen) == 6 and seen[2] == "<Progress: 0 trials, 3 epochs in all, epoch 3>"

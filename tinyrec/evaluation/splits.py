@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.checks import check_whole, generator
 from tinyrec.data.dataset import Dataset
 from tinyrec.errors import DataError, UsageError
 
@@ -23,7 +24,7 @@ def split_random(data: Dataset, test: float = 0.1, seed: int = 0) -> Split:
     size = round(test * p)
     if not 0 < size < p:
         raise DataError(f"{p} ratings are too few for a test part of {test:g}; give more ratings or another part")
-    cells = np.random.default_rng(seed).permutation(p)
+    cells = generator(seed).permutation(p)
     return data.select(cells[size:]), data.select(cells[:size])
 
 
@@ -31,6 +32,7 @@ def split_repeats(data: Dataset, k: int = 5, test: float = 0.1, seed: int = 0) -
     """Yield split_random k times, with the seeds seed, seed + 1, ..."""
     if k < 1:
         raise UsageError(f"k={k} repeats; give at least 1")
+    check_whole("seed", seed, 0)
     return (split_random(data, test, seed + i) for i in range(k))
 
 
@@ -44,7 +46,7 @@ def split_folds(data: Dataset, k: int = 5, seed: int = 0) -> Iterator[Split]:
     p = data.ratings.size
     if p < k:
         raise DataError(f"{p} ratings are too few for {k} folds; give more ratings or fewer folds")
-    fold = np.random.default_rng(seed).permutation(p) % k  # the fold of each cell, (p,)
+    fold = generator(seed).permutation(p) % k  # the fold of each cell, (p,)
     return ((data.select(fold != i), data.select(fold == i)) for i in range(k))
 
 
@@ -59,7 +61,7 @@ def split_leave_one_out(data: Dataset, latest: bool = False, seed: int = 0) -> S
     counts = np.diff(data.ratings.pattern.indptr)
     if counts.max(initial=0) < 2:
         raise DataError(f"no user of {data.name} has two ratings; give more, or split them at random")
-    keys = (data.places, data.times) if latest else (np.random.default_rng(seed).random(data.ratings.size),)
+    keys = (data.places, data.times) if latest else (generator(seed).random(data.ratings.size),)
     order = np.lexsort((*keys, data.ratings.rows))  # by user, and each one's by time
     last = data.ratings.pattern.indptr[1:] - 1
     held_out = _mask(data, order[last[counts >= 2]])
@@ -77,7 +79,7 @@ def split_users(
     """
     _check_part("users", users)
     _check_part("part", part)
-    rng, rows, indptr = np.random.default_rng(seed), data.ratings.rows, data.ratings.pattern.indptr
+    rng, rows, indptr = generator(seed), data.ratings.rows, data.ratings.pattern.indptr
     counts = np.diff(indptr)
     several = np.flatnonzero(counts >= 2)
     size = round(users * len(several))

@@ -8,16 +8,16 @@ from tinyrec.training.progress import Progress
 class Bar:
     """A context; call it with the Progress of each epoch.
 
-    total: the number of epochs, if it is known;  disable: show nothing
+    total: the number of epochs, if it is known;  disable: show nothing;  leave: keep the bar at the end
     """
 
-    def __init__(self, total: int | None = None, disable: bool = False):
-        self.total, self.disable = total, disable
+    def __init__(self, total: int | None = None, disable: bool = False, leave: bool = False):
+        self.options = {"total": total, "disable": disable, "leave": leave}
 
     def __enter__(self) -> Bar:
         from tqdm.auto import tqdm
 
-        self.bar = tqdm(total=self.total, unit=" epochs", disable=self.disable, dynamic_ncols=True, leave=False)
+        self.bar = tqdm(unit=" epochs", dynamic_ncols=True, **self.options)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -64,7 +64,7 @@ def train(
     check_options(model, optimizer, epochs, valid, batch_size, seed)
     check_feedback(model, data)
     batch_size, state = find_batch_size(model, optimizer, batch_size), resume or Progress()
-    with Bar(epochs) if progress else nullcontext() as bar:
+    with Bar(epochs, leave=True) if progress else nullcontext() as bar:
         options = {"optimizer": optimizer, "batch_size": batch_size, "backend": backend, "seed": seed}
         observers = [its for its in (bar, observe) if its]
         run = partial(run_training, progress=state, observers=observers, **options)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.checks import generator
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index
 from tinyrec.errors import UsageError
@@ -34,7 +35,7 @@ def make_synthetic(n_users: int = 1000, n_items: int = 1500, n_ratings: int = 10
     """
     if min(n_users, n_items, n_ratings) < 1 or n_ratings > n_users * n_items:
         raise UsageError(f"{n_ratings} ratings do not fit {n_users} users x {n_items} items; choose other sizes")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     rows, cols = _draw_cells(n_users, n_items, n_ratings, rng)
     score = _draw_scores(n_users, n_items, rows, cols, rng)
     values = np.clip(np.rint(score + NOISE * rng.standard_normal(n_ratings)), 1, 5)
