@@ -200,7 +200,7 @@ def test_checkpoints_are_of_fine_tuning_alone_and_resumed_equals_uninterrupted(
         if tuned:
             progress = checkpoint.read()
             assert len(progress.history) == tuned[-1]
-            resumed = MODEL.fit(DATA, progress=progress, **options)
+            resumed = MODEL.fit(DATA, resume=progress, **options)
             assert summary(resumed.info["history"]) == history
             assert_same_bits(resumed.params, whole.params)
 
@@ -209,7 +209,7 @@ def test_checkpoints_are_of_fine_tuning_alone_and_resumed_equals_uninterrupted(
 def test_a_progress_that_was_stopped_while_pretraining_goes_on_without_telling_it_twice(after):
     options, progress = {"epochs": 4, "backend": "reference"}, Progress()
     with pytest.raises(Stop):
-        MODEL.fit(DATA, progress=progress, observe=stop_after(after, lambda progress: None), **options)
-    whole, resumed = (MODEL.fit(DATA, progress=its, **options) for its in (None, progress))
+        MODEL.fit(DATA, resume=progress, observe=stop_after(after, lambda progress: None), **options)
+    whole, resumed = (MODEL.fit(DATA, resume=its, **options) for its in (None, progress))
     assert_same_bits(resumed.params, whole.params)
     assert summary(resumed.info["history"]) == summary(whole.info["history"])

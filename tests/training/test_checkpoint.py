@@ -8,7 +8,6 @@ from tinyrec.errors import FileError, UsageError
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
 from tinyrec.training import checkpoint as module
 from tinyrec.training.checkpoint import Checkpoint
-from tinyrec.training.progress import Progress
 
 TASK = {"data": "abc", "seed": 0}
 DATA = tr.make_synthetic(60, 40, 900, seed=3)
@@ -29,7 +28,7 @@ def stopped(folder, after, backend="reference", **options):
             raise Stop
 
     with pytest.raises(Stop):
-        tr.AutoRec(**options.pop("model")).fit(DATA, observe=observe, progress=Progress(), backend=backend, **options)
+        tr.AutoRec(**options.pop("model")).fit(DATA, observe=observe, backend=backend, **options)
 
 
 @pytest.mark.parametrize("options", [
@@ -45,7 +44,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(backend, tmp_path, options):
     whole = tr.AutoRec(**model).fit(DATA, **options)
     stopped(tmp_path, 4, model=model, **options)
     progress = Checkpoint(tmp_path, TASK).read()
-    resumed = tr.AutoRec(**model).fit(DATA, progress=progress, **options)
+    resumed = tr.AutoRec(**model).fit(DATA, resume=progress, **options)
     for name, w in whole.params.items():
         assert w.tobytes() == resumed.params[name].tobytes()
     losses = [[row["loss"] for row in run.info["history"]] for run in (whole, resumed)]
@@ -58,7 +57,7 @@ def test_a_search_goes_on_in_the_trial_in_which_it_was(tmp_path, part):
     whole = tr.AutoRec(**model).fit(DATA, backend="reference", **options)
     stopped(tmp_path, round(part * len(whole.info["history"])), model=model, **options)
     progress = Checkpoint(tmp_path, TASK).read()
-    resumed = tr.AutoRec(**model).fit(DATA, backend="reference", progress=progress, **options)
+    resumed = tr.AutoRec(**model).fit(DATA, backend="reference", resume=progress, **options)
     assert resumed.info["trials"] == whole.info["trials"] and resumed.model == whole.model
     for name, w in whole.params.items():
         assert w.tobytes() == resumed.params[name].tobytes()
