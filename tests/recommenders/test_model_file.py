@@ -1,5 +1,6 @@
 """Model files come back bit for bit, and anything else is refused in one sentence, without running or allocating it."""
 
+import contextlib
 import io
 import json
 import zipfile
@@ -152,10 +153,46 @@ def test_a_header_that_makes_no_sense_is_refused(path, field, value):
         tr.load(path)
 
 
+@pytest.mark.parametrize("field", ["features", "embeddings", "scale", "implicit", "name"])
+@pytest.mark.parametrize("value", [None, 7, "x", [], [10**400, 1], {"x": 1}])
+def test_data_that_make_no_sense_are_refused_or_read(path, field, value):
+    data = json.loads(zipfile.ZipFile(path).read(storage.HEADER))["data"]
+    with_header(path, data=data | {field: value})
+    with contextlib.suppress(FileError):
+        tr.load(path)
+
+
+def test_a_class_without_parameters_is_refused(path):
+    members = json.loads(zipfile.ZipFile(path).read(storage.HEADER))["members"]
+    with_header(path, members=[members[0] | {"model": "Autoencoder", "settings": {}}])
+    with pytest.raises(FileError, match="is inconsistent"):
+        tr.load(path)
+
+
 def test_a_huge_shape_is_refused_before_it_is_allocated(path):
     header = json.loads(zipfile.ZipFile(path).read(storage.HEADER))
     with_header(path, arrays=header["arrays"] | {"params/0/W": ["<f4", [10**6, 10**7]]})
-    with pytest.raises(FileError, match="has not the size of its shape"):
+    with pytest.raises(FileError, match="does not have the size of its shape"):
+        tr.load(path)
+
+
+def test_a_huge_shape_in_the_header_of_an_array_is_refused_before_it_is_allocated(path):
+    stream = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**15,)}
+    np.lib.format.write_array_header_1_0(stream, header)
+    rewrite(path, lambda name, content: stream.getvalue() + bytes(40) if name == "params/0/W.npy" else content)
+    with pytest.raises(FileError, match="array params/0/W"):
+        tr.load(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_damaged_compressed_header_is_refused(path, method):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(storage.HEADER, json.dumps(list(range(1000))), method)
+    content = bytearray(path.read_bytes())
+    content[60:80] = b"x" * 20
+    path.write_bytes(content)
+    with pytest.raises(FileError):
         tr.load(path)
 
 
@@ -188,6 +225,8 @@ def test_a_missing_array_is_refused(path, name):
     ("data/cols", lambda array: array + 100),
     ("data/cols", lambda array: array - 100),
     ("data/indptr", lambda array: array[::-1].copy()),
+    ("data/indptr", lambda array: array.astype(float)),
+    ("data/values", lambda array: array * np.nan),
     ("data/users", lambda array: array[::-1].copy()),
     ("params/0/W", lambda array: array * np.nan),
     ("scaling/0/item", lambda array: array + np.inf),

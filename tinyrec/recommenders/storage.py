@@ -22,11 +22,11 @@ from tinyrec.errors import DataError, FileError
 HEADER = "header.json"
 LARGEST_HEADER = 256 * 2**20
 FORMAT = 3
-KINDS = "fiubU"  # of arrays: numbers, truth values and text, but no objects
+KINDS = "fiubU"  # kinds of dtype that are allowed: numbers, bool and text, but no objects
 
 
 def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[str, Array]) -> None:
-    """Write header and arrays to a temporary name beside `path`, then rename: a crash leaves the old file as it was."""
+    """Write header and arrays to a temporary file beside `path`, then rename it: a crash leaves the old file intact."""
     path = Path(path)
     if path.exists() and not path.is_file():
         raise FileError(f"cannot write {path}: it is no ordinary file; choose another name")
@@ -35,7 +35,7 @@ def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[
     if unfit := [name for name, array in arrays.items() if array.dtype.kind not in KINDS]:
         raise DataError(f"{unfit[0]} has dtype {arrays[unfit[0]].dtype}; convert it to numbers or text")
     header = {"tinyrec": kind, "format": FORMAT, "arrays": shapes, **header}
-    text = json.dumps(header, default=lambda number: number.item())  # of NumPy
+    text = json.dumps(header, default=lambda number: number.item())  # for NumPy's numbers
     try:
         with open(new, "wb") as file:
             with zipfile.ZipFile(file, "w") as archive:
@@ -54,16 +54,16 @@ def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[
 
 
 def read(path: str | PathLike, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read what `write` wrote: (header, arrays). FileError: missing, truncated, foreign, or of another version."""
+    """Read what `write` wrote: (header, arrays). FileError: missing, damaged, not ours, or of another version."""
     try:
         with zipfile.ZipFile(path) as archive:
             header = _read_header(archive, path, kind)
             return header, {name: _read_array(archive, name, *known) for name, known in header.pop("arrays").items()}
-    except FileError:
+    except (FileError, MemoryError):
         raise
     except OSError as problem:
         raise FileError(f"cannot read {path}: {problem.strerror or problem}; check the path") from None
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError) as problem:
+    except Exception as problem:  # damaged bytes make zipfile, zlib, json and NumPy raise exceptions of many kinds
         raise FileError(f"{path} is damaged or no {kind} of tinyrec ({problem}); write it again") from None
 
 
@@ -82,16 +82,18 @@ def _read_header(archive, path, kind):
 
 
 def _read_array(archive, name, dtype, shape):
-    """One member, after its declared size has been compared with what dtype and shape ask for."""
+    """One array; its dtype, shape and size are compared with the header's before it is allocated."""
     dtype, shape = np.dtype(dtype), tuple(shape)
     if dtype.kind not in KINDS or not all(isinstance(length, int) and length >= 0 for length in shape):
         raise ValueError(f"array {name} has dtype {dtype} and shape {shape}")
     info = archive.getinfo(name + ".npy")
     size = math.prod(shape) * dtype.itemsize
     if info.compress_type != zipfile.ZIP_STORED or not size <= info.file_size <= size + 1024:
-        raise ValueError(f"array {name} has not the size of its shape")
+        raise ValueError(f"array {name} does not have the size of its shape")
+    with archive.open(info) as member:  # read_array allocates what the array's own header says
+        np.lib.format.read_magic(member)
+        own_shape, _, own_dtype = np.lib.format.read_array_header_1_0(member, max_header_size=1024)
+    if own_dtype != dtype or own_shape != shape:
+        raise ValueError(f"array {name} is {own_dtype} {own_shape}, not {dtype} {shape}")
     with archive.open(info) as member:
-        array = np.lib.format.read_array(member, allow_pickle=False, max_header_size=1024)
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(f"array {name} is {array.dtype} {array.shape}, not {dtype} {shape}")
-    return array
+        return np.lib.format.read_array(member, allow_pickle=False, max_header_size=1024)

@@ -1,4 +1,4 @@
-"""Checkpoints: a training that was stopped continues where it was, bit for bit."""
+"""Checkpoints: a training that was stopped continues from there, bit for bit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tinyrec.training.loop import Epoch
 from tinyrec.training.progress import Progress
 
 NAME = "checkpoint.npz"
-MIN_SECONDS = 10.0  # between two writes, at least
-MIN_RATIO = 20  # and so many times as long as a write takes, so that a twentieth of the time at most is spent on them
+MIN_SECONDS = 10.0  # between two writes
+MIN_RATIO = 20  # of the time between two writes and the time that a write takes, so that writing costs 5 % at most
 
 
 class Checkpoint:
-    """Writes the Progress that it is called with to checkpoint.npz in a folder, not too often.
+    """Writes the Progress that it is called with to checkpoint.npz in a folder, if the last write was long enough ago.
 
-    task: what must be the same to continue: the data's hash, the model, the seed, ...; JSON values only
+    task: what must be the same to continue, such as the data's hash, the model and the seed; JSON values only
     """
 
     def __init__(self, folder: str | PathLike, task: dict[str, Any]):
@@ -32,7 +32,7 @@ class Checkpoint:
         self.due = time.monotonic() + MIN_SECONDS
 
     def start(self) -> None:
-        """Make the folder. UsageError: there is a checkpoint in it already, which must not be lost."""
+        """Make the folder. UsageError: it has a checkpoint already, which is not overwritten."""
         if self.path.exists():
             raise UsageError(f"{self.path} exists already; continue from it with --resume, or choose another folder")
         try:
@@ -41,13 +41,13 @@ class Checkpoint:
             raise FileError(f"cannot make {self.path.parent}: {problem.strerror}; choose another folder") from None
 
     def __call__(self, progress: Progress) -> None:
-        if time.monotonic() >= self.due and progress.epoch:  # during pretraining there is nothing yet to continue from
+        if time.monotonic() >= self.due and progress.epoch:  # pretraining has no state to continue from
             self.write(progress)
 
     def write(self, progress: Progress) -> None:
         """Replace the checkpoint in one step, unless a parameter is not finite: the last good one stays."""
         epoch = progress.epoch
-        assert epoch is not None, "a checkpoint is written after the first epoch at the earliest"
+        assert epoch is not None, "there is nothing to write before the first epoch"
         if not all(np.isfinite(to_host(w)).all() for w in epoch.params.values()):
             return
         arrays: dict[str, Any] = {}
@@ -72,17 +72,17 @@ class Checkpoint:
         if not self.path.exists():
             raise FileError(f"there is no {self.path} to continue from; begin without --resume")
         header, arrays = storage.read(self.path, "checkpoint")
-        task = header.get("task", {})
-        differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]
+        try:
+            task, progress = header["task"], _progress(header, arrays)
+            differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]
+        except Exception as problem:  # a header whose fields have other types can raise nearly anything
+            raise FileError(f"{self.path} is damaged ({problem}); begin again in another folder") from None
         if differ:
             fields = ", ".join(f"{key} (was {task.get(key)}, is {self.task.get(key)})" for key in differ)
             raise UsageError(
                 f"{self.path} belongs to another training: {fields}; continue with the settings it began with"
             )
-        try:
-            return _progress(header, arrays)
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
-            raise FileError(f"{self.path} is damaged ({problem}); begin again in another folder") from None
+        return progress
 
 
 def _progress(header: dict[str, Any], arrays: dict[str, Any]) -> Progress:
