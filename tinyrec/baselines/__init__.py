@@ -30,21 +30,3 @@ BASELINES: dict[str, type[Baseline]] = {
     "rbm": RBM,
     "llorma": LLORMA,
 }
-
-__all__ = [
-    "ALSWR",
-    "BASELINES",
-    "BPMF",
-    "BPR",
-    "EALS",
-    "EASE",
-    "LLORMA",
-    "RBM",
-    "WMF",
-    "Baseline",
-    "Bias",
-    "BiasedMF",
-    "ItemKNN",
-    "NeuMF",
-    "Pop",
-]

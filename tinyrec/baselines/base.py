@@ -1,4 +1,4 @@
-"""What the baselines share: hyper-parameters in, a fitted model out, behind the same interface as the autoencoders."""
+"""What the baselines share: a frozen dataclass of hyper-parameters, and `fit`, which returns a fitted model."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tinyrec.evaluation.top_n import blocks
 from tinyrec.models import Model
 from tinyrec.recommenders import FittedModel
 from tinyrec.sparse import Ratings
+from tinyrec.training.run import check_feedback
 
 EPSILON = 1e-9  # the smallest value of a setting that must be positive
 
@@ -25,18 +26,20 @@ class Baseline(Model):
     """Base of the baselines, frozen dataclasses of hyper-parameters.
 
     A baseline defines `learn`, `shapes`, and one of predict_cells and predict_users, each of which has a default that
-    calls the other. R (n, d) are the training ratings, users x items, as they are.
+    calls the other. R (n, d) are the training ratings, users x items, unscaled.
 
-    derived: the arrays that are computed from data and parameters, so that they do not count as parameters
+    derived: arrays that are computed from data and parameters, and so do not count as parameters
+    minimum: the lowest allowed value of some settings; it is 0 for other numbers
     """
 
     derived: ClassVar[tuple[str, ...]] = ()
+    minimum: ClassVar[dict[str, float]] = {}
 
     def __post_init__(self):
-        check_settings(self)
+        check_settings(self, **self.minimum)
 
     def learn(self, R: Ratings, seed: int) -> Params:
-        """What is learned from R: arrays by name."""
+        """Learn from R, and return arrays by name."""
         raise NotImplementedError
 
     def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
@@ -47,7 +50,7 @@ class Baseline(Model):
         """ValueError: arrays of these shapes, read from a file, that do not fit together"""
 
     def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
-        """The ratings or scores of pairs of row numbers: (p,) and (p,) -> (p,); for ratings, -1 is an unknown one."""
+        """The ratings or scores of pairs of row numbers, (p,) and (p,) -> (p,); for ratings, -1 means unknown."""
         y, (rows, at) = np.empty(len(users)), np.unique(users, return_inverse=True)
         for block in blocks(len(rows), R.shape[1]):
             here = np.flatnonzero((at >= block.start) & (at < block.stop))
@@ -67,16 +70,13 @@ class Baseline(Model):
     def fit(self, data: Dataset, *, seed: int = 0) -> FittedModel:  # type: ignore[override]
         """Fit to `data`. UsageError: ratings for a model of implicit feedback, or the other way round"""
         check_whole("seed", seed, 0)
-        name = type(self).__name__
         if not isinstance(data, Dataset):
             raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
-        if self.implicit and not data.implicit:
-            raise UsageError(f"{name} is for implicit feedback, and these are ratings; use data.binarized()")
-        if data.implicit and not self.implicit:
-            raise UsageError(f"{name} is for ratings, and this is implicit feedback; use a model such as EASE")
+        check_feedback(self, data)
         started = time.perf_counter()
         params = self.learn(data.ratings, seed)
         if not all(np.isfinite(array).all() for array in params.values()):
+            name = type(self).__name__
             raise DataError(f"{name} learned a number that is not finite; try a larger l2 or a smaller learning rate")
         return FittedModel(self, params, data, {"seed": seed, "seconds": time.perf_counter() - started})
 
@@ -90,16 +90,14 @@ def fastest(slow: Callable[..., None], loop: str) -> Callable[..., None]:
 
 def ones(R: Ratings) -> Any:
     """X: 1 at the cells of R, else 0, as a scipy.sparse.csr_array (n, d) of float64."""
-    from scipy.sparse import csr_array  # takes a while to import
-
-    return csr_array((np.ones(R.size), R.cols, R.pattern.indptr), shape=R.shape)
+    return R.with_values(np.ones(R.size)).to_scipy()
 
 
 def draw_unobserved(R: Ratings, users: Array, rng: np.random.Generator) -> Array:
     """For each of these users (b,) a random item (b,) among those that they do not have in R.
 
-    The r-th item that a user does not have is item r + c, where c counts the user's items before it: the i-th item of
-    the user, counted from 0, comes before it if (its number - i) <= r. Users with all items are not allowed.
+    The r-th item that a user does not have (from 0) is item r + c, where c is the number of the user's items before it.
+    The user's i-th item, item j, is one of these if j - i <= r. Users who have all items are not allowed.
     """
     indptr, d = R.pattern.indptr, R.shape[1]
     gaps = R.cols - (np.arange(R.size) - indptr[R.rows])  # unobserved items before each cell, ascending within a row

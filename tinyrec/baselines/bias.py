@@ -1,4 +1,4 @@
-"""User and item biases: the least that a recommender must beat."""
+"""Bias: user and item biases, the simplest model that every recommender should beat."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Bias(Baseline):
         return biases_of(params).predict(users, items)
 
     def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
-        """The bias of a new user, given those of the items."""
+        """Compute the bias of each new user, with those of the items fixed."""
         biases, total = biases_of(params), np.zeros(new.shape[0])
         np.add.at(total, new.rows, new.values - biases.predict(np.full(new.size, -1), new.cols))
         user = total / (self.user_damping + np.bincount(new.rows, minlength=new.shape[0]))

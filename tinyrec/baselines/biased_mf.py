@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import fastest
 from tinyrec.baselines.bias import biases_of
 from tinyrec.baselines.factors import RatingFactors, ridge
-from tinyrec.checks import check_settings
 from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
 
@@ -19,8 +19,8 @@ from tinyrec.sparse import Ratings
 class BiasedMF(RatingFactors):
     """min Σ (r - μ - b_u - b_i - p_u · q_i)² + λ (b_u² + b_i² + |p_u|² + |q_i|²)  (Koren, Bell, Volinsky 2009, eq. 5)
 
-    over the observed ratings, μ being their mean: λ counts once for each rating. Each epoch takes every rating once, in
-    random order; the learning rate is multiplied by `decay` after each epoch (Koren 2008, section 5).
+    summed over the observed ratings, whose mean is μ; the penalty is inside the sum. Each epoch visits every rating
+    once, in random order; the learning rate is multiplied by `decay` after each epoch (Koren 2008, section 5).
 
     factors: k;  l2: λ. Defaults: our search on a validation part of MovieLens 1M.
     """
@@ -31,8 +31,7 @@ class BiasedMF(RatingFactors):
     l2: float = 0.06
     epochs: int = 60
 
-    def __post_init__(self):
-        check_settings(self, factors=1)
+    minimum: ClassVar = {"factors": 1}
 
     def learn(self, R: Ratings, seed: int) -> Params:
         (n, d), rng = R.shape, np.random.default_rng(seed)
@@ -47,7 +46,7 @@ class BiasedMF(RatingFactors):
         return self.learned(R, bias, P, Q)
 
     def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
-        """The bias and factors of a new user, exactly given those of the items."""
+        """Solve for bias and factors of each new user, with those of the items fixed."""
         biases, Q = biases_of(params), np.insert(params["Q"], 0, 1.0, axis=1)  # (d, 1 + k)
         without_user = biases.predict(np.full(new.size, -1), new.cols)
         p = ridge(new.with_values(new.values - without_user), Q, np.ones(len(Q)), self.l2)

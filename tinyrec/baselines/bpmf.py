@@ -1,33 +1,33 @@
-"""BPMF: Bayesian matrix factorisation, the mean over factors drawn from their posterior; there is no λ to choose."""
+"""BPMF: Bayesian matrix factorisation, predictions averaged over posterior samples, with no λ to choose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import EPSILON
 from tinyrec.baselines.factors import RatingFactors, normal_equations
-from tinyrec.checks import check_settings
 from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
 
-BETA = 2  # β₀: the prior mean 0 counts like so many observed vectors; from the authors' code
+BETA = 2  # β₀: the prior mean, 0, counts like two observed vectors; from the authors' code
 
 
 @dataclass(frozen=True)
 class BPMF(RatingFactors):
     """r̂_ui = μ + 1/T Σ_t p_u · q_i, with P and Q of each t drawn    (Salakhutdinov and Mnih 2008, eq. 10, section 3.3)
 
-    from their posterior by Gibbs sampling: each part in turn from its distribution given all others and the ratings. Of
+    from their posterior by Gibbs sampling: each variable in turn, given all others and the ratings. The model is
 
     r_ui ~ N(μ + p_u · q_i, 1/α),  p_u ~ N(m, Λ⁻¹),  m ~ N(0, (β₀ Λ)⁻¹),  Λ ~ Wishart(I, k)               (eq. 5 to 8)
 
     and the same for q_i with another m and Λ, μ being the mean of the ratings.
 
-    factors: k;  precision: α, 2 in the paper;  samples: T, after `burn_in` samples that are discarded. The
-    factors, of 10, 30 and 60, are from a search on a validation part of MovieLens 1M.
+    factors: k;  precision: α, 2 in the paper;  samples: T, after `burn_in` samples that are discarded.
+    `factors` was chosen among 10, 30 and 60 on a validation part of MovieLens 1M.
     """
 
     factors: int = 30
@@ -35,8 +35,7 @@ class BPMF(RatingFactors):
     burn_in: int = 20
     samples: int = 60
 
-    def __post_init__(self):
-        check_settings(self, factors=1, precision=EPSILON, samples=1)
+    minimum: ClassVar = {"factors": 1, "precision": EPSILON, "samples": 1}
 
     def learn(self, R: Ratings, seed: int) -> Params:
         """The mean of T products P Qᵀ is one product of all P / T, side by side, (n, T k), and all Q, (d, T k)."""
@@ -74,7 +73,7 @@ def draw_rows(R: Ratings, Q: Array, m: Array, L: Array, precision: float, rng: n
 
 
 def draw_prior(P: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """m (k,) and Λ (k, k) given the vectors that came from them: P (n, k)                               (eq. 7 and 14)
+    """Draw m (k,) and Λ (k, k) given the vectors P (n, k)                                               (eq. 7 and 14)
 
     Λ ~ Wishart(W, n + k), m ~ N(m₀, ((β₀ + n) Λ)⁻¹) with W and m₀ of `posterior`. By Bartlett's decomposition Λ = B Bᵀ
     with B = C T, W = C Cᵀ and a random triangular T; the covariance of B⁻ᵀ z with z ~ N(0, I) is Λ⁻¹.

@@ -1,15 +1,15 @@
-"""BPR: matrix factorisation that learns which of two items a user has, one pair at a time."""
+"""BPR: matrix factorisation that learns which of two items a user has, by SGD on triples (user, item, other item)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import draw_unobserved, fastest
 from tinyrec.baselines.factors import Factors
-from tinyrec.checks import check_settings
 from tinyrec.sparse import Ratings
 
 
@@ -17,11 +17,11 @@ from tinyrec.sparse import Ratings
 class BPR(Factors):
     """max Σ ln σ(p_u · (q_i - q_j)) - λ/2 (|p_u|² + |q_i|² + |q_j|²)         (Rendle et al. 2009, section 4.1, BPR-Opt)
 
-    over triples of a user u, an item i that they have and an item j that they have not. An epoch takes as many as there
-    are observed cells: each time one of these, at random, and a random j.
+    over triples of a user u, an item i that the user has and an item j that the user does not have. An epoch draws as
+    many triples as there are observed cells: a random observed cell (u, i), and a random j for it.
 
-    factors: k;  l2: λ. Rate and λ are those of NCAE, section 5.1; the epochs are from a search on a validation part of
-    Last.fm.
+    factors: k;  l2: λ. Learning rate and λ are those of NCAE, section 5.1; the number of epochs is from a search on a
+    validation part of Last.fm.
     """
 
     factors: int = 128
@@ -29,8 +29,7 @@ class BPR(Factors):
     l2: float = 0.01
     epochs: int = 300
 
-    def __post_init__(self):
-        check_settings(self, factors=1)
+    minimum: ClassVar = {"factors": 1}
 
     def learn(self, R: Ratings, seed: int) -> Params:
         (n, d), rng = R.shape, np.random.default_rng(seed)
@@ -50,7 +49,7 @@ def descend(users: Array, items: Array, others: Array, P: Array, Q: Array, rate:
     """
     for u, i, j in zip(users, items, others, strict=True):
         p, q, r = P[u].copy(), Q[i].copy(), Q[j].copy()
-        e = 1 / (1 + np.exp(p @ (q - r)))  # σ(-x): how wrong the order was
+        e = 1 / (1 + np.exp(p @ (q - r)))  # σ(-x), near 0 when i already ranks well above j
         P[u] += rate * (e * (q - r) - l2 * p)
         Q[i] += rate * (e * p - l2 * q)
         Q[j] += rate * (-e * p - l2 * r)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import EPSILON
 from tinyrec.baselines.factors import Factors, solve
-from tinyrec.checks import check_settings
 from tinyrec.sparse import Ratings
 
 
@@ -19,7 +19,7 @@ class EALS(Factors):
 
     with c_i = c₀ f_i^ω / Σ_j f_j^ω, where f_i users have item i                           (He et al. 2016, eq. 7 and 8)
 
-    factors: k;  c0: c₀;  omega: ω;  l2: λ. c₀ and ω are those of NCAE, section 5.1, whose λ is 0.05; ours and the
+    factors: k;  c0: c₀;  omega: ω;  l2: λ. c₀ and ω are those of NCAE, section 5.1, which has λ = 0.05; our λ and
     iterations are from a search on a validation part of Last.fm.
     """
 
@@ -29,8 +29,7 @@ class EALS(Factors):
     l2: float = 5.0
     iterations: int = 8
 
-    def __post_init__(self):
-        check_settings(self, factors=1, l2=EPSILON, iterations=1)
+    minimum: ClassVar = {"factors": 1, "l2": EPSILON, "iterations": 1}
 
     def learn(self, R: Ratings, seed: int) -> Params:
         (n, d), rng, c = R.shape, np.random.default_rng(seed), self.unobserved_weights(R)
@@ -57,8 +56,8 @@ def update_factors(R: Ratings, P: Array, Q: Array, S: Array, c: Array, excess: A
     i that user u has, where ŷ^f is the prediction without factor f, and S = Σ c_i q_i q_iᵀ over all items.
 
     R (n, d) with p cells, P (n, k), changed in place, Q (d, k), S (k, k), excess (p,): 1 - c at the cells
-    c (n,): what S counts by in each row. In turns, P and Q change places: then S = PᵀP is to be counted by c_i.
-    The paper goes user by user; all users at a time is the same, since no p_u depends on another one.
+    c (n,): the weight of S in each row: 1 for users. For items, P and Q are swapped, S = PᵀP, and its weight is c_i.
+    The paper updates user by user; updating all users at once is the same, since no p_u depends on another one.
     """
     y = R.sampled(P, Q)
     for f in range(P.shape[1]):

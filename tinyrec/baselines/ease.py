@@ -1,15 +1,14 @@
-"""EASE: each item from all the others, by one linear regression in closed form."""
+"""EASE: predict each item from all other items, by a linear regression in closed form."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import EPSILON, Baseline, ones
-from tinyrec.checks import check_settings
 from tinyrec.sparse import Ratings
 
 
@@ -22,15 +21,13 @@ class EASE(Baseline):
     With fewer users than items, the inverse is that of an (n, n) matrix: by the Woodbury identity
     P = (I - Xᵀ A X) / λ with A = (X Xᵀ + λ I)⁻¹. Then no (d, d) matrix is ever stored.
 
-    learns the inverse, P (d, d) or A (n, n), and the diagonal of P (d,)
+    learns inverse: P (d, d) or A (n, n);  diagonal (d,): that of P
     """
 
     l2: float = 100.0
 
     implicit = True
-
-    def __post_init__(self):
-        check_settings(self, l2=EPSILON)
+    minimum: ClassVar = {"l2": EPSILON}
 
     def learn(self, R: Ratings, seed: int) -> Params:
         X, (n, d) = ones(R), R.shape

@@ -1,4 +1,4 @@
-"""Matrix factorisation: a vector for each user and each item, and how to find all users' given the items'."""
+"""Matrix factorisation: a vector for each user and each item, and least squares for the users' given the items'."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Factors(Baseline):
 class RatingFactors(Baseline):
     """r̂_ui = μ + b_u + b_i + p_u · q_i                                 (Koren, Bell, Volinsky 2009, eq. 4)
 
-    learns mean (1,): μ, user (n,): b_u, item (d,): b_i, each of which may be 0;  P (n, k), Q (d, k)
+    learns mean (1,): μ, user (n,): b_u, item (d,): b_i, which may all be 0;  P (n, k), Q (d, k)
     """
 
     factors: int
@@ -69,11 +69,11 @@ def _with_mean(P):
 
 
 def normal_equations(R: Ratings, Q: Array) -> Iterator[tuple[Array, Array, Array]]:
-    """(rows (b,), S (b, k, k), y (b, k)) for all rows u that have cells, some at a time: the sums over the cells of u
+    """Yield (rows (b,), S (b, k, k), y (b, k)) for blocks of rows that have cells, with sums over the cells of row u:
 
     S_u = Σ_i q_i q_iᵀ and y_u = Σ_i r_ui q_i, so that S_u p = y_u for the p with the least Σ_i (r_ui - p · q_i)².
 
-    R (n, d), Q (d, k). A block has rows of equal length, as one product of a stack of matrices then serves them all.
+    R (n, d), Q (d, k). The rows of a block have equally many cells, so that one batched product serves them all.
     """
     for rows, cells in _of_equal_length(R.pattern, Q.shape[1]):
         Q_u = Q[R.cols[cells]]  # (b, f, k)
@@ -102,9 +102,9 @@ def solve(R: Ratings, Q: Array, unobserved: Array, l2: float) -> Array:
     R (n, d), Q (d, k), unobserved (d,), l2: λ  ->  P (n, k), the minimiser of Σ_i c_ui (y_ui - p_u · q_i)² + λ |p_u|²
     with y_ui = c_ui = 1 where u has item i, else y_ui = 0 and c_ui = unobserved_i
 
-    All users share A = Qᵀ diag(unobserved) Q + λ I = L Lᵀ. With W = Q L⁻ᵀ, (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1 remains, where
+    All users share A = Qᵀ diag(unobserved) Q + λ I = L Lᵀ. With W = Q L⁻ᵀ, Lᵀ p_u = (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1, where
     W_u are the rows of the f items of u, and D = diag(1 - unobserved) for these. It equals W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1,
-    so the smaller of a (k, k) and an (f, f) system is solved. Users of equal f are solved together.
+    so the smaller of a (k, k) and an (f, f) system is solved. Users with the same f are solved together.
     """
     L = np.linalg.cholesky((Q.T * unobserved) @ Q + l2 * np.eye(Q.shape[1]))
     W = np.linalg.solve(L, Q.T).T
@@ -125,9 +125,9 @@ def _solve_block(W, D):  # (b, f, k), (b, f)
 
 
 def _of_equal_length(pattern: Pattern, k: int) -> Iterator[tuple[Array, Array]]:
-    """All rows (b,) with cells, some with f cells each at a time, and the numbers (b, f) of these cells.
+    """Yield blocks of rows (b,) that have f cells each, and the positions (b, f) of these cells.
 
-    So few that neither (b, f, k) nor (b, k, k) numbers are much more than a block of work.
+    The blocks are so small that arrays of (b, f, k) and (b, k, k) numbers take little memory.
     """
     lengths = np.diff(pattern.indptr)
     for f in np.unique(lengths[lengths > 0]):

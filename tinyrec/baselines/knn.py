@@ -1,15 +1,14 @@
-"""Neighbouring items: those that the same users have."""
+"""ItemKNN: score an item by its similarity to the items that a user has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import Baseline, ones
-from tinyrec.checks import check_settings
 from tinyrec.evaluation.top_n import blocks, top
 from tinyrec.sparse import Ratings
 
@@ -19,7 +18,7 @@ class ItemKNN(Baseline):
     """ŷ_ui = Σ s_ij over the items j that user u has, of the `neighbours` items most similar to i
 
     s_ij = |U_i ∩ U_j| / (√(|U_i| |U_j|) + shrink), where U_i are the users of item i: the cosine of two columns, shrunk
-    where few users support it (Sarwar et al. 2001, section 3.1.1; with the shrinkage, Ferrari Dacrema et al. 2019).
+    towards 0 where few users support it (Sarwar et al. 2001, section 3.1.1; shrinkage: Ferrari Dacrema et al. 2019).
     Defaults: our search on a validation part of Last.fm.
 
     learns S (d, d), the s_ij of the neighbours j in column i, in CSR form
@@ -29,9 +28,7 @@ class ItemKNN(Baseline):
     shrink: float = 10.0
 
     implicit = True
-
-    def __post_init__(self):
-        check_settings(self, neighbours=1)
+    minimum: ClassVar = {"neighbours": 1}
 
     def learn(self, R: Ratings, seed: int) -> Params:
         from scipy.sparse import csr_array, vstack
@@ -44,7 +41,9 @@ class ItemKNN(Baseline):
             items = np.arange(d)[block]
             s = (columns[items] @ X).toarray()  # (b, d): |U_i ∩ U_j|
             s /= np.maximum(norms[items, np.newaxis] * norms + self.shrink, 1)  # 0 without users, else at least 1
-            s[s == 0] = s[np.arange(len(items)), items] = -np.inf  # no neighbours: dissimilar items, the item itself
+            s[s == 0] = s[
+                np.arange(len(items)), items
+            ] = -np.inf  # these are not neighbours: items without common users, and the item itself
             i, j = top(s, self.neighbours)
             nearest.append(csr_array((s[i, j], (i, j)), shape=s.shape))
         S = vstack(nearest).T.tocsr()
@@ -62,7 +61,7 @@ class ItemKNN(Baseline):
             and indptr[-1] == len(cols) == len(values)
             and ((cols >= 0) & (cols < d)).all()
         ):
-            raise ValueError("the similarities of its items do not add up")
+            raise ValueError("the arrays of its similarities do not fit together")
 
     def predict_users(self, params: Params, R: Ratings, users: Array) -> Array:
         return (ones(R)[users] @ similarities(params)).toarray()

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import EPSILON, Baseline
 from tinyrec.baselines.factors import ridge
-from tinyrec.checks import check_settings
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.sparse import Ratings
+
+LOCAL = "local_P", "local_Q", "near_users", "near_items"  # the arrays of the local models
 
 
 @dataclass(frozen=True)
 class LLORMA(Baseline):
     """r̂_ui = Σ_t K_t(u, i) p_u^t · q_i^t / Σ_t K_t(u, i)                                     (Lee et al. 2013, eq. 5)
 
-    K_t(u, i) = K(u_t, u) K(i_t, i) says how near the cell is to (u_t, i_t), one of some observed cells drawn at random,
-    the anchors. K(u_t, u) = max(0, 1 - s² / h²) with s = 2/π arccos of the cosine of the vectors that these two users
-    have in a factorisation of all ratings; and so of items. Local model t is
+    The anchors (u_t, i_t) are observed cells drawn at random. K_t(u, i) = K(u_t, u) K(i_t, i) says how near the cell
+    (u, i) is to anchor t: K(u_t, u) = max(0, 1 - s² / h²), where s is 2/π arccos of the cosine of the users' vectors in
+    a factorisation of all ratings; K(i_t, i) likewise for items. Local model t is
 
         min Σ K_t(u, i) [(r_ui - p_u · q_i)² + λ (|p_u|² + |q_i|²)]
 
-    over the observed ratings, by alternating least squares. The factorisation of all has 1 for K_t, and predicts where
-    no anchor is near.
+    over the observed ratings, by alternating least squares. The global factorisation, of all ratings, has K_t = 1; it
+    predicts where no anchor is near.
 
-    rank: of the local models;  width: h;  l2: λ;  global_rank, global_l2: of the factorisation of all
-    Anchors, rank and width are the paper's. There the model is fitted by gradient descent, and λ is not weighted by K;
-    ours counts once for each rating, as in ALS-WR, since else a vector that is far from the anchor shrinks to 0. λ, the
-    iterations and the factorisation of all are from a search on a validation part of MovieLens 1M.
+    rank: of the local models;  width: h;  l2: λ;  global_rank, global_l2: of the global factorisation
+    Anchors, rank and width are the paper's. The paper uses gradient descent, and does not weight λ by K. We do, so that
+    λ counts once for each rating as in ALS-WR; otherwise, vectors far from the anchor would shrink to 0. λ, iterations
+    and the settings of the global factorisation are from a search on a validation part of MovieLens 1M.
     """
 
     anchors: int = 50
@@ -42,24 +44,21 @@ class LLORMA(Baseline):
     global_l2: float = 0.05
 
     derived = ("mean", "near_users", "near_items")
-
-    def __post_init__(self):
-        counts = dict.fromkeys(("anchors", "rank", "iterations", "global_rank"), 1)
-        check_settings(self, **counts, **dict.fromkeys(("width", "l2", "global_l2"), EPSILON))
+    minimum: ClassVar = {"anchors": 1, "rank": 1, "iterations": 1, "global_rank": 1}
+    minimum |= {"width": EPSILON, "l2": EPSILON, "global_l2": EPSILON}
 
     def learn(self, R: Ratings, seed: int) -> Params:
-        """The factorisation of all, and those of the local models, stacked along their first axis."""
+        """P, Q: the global factorisation; the other arrays: the local models, stacked along their first axis."""
         rng, all_users, all_items = np.random.default_rng(seed), np.ones(R.shape[0]), np.ones(R.shape[1])
         P, Q = fit_local(R, all_users, all_items, self.global_rank, self.global_l2, self.iterations, rng)
-        local: dict[str, list[Array]] = {"local_P": [], "local_Q": [], "near_users": [], "near_items": []}
+        local: list[tuple[Array, ...]] = []
         for anchor in rng.choice(R.size, min(self.anchors, R.size), replace=False):
             near_users = kernel(distances(P, R.rows[anchor]), self.width)
             near_items = kernel(distances(Q, R.cols[anchor]), self.width)
             factors = fit_local(R, near_users, near_items, self.rank, self.l2, self.iterations, rng)
-            for name, array in zip(local, (*factors, near_users, near_items), strict=True):
-                local[name].append(array)
+            local.append((*factors, near_users, near_items))
         mean = np.array([R.values.mean(dtype=np.float64)])
-        return {"mean": mean, "P": P, "Q": Q, **{name: np.stack(arrays) for name, arrays in local.items()}}
+        return {"mean": mean, "P": P, "Q": Q, **dict(zip(LOCAL, map(np.stack, zip(*local, strict=True)), strict=True))}
 
     def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
         local = {"local_P": (None, n, self.rank), "local_Q": (None, d, self.rank)}
@@ -67,11 +66,11 @@ class LLORMA(Baseline):
         return {"mean": (1,), "P": (n, self.global_rank), "Q": (d, self.global_rank), **local, **near}
 
     def check_params(self, params: Params, n: int, d: int) -> None:
-        if len({len(params[name]) for name in ("local_P", "local_Q", "near_users", "near_items")}) > 1:
-            raise ValueError("the number of its local models is not clear")
+        if len({len(params[name]) for name in LOCAL}) > 1:
+            raise ValueError("its arrays have different numbers of local models")
 
     def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
-        """The mean rating for users and items without ratings, unknown ones, -1, among them."""
+        """The predicted ratings; the mean rating for users and items that are unknown, -1, or have no ratings."""
         y = np.full(len(users), params["mean"][0])
         rated_users, rated_items = (np.append(params[name].any(axis=1), False) for name in "PQ")
         warm = np.flatnonzero(rated_users[users] & rated_items[items])
@@ -83,8 +82,7 @@ class LLORMA(Baseline):
 
 def _average(params: Params, users: Array, items: Array) -> Array:
     total = weight = np.zeros(len(users))
-    local = zip(*(params[name] for name in ("local_P", "local_Q", "near_users", "near_items")), strict=True)
-    for P, Q, near_users, near_items in local:
+    for P, Q, near_users, near_items in zip(*(params[name] for name in LOCAL), strict=True):
         near = near_users[users] * near_items[items]
         total, weight = total + near * np.einsum("bk,bk->b", P[users], Q[items]), weight + near
     overall = np.einsum("bk,bk->b", params["P"][users], params["Q"][items])
@@ -110,7 +108,7 @@ def fit_local(
 ) -> tuple[Array, Array]:
     """One factorisation: R (n, d), near_users (n,), near_items (d,)  ->  P (n, k), Q (d, k)"""
     Q = rng.normal(0, 0.1, (R.shape[1], rank))
-    Q[:, 0] += 1  # and so p_u starts near the mean of user u
+    Q[:, 0] += 1  # so that p_u starts near the mean of user u
     for _ in range(iterations):
         P = ridge(R, Q, near_items, l2)
         Q = ridge(R.T, P, near_users, l2)

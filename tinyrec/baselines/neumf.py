@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from tinyrec.backend import Array, Backend, Params
 from tinyrec.baselines.base import Baseline, draw_unobserved
-from tinyrec.checks import check_settings
 from tinyrec.nn import cross_entropy, dense, embedding, relu
 from tinyrec.optim import Adam
 from tinyrec.sparse import Ratings
 from tinyrec.training import begin, fit
 
 PART = 1024  # items scored at a time
-NAMES = "P", "Q", "S", "T", "V1", "mu1", "V2", "mu2", "h", "b"
 
 
 class Pairs(NamedTuple):
-    """A batch: users, items and y in {0, 1}, (b,) each;  share: the part of the pairs of an epoch that these are"""
+    """A batch: users, items and y in {0, 1}, (b,) each;  share: the fraction of the epoch's pairs that it holds"""
 
     users: Array
     items: Array
@@ -34,8 +32,8 @@ class Pairs(NamedTuple):
 class NeuMF(Baseline):
     """ẑ_ui = [p_u ∘ q_i, H2] h + b;  H2 = relu(H1 V2 + mu2);  H1 = relu([s_u, t_i] V1 + mu1)   (He et al. 2017, eq. 12)
 
-    fitted by the cross-entropy of σ(ẑ) (eq. 7) on the observed cells, as 1, and for each of these on `negatives` random
-    unobserved cells of the same user, as 0, drawn again in each epoch. Nothing is pretrained.
+    minimises the cross-entropy of σ(ẑ) (eq. 7) on the observed cells, labelled 1, and on `negatives` random unobserved
+    cells of the same user for each of these, labelled 0 and drawn again in each epoch. There is no pretraining.
 
     factors: k of all four embeddings; the layers are 2k -> k -> k/2 -> 1 (NCAE, section 5.1). Negatives and Adam with
     0.001 are those of He et al., section 4.1; factors, batch size and epochs are from a search on a validation part of
@@ -50,12 +48,10 @@ class NeuMF(Baseline):
     epochs: int = 10
 
     implicit = True
-
-    def __post_init__(self):
-        check_settings(self, factors=2, negatives=1, batch_size=1)
+    minimum: ClassVar = {"factors": 2, "negatives": 1, "batch_size": 1}
 
     def learn(self, R: Ratings, seed: int) -> Params:
-        """By the loop that trains the autoencoders: a batch is a set of pairs instead of rows."""
+        """Train with the same loop as the autoencoders; a batch is a set of pairs instead of rows."""
         R, adam = R.to("numpy"), Adam(learning_rate=self.learning_rate)
         start = begin(self, R, adam, seed)
         for _ in fit(self, R, adam, epochs=self.epochs, batch_size=self.batch_size, start=start):
@@ -115,7 +111,8 @@ class NeuMF(Baseline):
         One user and some items at a time, so that H1, which is k times as large as ẑ, stays in the cache. [s, t] V1 is
         s V1[:k] + t V1[k:], and each of the two is computed only once.
         """
-        P, Q, S, T, V1, mu1, V2, mu2, h, b = (params[name] for name in NAMES)
+        P, Q, S, T = (params[name] for name in "PQST")
+        V1, mu1, V2, mu2, h, b = (params[name] for name in ("V1", "mu1", "V2", "mu2", "h", "b"))
         k = P.shape[1]
         of_users, of_items = S[users] @ V1[:k], T @ V1[k:] + mu1  # (b, k), (d, k)
         z = (P[users] * h[:k, 0]) @ Q.T + b  # (b, d)

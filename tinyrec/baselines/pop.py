@@ -1,4 +1,4 @@
-"""The same list for every user: the most popular items."""
+"""Pop: recommend the most popular items to everyone."""
 
 from __future__ import annotations
 

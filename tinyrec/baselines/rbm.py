@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params, get_backend
 from tinyrec.baselines.base import Baseline
-from tinyrec.checks import check_choice, check_settings
+from tinyrec.checks import check_choice
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.nn import sigmoid
 from tinyrec.sparse import Pattern, Ratings
@@ -19,17 +20,17 @@ from tinyrec.sparse import Pattern, Ratings
 class RBM(Baseline):
     """p(V, h) ∝ exp(Σ_ikj v_ik W_ikj h_j + Σ_ik b_ik v_ik + Σ_j c_j h_j)         (Salakhutdinov et al. 2007, eq. 3-4)
 
-    for each row of ratings, over its observed cells i alone: v_ik is 1 where rating i has the k-th of the K different
-    values, else 0; h_j is 0 or 1. Each row has a machine of its own, but those that rate the same share weights.
+    for each row of ratings, over its observed cells i only: v_ik is 1 if rating i has the k-th of the K different
+    values, else 0; h_j is 0 or 1. Each row has its own visible units, and all rows share the weights of the columns.
 
-    W, b and c by contrastive divergence (section 2.2), in mini-batches, with momentum and a rate that falls to 0 in a
-    straight line.
+    W, b and c are learned by contrastive divergence (section 2.2), in mini-batches, with momentum and a learning rate
+    that decays linearly to 0.
 
     by: "user", a row holds the ratings of a user (U-RBM); "item", those of an item (I-RBM)
     learning_rate: for sums over the rows of a batch, divided by their number;  weight_decay: of W
-    steps: the T of CD-T in the end; it grows from 1 in equal parts of the epochs
-    The momentum is the paper's. All else is from a search on a validation part of MovieLens 1M, by item; for U-RBM, see
-    `tinyrec/reproduce/tables/autorec-table-1a.toml`.
+    steps: the final T of CD-T; T grows from 1 to it in equal parts of the epochs
+    The momentum is the paper's. The other defaults are from a search on a validation part of MovieLens 1M, by item;
+    for U-RBM, see `tinyrec/reproduce/tables/autorec-table-1a.toml`.
     """
 
     by: str = "item"
@@ -42,10 +43,11 @@ class RBM(Baseline):
     epochs: int = 30
 
     derived = ("levels", "frequencies", "H")
+    minimum: ClassVar = {"hidden_units": 1, "batch_size": 1, "steps": 1}
 
     def __post_init__(self):
         check_choice("by", self.by, ("user", "item"))
-        check_settings(self, hidden_units=1, batch_size=1, steps=1)
+        super().__post_init__()
 
     def learn(self, R: Ratings, seed: int) -> Params:
         rng, backend = np.random.default_rng(seed), get_backend("numpy")
@@ -76,16 +78,14 @@ class RBM(Baseline):
             raise ValueError(f"its weights are not those of {columns} columns of ratings with {K} values")
 
     def predict_cells(self, params: Params, R: Ratings, users: Array, items: Array) -> Array:
-        """r̂ = Σ_k level_k p(v_ik = 1 | ĥ), where ĥ_j = p(h_j = 1 | V) is that of the row      (section 2.3, mean field)
+        """r̂ = Σ_k level_k p(v_ik = 1 | ĥ), where ĥ_j = p(h_j = 1 | V) of the row              (section 2.3, mean field)
 
         levels (K,): the values of ratings;  frequencies (K,) of each;  H: ĥ of all rows, (n, F)
         An unknown user or item, -1, gets the mean rating.
         """
         rows, cols = (users, items) if self.by == "user" else (items, users)
-        r, known = (
-            np.full(len(rows), params["frequencies"] @ params["levels"]),
-            np.flatnonzero((rows >= 0) & (cols >= 0)),
-        )
+        r = np.full(len(rows), params["frequencies"] @ params["levels"])
+        known = np.flatnonzero((rows >= 0) & (cols >= 0))
         for block in blocks(len(known), len(params["levels"]) * self.hidden_units):
             at = known[block]
             r[at] = expected(params, params["H"][rows[at]], cols[at])
@@ -122,9 +122,9 @@ def one_hot(R: Ratings, levels: Array | None = None) -> tuple[Ratings, Array]:
 
 
 def init(V: Ratings, K: int, hidden_units: int, rng: np.random.Generator) -> Params:
-    """W (dK, F): small; b (dK,): the logarithm of how often each item gets each value; c (F,): 0
+    """W (dK, F): small; b (dK,): the log of the frequency of each value of each item; c (F,): 0
 
-    To the counts of an item is added one rating, which is shared out as all ratings are: so none is 0.
+    One rating, distributed over the values as all ratings are, is added to the counts of each item, so that none is 0.
     """
     counts = np.bincount(V.cols, minlength=V.shape[1]).reshape(-1, K)
     usual = (counts.sum(axis=0) + 1) / (V.size + K)
@@ -134,15 +134,15 @@ def init(V: Ratings, K: int, hidden_units: int, rng: np.random.Generator) -> Par
 
 
 def batches(V: Ratings, rows: int, rng: np.random.Generator) -> Iterator[Ratings]:
-    """All rows that have a rating, in random order, so many at a time."""
+    """All rows that have a rating, in random order, `rows` of them at a time."""
     order = rng.permutation(np.flatnonzero(np.diff(V.pattern.indptr)))
     return (V.take_rows(order[start : start + rows]) for start in range(0, len(order), rows))
 
 
 def contrastive_divergence(params: Params, V: Ratings, K: int, T: int, rng: np.random.Generator) -> Params:
-    """-<v h>_data + <v h>_T, and so on: what is to be descended           (Salakhutdinov et al. 2007, eq. 6 and 7)
+    """The gradients to descend: -<v h>_data + <v h>_T for W, etc.        (Salakhutdinov et al. 2007, eq. 6 and 7)
 
-    V (m, dK); <>_T after T steps of Gibbs sampling that start with the data. Sums over the rows, not means.
+    V (m, dK); <>_T is after T steps of Gibbs sampling from the data. These are sums over the rows, not means.
     """
     H = H_model = hidden(params, V)
     V_model = V
@@ -167,17 +167,17 @@ def hidden(params: Params, V: Ratings) -> Array:
 def visible(params: Params, V: Ratings, H: Array, K: int) -> Array:
     """p(v_ik = 1 | h) = exp(b_ik + Σ_j h_j W_ikj) / Σ_l exp(b_il + Σ_j h_j W_ilj)   (Salakhutdinov et al. 2007, eq. 1)
 
-    V (m, dK) with p cells, of which only the items count, H (m, F)  ->  (K, p)
+    V (m, dK) with p cells, whose items are used but not their values, H (m, F)  ->  (K, p)
     """
     first = V.cols - V.cols % K
     cols = (first[:, np.newaxis] + np.arange(K, dtype=np.int32)).ravel()  # (pK,)
     each = Pattern(V.shape, V.pattern.indptr * K, cols)
     z = V.backend.sddmm(each.indptr, cols, H, params["W"]) + params["b"][cols]
-    return softmax(z.reshape(-1, K).T.copy())  # in one piece, as sums over rows of memory are several times as fast
+    return softmax(z.reshape(-1, K).T.copy())  # the copy makes the sums of softmax several times as fast
 
 
 def draw_visible(params: Params, V: Ratings, h: Array, K: int, rng: np.random.Generator) -> Ratings:
-    """Values drawn from p(v | h) for the ratings that V (m, dK) has, h (m, F)."""
+    """Draw values from p(v | h) for the ratings in V (m, dK), given h (m, F)."""
     cumulative = visible(params, V, h.astype(np.float32), K).cumsum(axis=0)[:-1]  # (K - 1, p)
     k = (rng.random(V.size, np.float32) >= cumulative).sum(axis=0, dtype=np.int32)
     return Ratings(Pattern(V.shape, V.pattern.indptr, V.cols - V.cols % K + k), V.values, V.backend)

@@ -1,15 +1,15 @@
-"""WMF: matrix factorisation of all cells, where the unobserved ones weigh less."""
+"""WMF: matrix factorisation of all cells, with a smaller weight for the unobserved ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import EPSILON
 from tinyrec.baselines.factors import Factors, solve
-from tinyrec.checks import check_settings
 from tinyrec.sparse import Ratings
 
 
@@ -18,9 +18,9 @@ class WMF(Factors):
     """min Σ_ui c_ui (y_ui - p_u · q_i)² + λ (Σ |p_u|² + Σ |q_i|²)          (Hu, Koren, Volinsky 2008, eq. 3)
 
     over all cells; y_ui = c_ui = 1 where user u has item i, else y_ui = 0 and c_ui = c
-    Alternating least squares: all q exactly given all p, then all p exactly given all q, and so on.
+    Alternating least squares: solve for all q with p fixed, then for all p with q fixed, and repeat.
 
-    factors: k;  unobserved_weight: c;  l2: λ. c is that of NCAE, section 5.1, whose λ is 0.1; ours and the iterations
+    factors: k;  unobserved_weight: c;  l2: λ. c is that of NCAE, section 5.1, which has λ = 0.1; our λ and iterations
     are from a search on a validation part of Last.fm.
     """
 
@@ -29,8 +29,7 @@ class WMF(Factors):
     l2: float = 5.0
     iterations: int = 10
 
-    def __post_init__(self):
-        check_settings(self, factors=1, l2=EPSILON, iterations=1)
+    minimum: ClassVar = {"factors": 1, "l2": EPSILON, "iterations": 1}
 
     def learn(self, R: Ratings, seed: int) -> Params:
         of_users, of_items = self.unobserved_weights(R.T), self.unobserved_weights(R)
