@@ -36,7 +36,7 @@ FOREIGN = {  # these are imported nowhere else
     "cupy": {"backend/gpu.py"},
     "torch": {"bench/rivals.py"},
     "scipy.optimize": {"optim/lbfgs.py"},
-    "matplotlib": {"cli/plot.py", "cli/plot_bench.py", "reproduce/plots.py"},
+    "matplotlib": {"cli/plot.py", "reproduce/plots.py"},
     "tqdm": {"training/bar.py"},
     "pooch": {"data/sets/fetch.py"},
     "joblib": {"training/parallel.py"},

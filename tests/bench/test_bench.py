@@ -302,5 +302,7 @@ def test_the_implicit_loss_is_compared_with_dense_numpy(in_this_process, capsys)
     (comparison,) = result["implicit"]
     assert result["shapes"] == [] and comparison["largest_difference"] < 1e-4
     assert all(len(rounds) == 2 for rounds in comparison["rounds"].values()) and comparison["ratio"] > 0
-    with pytest.raises(UsageError, match="--implicit is against NumPy; leave --against and --race out"):
+    with pytest.raises(UsageError, match="--implicit compares with NumPy; leave --against and --race out"):
         run("--implicit", "--against", "torch")
+    with pytest.raises(UsageError, match="--plot draws the seconds per epoch"):
+        run("--implicit", "--plot", "x.png")

@@ -7,21 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Array, Params, get_backend
 from tinyrec.bench.contest import OURS
 from tinyrec.bench.machine import timed
+from tinyrec.bench.measure import Case
 from tinyrec.bench.shapes import draw, find_shape
 from tinyrec.models import ImplicitNCAE
 
 NUMPY = "NumPy, all cells"
 
 
-def implicit_loss(shape: str, hidden_units: int, rounds: int, backend: str, seed: int) -> dict[str, Any]:
+def implicit_loss(case: Case) -> dict[str, Any]:
     """Time loss and gradients of ImplicitNCAE with an identity output on all rows, tinyrec and NumPy in turns."""
-    R = draw(find_shape(shape), seed).to(backend)
-    model = ImplicitNCAE(hidden_units=(hidden_units,), output="identity")
+    R = draw(find_shape(case.shape), case.seed).to(get_backend(case.backend).name)
+    model = ImplicitNCAE(hidden_units=(case.hidden_units,), output="identity")
     R = model.prepare(R.with_values(R.values**0))
-    params = {name: R.backend.asarray(w) for name, w in model.init(R, np.random.default_rng(seed)).items()}
+    params = {name: R.backend.asarray(w) for name, w in model.init(R, np.random.default_rng(case.seed)).items()}
     assert R.unobserved_weights is not None, "set by prepare"
     X = np.zeros(R.shape, R.values.dtype)
     X[R.rows, R.cols] = 1
@@ -31,14 +32,12 @@ def implicit_loss(shape: str, hidden_units: int, rounds: int, backend: str, seed
     }
     (ours, grads), (theirs, others) = (functions[name]() for name in (OURS, NUMPY))  # also compiles the kernels
     largest = max(float(np.abs(grads[name] - others[name]).max() / np.abs(others[name]).max()) for name in grads)
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, work in functions.items():
-            times[name].append(timed(work, R.backend)[0])
+    rounds = [[timed(work, R.backend)[0] for work in functions.values()] for _ in range(case.rounds)]
+    times = dict(zip(functions, map(list, zip(*rounds, strict=True)), strict=True))
     ratio = median(slow / fast for slow, fast in zip(times[NUMPY], times[OURS], strict=True))
     difference = max(abs(float(ours) / float(theirs) - 1), largest)
-    medians = {name: median(rounds) for name, rounds in times.items()}
-    return {"shape": shape, "seconds": medians, "rounds": times, "ratio": ratio, "largest_difference": difference}
+    medians = {name: median(seconds) for name, seconds in times.items()}
+    return {"shape": case.shape, "seconds": medians, "rounds": times, "ratio": ratio, "largest_difference": difference}
 
 
 def dense_loss_and_grads(model: ImplicitNCAE, params: Params, X: Array, weights: Array) -> tuple[float, Params]:

@@ -1,4 +1,4 @@
-"""bench: how fast an epoch is, against the ceilings of the machine and against PyTorch."""
+"""bench: time an epoch, and compare it with the peak rates of the machine and with PyTorch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from tinyrec.bench.measure import Case, measure
 from tinyrec.bench.race import TARGET, race
 from tinyrec.bench.shapes import SHAPES, find_shape
 from tinyrec.cli.common import add_backend_flag, add_command, say, table, whole, write_result
-from tinyrec.cli.plot import check_plot
-from tinyrec.cli.plot_bench import plot_epochs
+from tinyrec.cli.plot import check_plot, plot_epochs
 from tinyrec.errors import UsageError
 
 DEFAULT_SHAPES = ["ml-100k", "ml-1m"]
@@ -27,16 +26,20 @@ DEFAULT_SHAPES = ["ml-100k", "ml-1m"]
 def add_to(subparsers: Any) -> None:
     summary = "Time an epoch of I-AutoRec and its parts on synthetic ratings."
     parser = add_command(subparsers, "bench", run, summary, "bench --shape ml-1m --against torch --plot bench.png")
-    shapes = f"{', '.join(SHAPES)}, or USERSxITEMSxRATINGS; may be given again; default: {', '.join(DEFAULT_SHAPES)}"
+    shapes = f"{', '.join(SHAPES)}, or USERSxITEMSxRATINGS; repeatable; default: {', '.join(DEFAULT_SHAPES)}"
     parser.add_argument("--shape", action="append", metavar="NAME", help=shapes)
     parser.add_argument("--hidden-units", type=whole(1), default=500, metavar="K", help="default: 500")
-    parser.add_argument("--rounds", type=whole(1), default=10, metavar="N", help="timings of each thing; default: 10")
-    parser.add_argument("--against", choices=("torch",), help="train the same with PyTorch, alternating with ours")
     parser.add_argument(
-        "--race", action="store_true", help=f"to RMSE {TARGET} on the real ml-1m, against PyTorch's Adam"
+        "--rounds", type=whole(1), default=10, metavar="N", help="repetitions of each timing; default: 10"
+    )
+    parser.add_argument("--against", choices=("torch",), help="also time the same training in PyTorch")
+    parser.add_argument(
+        "--race", action="store_true", help=f"time training to test RMSE {TARGET} on ml-1m, and the same in PyTorch"
     )
     parser.add_argument(
-        "--implicit", action="store_true", help="for each shape, the loss of implicit feedback, against dense NumPy"
+        "--implicit",
+        action="store_true",
+        help="time the loss for implicit feedback instead, and the same in dense NumPy",
     )
     parser.add_argument("--seed", type=whole(0), default=0, help="of the synthetic ratings; default: 0")
     parser.add_argument("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
@@ -47,16 +50,15 @@ def run(args: argparse.Namespace) -> int:
     cases = check_flags(args)
     backend = get_backend(args.backend).name
     if backend == "cupy" and (args.against or args.race or args.implicit):
-        raise UsageError("the others would train on the CPU, and tinyrec on the GPU; choose --backend numpy")
+        raise UsageError("PyTorch and NumPy would run on the CPU, and tinyrec on the GPU; choose --backend numpy")
     settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
     result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
-    say(args, "measuring what this machine can do at best")
-    result |= {"ceilings": in_own_process(ceilings, backend), "shapes": []}
-    for case in () if args.implicit else cases:
+    say(args, "measuring the peak rates of this machine")
+    result |= {"ceilings": in_own_process(ceilings, backend), "shapes": [], "implicit": []}
+    key, function = ("implicit", implicit_loss) if args.implicit else ("shapes", measure)
+    for case in cases:
         say(args, f"measuring {case.shape}")
-        result["shapes"].append(in_own_process(measure, case))
-    of_implicit = [(case.shape, args.hidden_units, args.rounds, backend, args.seed) for case in cases if args.implicit]
-    result["implicit"] = [in_own_process(implicit_loss, *arguments) for arguments in of_implicit]
+        result[key].append(in_own_process(function, case))
     if args.race:
         say(args, f"racing to RMSE {TARGET} on ml-1m, {args.rounds} times each")
     result["race"] = in_own_process(race, args.rounds, backend) if args.race else None
@@ -67,23 +69,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_flags(args: argparse.Namespace) -> list[Case]:
-    """What is to be measured; wrong flags are found before any work is done."""
+    """Return what to measure. UsageError: flags that are wrong or exclude each other"""
     shapes = args.shape or ([] if args.race else DEFAULT_SHAPES)
     for name in shapes:
         find_shape(name)
     if args.implicit and (args.against or args.race):
-        raise UsageError("--implicit is against NumPy; leave --against and --race out")
+        raise UsageError("--implicit compares with NumPy; leave --against and --race out")
     if (args.against or args.race) and importlib.util.find_spec("torch") is None:
         raise UsageError('PyTorch is not installed; install it with: pip install "tinyrec[bench]"')
+    if args.plot and (args.implicit or not shapes):
+        raise UsageError("--plot draws the seconds per epoch of --shape; leave --implicit out, and name a shape")
     if args.plot:
         check_plot(args.plot)
     return [Case(name, args.hidden_units, args.rounds, args.backend, args.seed, args.against) for name in shapes]
 
 
 def text(result: dict[str, Any]) -> str:
-    """What a person reads."""
+    """Return the result as text with tables."""
     machine, best, shapes = result["machine"], result["ceilings"], result["shapes"]
-    lines = [f"{machine['cpu']}, threads: {machine['threads']}, backend: {result['backend']}; at best"]
+    lines = [f"{machine['cpu']}, threads: {machine['threads']}, backend: {result['backend']}; peak rates:"]
     lines[0] += f" {best['gemm_gflops']:.0f} GFLOP/s (GEMM) and {best['memory_gb_per_s']:.0f} GB/s (memory)"
     if shapes:
         heads = ["shape", "part of an epoch", "      ms", "GFLOP/s", "of GEMM", "    GB", "  GB/s", " of mem"]
@@ -94,12 +98,13 @@ def text(result: dict[str, Any]) -> str:
     if result["implicit"]:
         heads = ["implicit loss", "by", "seconds", "x tinyrec"]
         rows = [
-            [its["shape"], name, f"{its['seconds'][name]:7.3f}", f"{its['ratio'] if name != OURS else 1:9.1f}"]
-            for its in result["implicit"]
-            for name in its["seconds"]
+            [shape["shape"], name, f"{seconds:7.3f}", f"{shape['ratio'] if name != OURS else 1:9.1f}"]
+            for shape in result["implicit"]
+            for name, seconds in shape["seconds"].items()
         ]
         lines += ["", table(rows, heads)]
-        lines += [f"{its['shape']}: they differ by at most {its['largest_difference']:.0e}" for its in result["implicit"]]
+        for shape in result["implicit"]:
+            lines.append(f"{shape['shape']}: losses and gradients differ by at most {shape['largest_difference']:.0e}")
     if result["race"]:
         heads = [f"RMSE {TARGET} on ml-1m", "seconds", "epochs", "all rounds' seconds"]
         lines += ["", table(list(race_rows(result["race"])), heads)]
@@ -107,72 +112,69 @@ def text(result: dict[str, Any]) -> str:
 
 
 def part_rows(shape: dict[str, Any], best: dict[str, float]) -> Iterator[list[str]]:
-    """The parts of an epoch, what it spends besides, and the whole."""
+    """Yield a row for each part of an epoch, one for the remaining time, and one for the whole epoch."""
     parts, epoch = shape["parts"], shape["epoch"]
-    for name, its in parts.items():
-        yield [shape["shape"], name, *rates(its, best)]
-    besides = epoch["seconds"] - sum(its["seconds"] for its in parts.values())
-    yield [shape["shape"], "all else", f"{max(besides, 0) * 1000:8.1f}", *[""] * 5]
+    for name, part in parts.items():
+        yield [shape["shape"], name, *rates(part, best)]
+    rest = epoch["seconds"] - sum(part["seconds"] for part in parts.values())
+    yield [shape["shape"], "all else", f"{max(rest, 0) * 1000:8.1f}", *[""] * 5]
     yield [shape["shape"], "the whole epoch", *rates(epoch, best)]
 
 
-def rates(its: dict[str, Any], best: dict[str, float]) -> list[str]:
-    """The columns after the names: time, operations, bytes."""
-    flops = [f"{its['gflops']:7.1f}", f"{its['gflops'] / best['gemm_gflops']:7.0%}"] if its["flops"] else ["", ""]
-    share = its["gb_per_s"] / best["memory_gb_per_s"]
-    moved = [f"{its['bytes'] / 1e9:6.2f}", f"{its['gb_per_s']:6.1f}", f"{share:7.0%}"]
-    return [f"{its['seconds'] * 1000:8.1f}", *flops, *moved]
+def rates(part: dict[str, Any], best: dict[str, float]) -> list[str]:
+    """Return the columns after the names: time, operations, bytes."""
+    flops = [f"{part['gflops']:7.1f}", f"{part['gflops'] / best['gemm_gflops']:7.0%}"] if part["flops"] else ["", ""]
+    share = part["gb_per_s"] / best["memory_gb_per_s"]
+    moved = [f"{part['bytes'] / 1e9:6.2f}", f"{part['gb_per_s']:6.1f}", f"{share:7.0%}"]
+    return [f"{part['seconds'] * 1000:8.1f}", *flops, *moved]
 
 
 def epoch_rows(shape: dict[str, Any]) -> Iterator[list[str]]:
-    """A line for each contestant; memory and top 10 are of our own training."""
-    seconds = seconds_per_epoch(shape)
-    for name, its in seconds.items():
-        pace = [f"{its:7.3f}", f"{its / seconds[OURS]:9.1f}", f"{its / shape['ratings'] * 1e9:9.0f}"]
+    """Yield a row for each implementation; memory and top 10 are measured for tinyrec only."""
+    all_seconds = seconds_per_epoch(shape)
+    for name, seconds in all_seconds.items():
+        pace = [f"{seconds:7.3f}", f"{seconds / all_seconds[OURS]:9.1f}", f"{seconds / shape['ratings'] * 1e9:9.0f}"]
         peak, top10 = (shape[key] if name == OURS else None for key in ("peak_rss_mb", "top10_seconds"))
         yield [shape["shape"], name, *pace, f"{peak:7.0f}" if peak else "", f"{top10:9.2f}" if top10 else ""]
 
 
 def seconds_per_epoch(shape: dict[str, Any]) -> dict[str, float]:
-    """Of each contestant: side by side, where there was a contest."""
-    its = shape["contest"]["contestants"] if shape["contest"] else {OURS: shape["epoch"]}
-    return {name: result["seconds"] for name, result in its.items()}
+    """Return the seconds of each implementation, from the comparison with PyTorch if there was one."""
+    results = shape["contest"]["contestants"] if shape["contest"] else {OURS: shape["epoch"]}
+    return {name: result["seconds"] for name, result in results.items()}
 
 
 def remark(shape: dict[str, Any]) -> str:
-    """Whether all trained the same, and how PyTorch held the dense matrix."""
+    """Say whether the losses agree, and how the dense PyTorch training fits into memory."""
     contest, name = shape["contest"], shape["shape"]
     differ = f"{name}: the losses differ by at most {contest['largest_difference']:.0e}"
     verdict = differ if is_same(shape) else f"{differ}, MORE THAN {SAME:.0e}: not the same training"
     if "torch dense" not in contest["contestants"]:
-        return f"{verdict}; torch dense is left out, as its matrices would not fit most memories"
+        return f"{verdict}; torch dense is left out, because its matrices would take too much memory"
     if contest["dense_batch_size"] < shape["items"]:
         return f"{verdict}; torch dense takes {contest['dense_batch_size']} of {shape['items']} rows at a time"
     return verdict
 
 
 def race_rows(race: dict[str, Any]) -> Iterator[list[str]]:
-    for name, its in race["contestants"].items():
-        epochs = median(len(run["curve"]) for run in its["runs"])
-        rounds = ", ".join(f"{run['seconds']:.1f}" for run in its["runs"])
-        yield [name, f"{its['seconds']:7.1f}", f"{epochs:6.0f}", rounds]
+    for name, result in race["contestants"].items():
+        epochs = median(len(run["curve"]) for run in result["runs"])
+        rounds = ", ".join(f"{run['seconds']:.1f}" for run in result["runs"])
+        yield [name, f"{result['seconds']:7.1f}", f"{epochs:6.0f}", rounds]
 
 
 def plot(path: str, result: dict[str, Any]) -> None:
-    """Seconds per epoch against ratings, log-log."""
+    """Plot seconds per epoch against the number of ratings, log-log."""
     shapes = sorted(result["shapes"], key=lambda shape: shape["ratings"])
     names = dict.fromkeys(name for shape in shapes for name in seconds_per_epoch(shape))
-    curves = {name: curve(shapes, name) for name in names}
+    curves = {
+        name: {shape["ratings"]: seconds for shape in shapes if (seconds := seconds_per_epoch(shape).get(name))}
+        for name in names  # not every implementation was trained on all shapes
+    }
     rate = result["ceilings"]["gemm_gflops"] * 1e9
     ceiling = {shape["ratings"]: shape["epoch"]["flops"] / rate for shape in shapes}
     title = f"One epoch of I-AutoRec, {result['hidden_units']} hidden units, threads: {result['machine']['threads']}"
     plot_epochs(path, title, curves, ceiling, {shape["shape"]: shape["ratings"] for shape in shapes})
-
-
-def curve(shapes: list[dict[str, Any]], name: str) -> dict[int, float]:
-    """Seconds per epoch of the contestant `name`, by the number of ratings; it may not have trained on all shapes."""
-    pace = {shape["ratings"]: seconds_per_epoch(shape).get(name) for shape in shapes}
-    return {ratings: seconds for ratings, seconds in pace.items() if seconds}
 
 
 def is_same(shape: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Plots. Matplotlib is an extra, so it is imported here and nowhere else."""
+"""The plots of `train` and `bench`. Matplotlib is optional, so it is imported only when a plot is drawn."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import Any
 
 from tinyrec.errors import FileError, UsageError
 
+Curve = dict[int, float]  # number of ratings -> seconds per epoch
+
 
 def check_plot(path: str) -> None:
-    """UsageError now, rather than after an hour of training."""
+    """Raise UsageError if a plot cannot be written, before the training begins."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError("--plot needs matplotlib; install it with: pip install matplotlib") from None
-    if Path(path).suffix.lstrip(".") not in Figure().canvas.get_supported_filetypes():
+    if Path(path).suffix.lower().lstrip(".") not in Figure().canvas.get_supported_filetypes():
         raise UsageError(f"a plot cannot be written as {path}; choose a name such as curve.png")
 
 
 def plot_learning_curve(path: str, title: str, result: dict[str, Any]) -> None:
-    """Loss by epoch and, where there were trials, validation RMSE by epoch, to a file."""
+    """Plot to a file: the loss by epoch and, if there were trials, the validation RMSE by epoch."""
     from matplotlib.figure import Figure
 
     history, trials = [row for row in result["history"] if row["layer"] is None], result["trials"]
@@ -40,6 +42,31 @@ def plot_learning_curve(path: str, title: str, result: dict[str, Any]) -> None:
         axes[1].legend()
     for ax in axes:
         ax.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def plot_epochs(path: str, title: str, curves: dict[str, Curve], ceiling: Curve, shapes: dict[str, int]) -> None:
+    """Plot seconds per epoch of `bench` to a file: a line for each implementation, and a dashed one for `ceiling`.
+
+    ceiling: how long the products alone would take at the rate of a large GEMM; shapes: name -> number of ratings
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        axes.loglog(list(curve), list(curve.values()), "o-", label=name)
+    axes.loglog(list(ceiling), list(ceiling.values()), "k.--", label="the products alone, at the rate of GEMM")
+    axes.set(xlabel="ratings", ylabel="seconds per epoch", title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    top = axes.secondary_xaxis("top")
+    top.set_xticks(list(shapes.values()), list(shapes))
+    top.tick_params(which="minor", length=0)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: str) -> None:
     try:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as problem:
