@@ -1,4 +1,4 @@
-"""Is a setting valid? One sentence if not."""
+"""Checks of settings: a UsageError with one sentence if one is not valid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyrec.errors import UsageError
 
-FEW = 8  # choices that a message lists
+FEW = 8  # more choices than these are not listed in a message
 KINDS: dict[Any, Any] = {int: Integral, float: Real, str: str, bool: bool, type(None): type(None)}
 
 
@@ -23,13 +23,14 @@ def check_choice(what: str, value: str, choices: Collection[str]) -> None:
 
 
 def suggestion(word: str, choices: Collection[str]) -> str:
-    """The choices if they are few, the closest one if they are many: "did you mean l2?"."""
+    """What to try instead: all choices if they are few, else the closest one, if any, as in "did you mean l2?"."""
     close = difflib.get_close_matches(word, choices, 1) if len(choices) > FEW else []
     return f"did you mean {close[0]}?" if close else f"choose one of {', '.join(choices)}"
 
 
 def check_at_least(what: str, value: float, lowest: float) -> None:
-    if not lowest <= value < float("inf"):  # written so that NaN fails, too
+    """UsageError: `value` is less than `lowest`, infinite, or NaN."""
+    if not lowest <= value < float("inf"):  # a comparison that NaN fails, too
         raise UsageError(f"{what} is {value}, but must be finite and at least {lowest}")
 
 
@@ -46,18 +47,26 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def setting_types(kind: type) -> dict[str, Any]:
-    """The declared type of each field of a dataclass, such as {"l2": float | None}; Any where it cannot be resolved."""
+    """The declared type of each field of a dataclass, such as {"l2": float | None}; Any where it cannot be resolved.
+
+    UsageError: a class with fields of its own that lacks the decorator
+    """
     try:
         hints = get_type_hints(kind)  # resolves the strings that `from __future__ import annotations` makes
     except NameError:  # a name that is imported for the type checker alone
         hints = {}
-    return {field.name: hints.get(field.name, Any) for field in fields(kind)}
+    types = {field.name: hints.get(field.name, Any) for field in fields(kind)}
+    own = {name for name, hint in vars(kind).get("__annotations__", {}).items() if "ClassVar" not in str(hint)}
+    if forgotten := own - types.keys():
+        cure = "put @dataclass(frozen=True, kw_only=True) above the class"
+        raise UsageError(f"{kind.__name__} declares {', '.join(sorted(forgotten))}, but is no dataclass; {cure}")
+    return types
 
 
 def check_type(what: str, value: Any, wanted: Any) -> None:
-    """UsageError: `value` is not of a type such as float | None or tuple[int, ...]; an int is a float, too.
+    """UsageError: `value` is not of the type `wanted`, such as float | None or tuple[int, ...]; an int is a float, too.
 
-    Types other than numbers, str, bool, None and tuple[int, ...] are the business of the class that declares them.
+    Types other than numbers, str, bool, None and tuple[int, ...] are not checked.
     """
     if wanted == tuple[int, ...]:
         for part in value if isinstance(value, tuple) and value else (value,):
@@ -73,7 +82,7 @@ def check_type(what: str, value: Any, wanted: Any) -> None:
 
 
 def check_settings(settings: Any, **lowest: float) -> None:
-    """Each field must be of its declared type, and a number at least 0, or at least what `lowest` gives."""
+    """UsageError: a field is not of its declared type, or a number is less than 0, or than its bound in `lowest`."""
     for name, kind in setting_types(type(settings)).items():
         value = getattr(settings, name)
         check_type(name, value, kind)

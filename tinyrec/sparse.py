@@ -1,7 +1,7 @@
 """The observed ratings: a sparse matrix that knows its backend.
 
-An unobserved cell is not a zero. The pattern is the mask: a stored 0 is an observed rating like any other, and nothing
-here looks at a value to decide whether a cell is observed.
+An unobserved cell is not a zero. The pattern is the mask: a stored 0 is an observed rating like any other, and no code
+tests a value to decide whether a cell is observed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from tinyrec.backend import Array, Backend, get_backend, to_host
 from tinyrec.errors import DataError, UsageError
 
-CORNER = 6  # rows and columns that repr shows
+CORNER = 6  # the number of rows and of columns that repr shows
 
 
 class Pattern:
@@ -35,8 +35,8 @@ class Pattern:
 
     @cached_property
     def order(self) -> Array:
-        """Cell j of the transpose is cell order[j] of this pattern, (p,) int32, or int64 where that is too short."""
-        few_columns = self.shape[1] <= 2**16  # then NumPy sorts by radix, five times as fast
+        """Cell j of the transpose is cell order[j] of this pattern, (p,) int32, or int64 if int32 would overflow."""
+        few_columns = self.shape[1] <= 2**16  # NumPy has a radix sort for 16 bits, five times as fast
         order = self.xp.argsort(self.cols.astype(np.uint16) if few_columns else self.cols, kind="stable")
         return order.astype(np.int32 if len(order) <= 2**31 else np.int64)
 
@@ -47,11 +47,11 @@ class Pattern:
         return Pattern((d, n), indptr, self.rows[self.order], self.xp)
 
     def take_rows(self, rows: Array) -> tuple[Pattern, Array]:
-        """The pattern of these rows alone, in the order given, and the cells of this pattern that it consists of."""
+        """The pattern of these rows, in the order given, and which cell of this pattern each of its cells is, (q,)."""
         xp, counts = self.xp, self.xp.diff(self.indptr)[rows]
         indptr = xp.zeros(len(rows) + 1, np.int64)
         indptr[1:] = xp.cumsum(counts)
-        p = int(to_host(indptr[-1]))  # a GPU is waited for here, as the arrays to come need a size
+        p = int(to_host(indptr[-1]))  # this waits for the GPU, as the size of the next arrays must be known
         owner = self._owner(indptr, p)
         cells = (self.indptr[rows] - indptr[:-1])[owner] + xp.arange(p)
         taken = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells], xp)
@@ -67,9 +67,9 @@ class Ratings:
     """The ratings r at the observed cells of an (n, d) matrix.
 
     pattern: a Pattern with p cells; values (p,); backend: whose kernels multiply it
-    side: features of each row, dense (n, q), such as the genres of a movie; None: there are none
+    side: features of each row, dense (n, q), such as the genres of a movie; None: no features
     unobserved_weights (d,): the weight of an unobserved cell in each column, for implicit feedback; None: not used
-    share: the part of all rows that these are, 1 for the whole matrix; a penalty counts by it
+    share: these rows as a fraction of all rows, 1 for the whole matrix; a batch has this share of the L2 penalty
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class Ratings:
         return self._with(unobserved_weights=self.backend.asarray(weights.astype(self.values.dtype)))
 
     def with_share(self, share: float) -> Ratings:
-        """The same rows, taken for another part of the whole."""
+        """The same rows, counted as another fraction of all rows."""
         return self._with(share=share)
 
     def _with(self, **changes: Any) -> Ratings:
@@ -197,42 +197,38 @@ class Ratings:
         """The same ratings on another backend, as `dtype` (by default, unchanged)."""
         target, pattern = get_backend(backend), self.pattern
         dtype = dtype or self.values.dtype
-        parts = [
-            part if part is None else part.astype(dtype, copy=False)
-            for part in (self.values, self.side, self.unobserved_weights)
-        ]
-        if target.xp is not self.xp:
-            parts = [part if part is None else target.asarray(to_host(part)) for part in parts]
-            indptr, cols = (target.asarray(to_host(array)) for array in (pattern.indptr, pattern.cols))
-            pattern = Pattern(self.shape, indptr, cols, target.xp)
-        values, side, weights = parts
+        moves = target.xp is not self.xp
+
+        def move(array):
+            return target.asarray(to_host(array)) if moves else array
+
+        if moves:
+            pattern = Pattern(self.shape, move(pattern.indptr), move(pattern.cols), target.xp)
+        parts = self.values, self.side, self.unobserved_weights
+        values, side, weights = (None if part is None else move(part.astype(dtype, copy=False)) for part in parts)
         return Ratings(pattern, values, target, side, weights, self.share)
 
     def to_dense(self, fill: float = np.nan) -> Array:
-        """The matrix as a NumPy array (n, d), with `fill` where nothing is observed: for looking at small ones."""
+        """The matrix as a NumPy array (n, d), with `fill` where nothing is observed; for small matrices."""
         dense = np.full(self.shape, fill, to_host(self.values).dtype)
         dense[to_host(self.rows), to_host(self.cols)] = to_host(self.values)
         return dense
 
     def to_scipy(self) -> Any:
         """The matrix as a scipy.sparse.csr_array (n, d), which keeps observed zeros as stored zeros."""
-        from scipy.sparse import csr_array  # takes a while to import
+        from scipy.sparse import csr_array  # slow to import
 
         arrays = to_host(self.values), to_host(self.cols), to_host(self.pattern.indptr)
         return csr_array(tuple(map(np.array, arrays)), shape=self.shape)
 
     def __repr__(self) -> str:
         """Shape, number of cells, and the upper left corner, where . is an unobserved cell."""
-        corner = self.take_rows(np.arange(min(CORNER, self.shape[0]))).to_dense()[:, :CORNER]
-        observed = np.zeros(corner.shape, bool)
-        rows, cols = to_host(self.rows), to_host(self.cols)
-        inside = (rows < corner.shape[0]) & (cols < corner.shape[1])
-        observed[rows[inside], cols[inside]] = True
+        R = self.take_rows(np.arange(min(CORNER, self.shape[0]))).to("reference")
+        texts = np.full((R.shape[0], min(CORNER, R.shape[1])), f"{'.':>8}", object)
+        shown = R.cols < CORNER
+        texts[R.rows[shown], R.cols[shown]] = [f"{value:8.4g}" for value in R.values[shown]]
         more = " ..." if self.shape[1] > CORNER else ""
-        lines = [
-            "".join(f"{value:8.4g}" if known else f"{'.':>8}" for value, known in zip(*pair, strict=True)) + more
-            for pair in zip(corner, observed, strict=True)
-        ]
+        lines = ["".join(row) + more for row in texts]
         lines += ["     ..."] if self.shape[0] > CORNER else []
         kind = f"{self.values.dtype}, on {self.backend.name}"
         return "\n".join([f"<Ratings, {self._shape_text()}, {self.size} cells observed, {kind}>", *lines])
@@ -253,5 +249,5 @@ def _restored(shape, indptr, cols, values, side, unobserved_weights, share, back
 
 
 def _within(numbers: Array, end: int) -> bool:
-    """Whether all of 0 <= number < end: NumPy wraps negative ones, and the kernels read whatever is there."""
+    """Whether 0 <= number < end for all of them: NumPy wraps negative indices, and the kernels check none."""
     return len(numbers) == 0 or bool(numbers.min() >= 0 and numbers.max() < end)

@@ -167,3 +167,41 @@ def test_a_model_of_ones_own_is_trained_tuned_saved_and_asked(capsys, ratings, t
     assert {row["set"]["l2"] for row in rows} == {1, 9}
     said = fails(capsys, 2, "train", *flags, "--set", "strenght=2", "--quiet")
     assert "unknown setting 'strenght' of TiedAutoRec; did you mean strength?" in said
+
+
+BROKEN = {
+    "no decoder": (
+        '    def decoder(self, params):\n        return {"W": params["A"], "b": params["e"]}\n',
+        "",
+        "define decoder",
+    ),
+    "no encode": ("    def encode(self, params, R):", "    def encoded(self, params, R):", "define encode"),
+    "no gradient of e": ('"c": dc, "e": de}', '"c": dc}', "the gradient of e is missing; fix loss_and_grads"),
+    "a transposed gradient": (
+        '{"A": dA + dA_in,',
+        '{"A": (dA + dA_in).T,',
+        "the gradient of A has shape (4, 40), but A has (40, 4)",
+    ),
+    "no dataclass": (
+        "@dataclass(frozen=True, kw_only=True)\n",
+        "",
+        "declares hidden_units, l2, strength, but is no dataclass",
+    ),
+    "no l2": ("    l2: float = 3.0\n", "    l2: float | None = None\n", "has no candidates to choose it from; give l2"),
+}
+
+
+@pytest.mark.parametrize("right, wrong, said", BROKEN.values(), ids=BROKEN)
+def test_what_is_forgotten_in_a_model_of_ones_own_is_named_before_training(
+    capsys, ratings, tmp_path, right, wrong, said
+):
+    assert OWN.count(right) == 1
+    (tmp_path / "mine.py").write_text(OWN.replace(right, wrong))
+    flags = ["--dataset", ratings, "--model", f"{tmp_path / 'mine.py'}:TiedAutoRec", "--epochs", "2", "--quiet"]
+    assert said in fails(capsys, 2, "train", *flags)
+
+
+def test_a_function_is_no_model(capsys, ratings, tmp_path):
+    (tmp_path / "mine.py").write_text("def f(X):\n    return X, lambda dY: dY\n")
+    flags = ["--dataset", ratings, "--model", f"{tmp_path / 'mine.py'}:f", "--quiet"]
+    assert "mine.py:f is no model; name a subclass of tinyrec.Autoencoder" in fails(capsys, 2, "train", *flags)

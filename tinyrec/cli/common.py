@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import BACKENDS
-from tinyrec.cli.own_model import is_own, load_own
+from tinyrec.cli.own_model import is_own, load_own_model
 from tinyrec.data import DATASETS, load_dataset
 from tinyrec.errors import FileError, UsageError
 from tinyrec.recommenders import Recommender, load
@@ -88,7 +88,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 def find_model(args: argparse.Namespace) -> Any:
     """The name of --model, or the class in a file of one's own; --feedback implicit turns ncae into implicit-ncae."""
     if args.model and is_own(args.model):
-        return load_own(args.model)
+        return load_own_model(args.model)
     return "implicit-ncae" if args.model == "ncae" and getattr(args, "feedback", None) == "implicit" else args.model
 
 
@@ -101,7 +101,7 @@ def add_saved_model_flags(parser: argparse.ArgumentParser) -> None:
 
 def load_model(args: argparse.Namespace) -> Recommender:
     """The model file of the command."""
-    return load(args.path, args.backend, load_own(args.model) if args.model else None)
+    return load(args.path, args.backend, load_own_model(args.model) if args.model else None)
 
 
 def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:

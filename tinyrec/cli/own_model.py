@@ -10,6 +10,7 @@ from typing import Any
 
 from tinyrec.checks import suggestion
 from tinyrec.errors import FileError, UsageError
+from tinyrec.models import Model
 
 imported: dict[str, Any] = {}  # modules, by name
 
@@ -29,6 +30,14 @@ def load_own(text: str) -> Any:
     if len(names) != 1:
         raise UsageError(f"{text} defines {', '.join(names) or 'no class'}; write {text}:NAME for the one to use")
     return found[names[0]]
+
+
+def load_own_model(text: str) -> type[Model]:
+    """The same for a model. UsageError: it is something else"""
+    model = load_own(text)
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        raise UsageError(f"{text} is no model; name a subclass of tinyrec.Autoencoder")
+    return model
 
 
 def load_all(text: str) -> dict[str, Any]:

@@ -153,11 +153,15 @@ class Autoencoder(Model):
 
     def encode(self, params: Params, R: Ratings) -> Array:
         """The hidden codes H (n, k) of the rows of R (n, d); beside them the features, if the model reads some."""
+        if "V1" not in params:
+            raise UsageError(f"{type(self).__name__} has no parameter V1; define encode(params, R) to return H")
         H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
         return H
 
     def decoder(self, params: Params) -> Params:
         """The output layer, W (d, k) and b (d,), among the parameters."""
+        if not {"W", "b"} <= params.keys():
+            raise UsageError(f"{type(self).__name__} has no parameters W and b; define decoder(params) to return them")
         return {"W": params["W"], "b": params["b"]}
 
     def decode(self, decoder: Params, H: Array, cols: Array) -> Array:

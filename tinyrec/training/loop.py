@@ -79,15 +79,22 @@ def fit(
                     loss = now.minimize(partial(evaluate, model, batch, rng, backend, number), params, backend)
                 else:
                     loss, grads = model.loss_and_grads(params, batch, rng)
-                    loss = finite(loss, grads, backend, number)
+                    loss = finite(loss, grads, params, backend, number)
                     now.step(params, grads, state, backend, loss)
             total += loss
             done += batch.share
         yield Epoch(number, total, time.perf_counter() - started, params, state, rng)
 
 
-def finite(loss: Array, grads: Params, backend: Backend, number: int) -> float:
-    """The loss as a number. Diverged: the loss or a gradient is not finite"""
+def finite(loss: Array, grads: Params, params: Params, backend: Backend, number: int) -> float:
+    """The loss as a number.
+
+    Diverged: the loss or a gradient is not finite;  UsageError: a gradient is missing, or has another shape
+    """
+    for name, w in params.items():
+        if name not in grads or grads[name].shape != w.shape:
+            found = f"has shape {grads[name].shape}, but {name} has {w.shape}" if name in grads else "is missing"
+            raise UsageError(f"the gradient of {name} {found}; fix loss_and_grads")
     names = ["loss", *(f"gradient of {name}" for name in grads)]
     sums = backend.to_host(backend.xp.stack([loss, *(grad.sum() for grad in grads.values())]))  # one read from the GPU
     for quantity, value in zip(names, sums, strict=True):
@@ -102,7 +109,7 @@ def evaluate(
 ) -> tuple[float, Params]:
     """Loss and gradients at a point of L-BFGS's choice."""
     loss, grads = model.loss_and_grads(params, batch, rng)
-    return finite(loss, grads, backend, number), grads
+    return finite(loss, grads, params, backend, number), grads
 
 
 def moved(epoch: Epoch, backend: Backend) -> Epoch:

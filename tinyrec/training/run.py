@@ -69,7 +69,10 @@ def train(
         observers = [its for its in (bar, observe) if its]
         run = partial(run_training, progress=state, observers=observers, **options)
         valid_rmse = None
-        if epochs is None or valid is not None or model.candidates(data.ratings.size) != [model]:
+        candidates = model.candidates(data.ratings.size)
+        if model.l2 is None and candidates == [model]:
+            raise UsageError(f"l2 is None, and {type(model).__name__} has no candidates to choose it from; give l2")
+        if epochs is None or valid is not None or candidates != [model]:
             run_trial = partial(run, epochs=epochs or MAX_EPOCHS)
             model, epochs, valid_rmse = choose(model, data, valid or 0.1, seed, state.trials, run_trial)
         params, scaling = run(model, data, epochs=epochs)  # type: ignore[call-arg]  # mypy on partial
@@ -141,6 +144,8 @@ def run_training(
         drop_pretraining(progress.history)
         params = pretrain(model, R, optimizer, batch_size, seed, record) if epochs else None
         progress.epoch = begin(model, R, optimizer, seed, params)
+        row = R.take_rows([0])
+        model.predict_cells(progress.epoch.params, row, row)  # a model that cannot predict fails before training
     else:
         check_resumed(progress, epochs, is_trial=bool(stop))
         progress.epoch = moved(progress.epoch, R.backend)  # one that was read from a file is on the host
