@@ -51,7 +51,7 @@ class Pattern:
         xp, counts = self.xp, self.xp.diff(self.indptr)[rows]
         indptr = xp.zeros(len(rows) + 1, np.int64)
         indptr[1:] = xp.cumsum(counts)
-        p = int(to_host(indptr[-1]))  # this waits for the GPU, as the size of the next arrays must be known
+        p = int(indptr[-1] if xp is np else to_host(indptr[-1]))  # waits for the GPU: the next arrays need a size
         owner = self._owner(indptr, p)
         cells = (self.indptr[rows] - indptr[:-1])[owner] + xp.arange(p)
         taken = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells], xp)

@@ -22,7 +22,7 @@ class AutoRec(Autoencoder):
     r: the ratings of one item by d users (I-AutoRec, by="item") or of one user for d items (U-AutoRec, by="user")
     parameters: V (d, k), the transpose of the paper's V; mu (k,); W (d, k); b (d,): 2dk + d + k numbers
     hidden_units: k;  by, activation (g), output (f), l2, center, dropout: see Autoencoder. The paper has no dropout.
-    center adds λ/2 ||b||² to eq. 2. For sparse data: the larger λ, the closer to user and item biases alone.
+    center adds λ/2 ||b||² to eq. 2. It helps if data are sparse: a large λ leaves little but user and item biases.
     """
 
     hidden_units: int = 500
@@ -56,7 +56,7 @@ class AutoRec(Autoencoder):
             # 0.01 is from the authors' code, which also draws the biases, with 0.001
             "V": rng.normal(0, 0.01, shapes["V"]).astype(dtype),
             "mu": np.zeros(shapes["mu"], dtype),
-            # centred, training starts from user and item biases alone
+            # with W = 0, a centred model starts from user and item biases alone
             "W": rng.normal(0, 0.0 if self.center else 0.01, shapes["W"]).astype(dtype),
             "b": np.zeros(shapes["b"], dtype),
         }

@@ -1,4 +1,4 @@
-"""What all models share, and what all autoencoders share: they encode rows of ratings, and decode the codes."""
+"""The base class of all models, and that of the autoencoders, which encode rows of ratings and decode the codes."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class Model:
 class Autoencoder(Model):
     """Base of the autoencoders.
 
-    A model defines `shapes` and `loss_and_grads`. Where its parameters are not V1, mu1, V2, mu2, ... of the hidden
-    layers and W (d, k) and b (d,) of the output layer, it defines `encode` and `decoder`, too.
+    A model defines `shapes` and `loss_and_grads`. If its parameters are not V1, mu1, V2, mu2, ... for the hidden layers
+    and W (d, k) and b (d,) for the output layer, it also defines `encode` and `decoder`.
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
     output: f, one of identity, sigmoid, tanh; the last two are stretched to the rating scale
     l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
     center: False for raw ratings; True for ratings minus user and item biases (see `tinyrec.recommenders.scaling`);
         None: raw if l2 is set, else chosen together with it
-    dropout: the part of the ratings that is hidden from the autoencoder, drawn again in each step
+    dropout: the fraction of the ratings that is hidden from the autoencoder, drawn again in each step
     activation: g, of the hidden layers: identity, sigmoid, tanh, relu, binary, or a name added to `nn.ACTIVATIONS`
     """
 
@@ -67,9 +67,13 @@ class Autoencoder(Model):
 
     def __post_init__(self):
         for name, kind in setting_types(type(self)).items():
-            if kind == tuple[int, ...]:
-                self._set_sizes(name)
-            check_type(name, getattr(self, name), kind)
+            value = getattr(self, name)
+            if kind == tuple[int, ...] and isinstance(value, Integral | list):  # one layer size, or a list from JSON
+                value = tuple(value) if isinstance(value, list) else (value,)
+                object.__setattr__(self, name, value)
+            check_type(name, value, kind)
+            for size in value if kind == tuple[int, ...] else ():
+                check_at_least(name, size, 1)
         check_choice("by", self.by, ("item", "user"))
         check_choice("output", self.output, OUTPUTS)
         check_choice("activation", self.activation, ACTIVATIONS)
@@ -85,15 +89,6 @@ class Autoencoder(Model):
 
         return train(self, data, seed=seed, **options)
 
-    def _set_sizes(self, name: str) -> None:
-        """Make a tuple of layer sizes that are given as one number, or as a list, as in JSON."""
-        value = getattr(self, name)
-        if isinstance(value, Integral | list):
-            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else (value,))
-        check_type(name, getattr(self, name), tuple[int, ...])
-        for size in getattr(self, name):
-            check_at_least(name, size, 1)
-
     @property
     def offset(self) -> str:
         """What is subtracted from the ratings: "scale", "biases", "row means" or "nothing", see `Scaling`."""
@@ -101,7 +96,7 @@ class Autoencoder(Model):
 
     @property
     def damping(self) -> float:
-        """By how many ratings of average value the mean of a row is damped, where the offset is "row means"."""
+        """With how many additional ratings of average value the mean of a row is computed, for "row means"."""
         return 0.0
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
@@ -117,7 +112,7 @@ class Autoencoder(Model):
         return [self]
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        """The parameters before training, drawn on the host in the dtype of R, so that every backend starts alike.
+        """The parameters before training, drawn on the host, so that every backend starts alike, in the dtype of R.
 
         Weights of variance 2 / (units below + units above), biases of 0            (Glorot & Bengio 2010, eq. 16)
         """
@@ -135,7 +130,7 @@ class Autoencoder(Model):
         return None
 
     def prepare(self, R: Ratings) -> Ratings:
-        """What is trained on, made of all rows R once, before training."""
+        """The rows to train on, made once from all rows R before training."""
         return R
 
     def batches(self, R: Ratings, batch_size: int | None, rng: np.random.Generator) -> Iterator[Any]:
@@ -145,14 +140,14 @@ class Autoencoder(Model):
     def loss_and_grads(
         self, params: Params, R: Ratings, rng: np.random.Generator | None = None
     ) -> tuple[Array, Params]:
-        """The objective on the rows of a batch R and its gradients; the penalty counts by R.share.
+        """The objective on the rows of a batch R, with the fraction R.share of the penalty, and its gradients.
 
-        rng: the source of noise; None: no noise
+        rng: draws the noise; None: no noise
         """
         raise NotImplementedError
 
     def encode(self, params: Params, R: Ratings) -> Array:
-        """The hidden codes H (n, k) of the rows of R (n, d); beside them the features, if the model reads some."""
+        """The hidden codes H (n, k) of the rows of R (n, d), followed by their features, if the model reads any."""
         if "V1" not in params:
             raise UsageError(f"{type(self).__name__} has no parameter V1; define encode(params, R) to return H")
         H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])

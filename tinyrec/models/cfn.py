@@ -20,15 +20,15 @@ class CFN(Autoencoder):
 
     Minimises  Σ over the rows x of  α Σ_masked (nn(x̃)_j - x_j)²  +  β Σ_kept (nn(x̃)_j - x_j)²,  and λ ||θ||²   (eq. 1)
 
-    x: the ratings of an item (I-CFN) or of a user (U-CFN) minus their mean, on a scale of -1 to 1
+    x: the ratings of an item (I-CFN) or of a user (U-CFN) minus their mean, divided by half the width of the scale
     θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of V; mu1 (k_1,), ...; W (d, k); b (d,)
-    CFN++ is a CFN on data with features, q for each row. Every layer reads them: V2 is (k_1 + q, k_2), W is (d, k + q),
+    CFN++ is a CFN on data with q features for each row. Every layer reads them: V2 is (k_1 + q, k_2), W is (d, k + q),
     and S1 (q, k_1) are their weights in the first layer                                               (fig. 2, eq. 4)
     hidden_units: k_1, ...;  activation, output: σ of the hidden layers and of the last one; identity: linear
-    dropout: the part of the observed cells that is masked;  alpha, beta: the weights of masked and unmasked cells
+    dropout: the fraction of observed cells that is masked;  alpha, beta: the weights of masked and unmasked cells
     l2: λ;  noise: the standard deviation of Gaussian noise on the input of each hidden layer after the first
-    damping: the mean of a row is computed with so many additional ratings of average value. 0 in the paper. But after
-        its own mean is subtracted from each row, features cannot learn that dramas are rated higher. To predict rows
+    damping: the mean of a row is computed with so many additional ratings of average value; 0 in the paper. But once
+        its own mean is subtracted from each row, the model cannot learn that dramas are rated higher. To predict rows
         without ratings from features alone, set a large damping and mask nearly all ratings (dropout 0.97)
     """
 
@@ -53,7 +53,7 @@ class CFN(Autoencoder):
             raise UsageError("CFN always subtracts the mean of each row; leave center out, or use autorec")
 
     def candidates(self, n_ratings: int) -> list[CFN]:
-        """One λ: 60, the best of 15, 30, 60 and 120 on the validation part of ML-1M, is 0.07 √(number of ratings)."""
+        """λ = 0.07 √(number of ratings): 60 on ML-1M, the best of 15, 30, 60 and 120 on its validation part."""
         return [self] if self.l2 is not None else [replace(self, l2=0.07 * n_ratings**0.5)]
 
     @property
@@ -96,7 +96,7 @@ class CFN(Autoencoder):
         return error + penalty, grads
 
     def noisy(self, R: Ratings, rng: np.random.Generator | None):
-        """The input in place of R, the weight of each cell in the loss, and the noise between hidden layers."""
+        """x̃, the weight of each cell in the loss, and the function that adds noise between hidden layers."""
         real, asarray = R.values.dtype.type, R.backend.asarray
         if rng is None:
             return R, self.beta, lambda H: H

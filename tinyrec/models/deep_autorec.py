@@ -26,7 +26,7 @@ class DeepAutoRec(Autoencoder):
 
     parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the V above; mu1 (k_1,), ...; W (d, k_L); b (d,)
     hidden_units: k_1 to k_L
-    l2: λ, of the first and the last layer;  l2_hidden: λ', of those between, which have far fewer weights
+    l2: λ, of the first and the last layer;  l2_hidden: λ', of the layers between, which have far fewer weights
     pretrain: epochs of each stage of the greedy pretraining, see `pretrained`; 0: start from random weights
     by, activation (g), output (f), center, dropout: see Autoencoder;  center adds λ/2 ||b||²
 
@@ -99,13 +99,8 @@ class DeepAutoRec(Autoencoder):
         dH, dW, db = back_to_H(back_to_a(back_to_y()))
         grads = {**back_to_params(dH), "W": dW, "b": db}
         assert self.l2 is not None, "give l2, or let fit choose it"
-        outer, inner = self._penalized(grads)
+        outer = {name: grads[name] for name in (("W", "V1", "b") if self.center else ("W", "V1"))}
+        inner = {name: grad for name, grad in grads.items() if name[0] == "V" and name != "V1"}
         penalty = l2_penalty(R.share * self.l2, params, outer, R.backend)
         penalty += l2_penalty(R.share * self.l2_hidden, params, inner, R.backend)
         return error + penalty, grads
-
-    def _penalized(self, grads):
-        """The gradients of the weights that λ and λ' penalise."""
-        names = ("W", "V1", "b") if self.center else ("W", "V1")
-        outer = {name: grads[name] for name in names}
-        return outer, {name: grad for name, grad in grads.items() if name[0] == "V" and name not in outer}

@@ -23,9 +23,9 @@ class ImplicitNCAE(Autoencoder):
     u_i: 1 for each item in K_i, the interactions of user i of M;  ũ_i, θ and hidden_units: as in NCAE
     c_j = c0 f_j^omega / Σ_k f_k^omega, f_j: the interactions with item j (eq. 10); or
     unobserved_weight, the same for all items: NCAE-
-    output: f; tanh, as in all layers of the paper, or identity, whose loss does not need all cells
-    augment_below, augment_drop: ε and p of NCAE+, 0.001 and 0.8 in the paper (section 4.2): users with less than a part
-        ε of all items are trained on once more, without their p |K_i| most popular items;  ε = 0: no augmentation
+    output: f; tanh, as in all layers of the paper, or identity, whose loss is computed without visiting all cells
+    augment_below, augment_drop: ε and p of NCAE+, 0.001 and 0.8 in the paper (section 4.2): each user with less than a
+        fraction ε of all items has a second row, without the p |K_i| most popular items;  ε = 0: no augmentation
     """
 
     by: str = "user"
@@ -69,7 +69,7 @@ class ImplicitNCAE(Autoencoder):
         return layer_shapes(d, self.hidden_units)
 
     def prepare(self, R: Ratings) -> Ratings:
-        """With the weights of unobserved cells, by the popularity of each item, and with the augmented users."""
+        """R with the weight of an unobserved cell of each item, c (d,), and with the augmented users."""
         popularity = np.bincount(to_host(R.cols), minlength=R.shape[1])
         if self.unobserved_weight is not None:
             c = np.full(R.shape[1], self.unobserved_weight)
@@ -93,12 +93,12 @@ class ImplicitNCAE(Autoencoder):
 
 
 def augmented(R: Ratings, popularity: Array, epsilon: float, p: float) -> Ratings:
-    """R (n, d) and below it a copy of each row of fewer than epsilon d cells, without its ⌊p |K_i|⌋ most popular ones.
+    """R (n, d) and below it a copy of each row with less than epsilon d cells, without its ⌊p |K_i|⌋ most popular ones.
 
     popularity (d,) of each column; of equally popular columns, the first counts as more popular   (section 4.2, fig. 3)
     """
     (n, d), counts = R.shape, np.diff(to_host(R.pattern.indptr))
-    sparse = np.flatnonzero((counts / d < epsilon) & (np.floor(p * counts) < counts))  # where a cell is left
+    sparse = np.flatnonzero((counts / d < epsilon) & (np.floor(p * counts) < counts))  # rows that keep a cell
     if not len(sparse):
         return R
     rows, cols, values = to_host(R.rows), to_host(R.cols), to_host(R.values)

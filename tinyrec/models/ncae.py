@@ -13,7 +13,7 @@ from tinyrec.models.stages import CodeAutoencoder, Frozen, Rows
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, hidden_layers, l2_penalty, masked, sampled_out, weighted_squared_error
 from tinyrec.sparse import Ratings
 
-# How the first hidden layer, deeper ones and the last layer are pretrained: supervised or unsupervised (section 4.3)
+# How the first hidden layer, the deeper ones and W are pretrained: supervised or unsupervised (section 4.3, figure 5)
 PRETRAINING = ("S+U+S", "S+S+S", "S+U", "S+S", "U+S", "U+U", "none")
 
 
@@ -23,11 +23,11 @@ class NCAE(Autoencoder):
 
     Minimises  1/M Σ_i 1/|K_i| (α Σ_dropped (nn(ũ_i)_j - u_ij)² + β Σ_kept (nn(ũ_i)_j - u_ij)²) + λ/2 ||θ||²  (eq. 5-6)
 
-    u_i: the |K_i| ratings of row i of M; ũ_i: a part q, `dropout`, of them is set to 0, and the rest is divided by
+    u_i: the |K_i| ratings of row i of M; ũ_i: a fraction q, `dropout`, of them is set to 0, and the rest is divided by
     1 - q (eq. 3);  f: tanh, stretched to the rating scale;  g, activation: tanh
     θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the above; mu1 (k_1,), ...; W (d, k_L); b (d,)
     hidden_units: k_1 to k_L;  alpha, beta: the weights of dropped and kept ratings;  l2: λ
-    balance: a rating weighs |K_i|^-balance; 1 in the paper, so that all rows weigh the same; 0: all ratings do
+    balance: a rating has the weight |K_i|^-balance; 1 in the paper: all rows count the same; 0: all ratings do
     pretrain: how layers are pretrained, see `pretrained`, for `pretrain_epochs` epochs each
     """
 
@@ -61,12 +61,12 @@ class NCAE(Autoencoder):
         return layer_shapes(d, self.hidden_units)
 
     def pretrained(self, R: Ratings, seed: int, train: Train) -> Params | None:
-        """Layer by layer, each with the layers below frozen                               (section 4.3 and figure 5)
+        """Layer by layer, each with the layers below frozen                                             (section 4.3)
 
         Supervised (S): a decoder on top of the layer predicts the ratings, after dropout. Unsupervised (U): it
         reconstructs the input of the layer, without noise; for the first layer that is the observed ratings. "S+U+S"
         is the paper's: the first layer supervised, the deeper ones unsupervised, then the last layer W supervised.
-        What no stage trains is as drawn.
+        Parameters that no stage trains keep their random values.
         """
         if self.pretrain == "none":
             return None
@@ -105,7 +105,7 @@ class NCAE(Autoencoder):
         return error + penalty, grads
 
     def dropped(self, R: Ratings, rng: np.random.Generator | None) -> tuple[Ratings, Array]:
-        """ũ, and the weight of each cell: α or β, divided by the number of all rows and by |K_i|^balance."""
+        """ũ, and the weight of each cell: α or β, divided by M, the number of all rows, and by |K_i|^balance."""
         real, xp = R.values.dtype.type, R.xp
         counts = xp.diff(R.pattern.indptr)[R.rows].astype(real)  # (p,)
         of_row = real(R.share / R.shape[0]) * counts ** real(-self.balance)

@@ -1,4 +1,4 @@
-"""What the stages of layer-wise pretraining train: an autoencoder of codes, or a network with frozen layers."""
+"""The models that layer-wise pretraining trains: an autoencoder of codes, and a network with frozen layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tinyrec.sparse import Ratings
 
 @dataclass(frozen=True)
 class Rows:
-    """Dense rows X (n, j), such as codes, with the part of the interface of Ratings that training needs."""
+    """Dense rows X (n, j), such as codes, with the attributes and methods of Ratings that training needs."""
 
     values: Array
     backend: Backend

@@ -1,7 +1,4 @@
-"""Layers: functions that return their output and its backward, written by hand.
-
-Axes: n rows given to the autoencoder, d visible units, k hidden units, p observed cells. Gradients are `d` + name.
-"""
+"""Layers, activations, losses and noise. A layer is a function that returns its output and its backward."""
 
 from tinyrec.nn.activations import ACTIVATIONS, OUTPUTS, binary, identity, relu, sigmoid, tanh
 from tinyrec.nn.all_cells import all_cells_error, linear_error

@@ -1,6 +1,6 @@
 """Activation functions: f(X) and its backward, element by element, for arrays of any shape and backend.
 
-`np.tanh` of a CuPy array runs on the GPU: NumPy hands the call over to the array's own library (`__array_ufunc__`).
+`np.tanh` of a CuPy array runs on the GPU: NumPy passes the call on to CuPy (`__array_ufunc__`).
 """
 
 from __future__ import annotations
@@ -81,5 +81,5 @@ def stretched(f: Activation, offset: float, factor: float) -> Activation:
 
 ACTIVATIONS = {"identity": identity, "sigmoid": sigmoid, "tanh": tanh, "relu": relu, "binary": binary}
 
-# Of the output layer. Models see ratings on a scale of 1 to 5; sigmoid and tanh are stretched to this range.
+# For the output layer. Models see ratings on a scale of 1 to 5, so sigmoid and tanh are stretched to this range.
 OUTPUTS = {"identity": identity, "sigmoid": stretched(sigmoid, 1.0, 4.0), "tanh": stretched(tanh, 3.0, 2.0)}

@@ -1,4 +1,4 @@
-"""The squared error over all cells, observed or not, of implicit feedback; the (n, d) matrix is never stored whole."""
+"""The squared error over all cells of implicit feedback, observed or not, without storing an (n, d) matrix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tinyrec.nn.activations import Activation, identity
 from tinyrec.nn.layers import sampled_out
 from tinyrec.sparse import Ratings
 
-CELLS = 4_000_000  # computed at once: few enough for memory and cache
+CELLS = 4_000_000  # computed at a time, so that they fit into memory and cache
 
 
 def all_cells_error(
@@ -43,17 +43,17 @@ def all_cells_error(
 def linear_error(
     H: Array, W: Array, b: Array, at: Ratings, unobserved: Array, f: Activation = identity
 ) -> tuple[Array, tuple[Array, Array, Array]]:
-    """The same for y = H Wᵀ + b, in O(k² + k p / n) operations a row and O(d k²) once       (as section 4.1 hints)
+    """The same for y = H Wᵀ + b, in O(k² + k p / n) operations a row and O(d k²) once    (NCAE, end of section 4.1)
 
-    All cells as if unobserved: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b]. Then the observed
-    cells, which count (y - 1)² instead, are corrected.
+    If all cells were unobserved: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b], C = diag(c). To
+    this, (y - 1)² - c_j y² is added for each observed cell.
     """
     y, back = sampled_out(H, W, b, at)  # (p,)
     c = unobserved[at.cols]
     loss = ((y - 1) ** 2 - c * y * y).sum()
     dH, dW, db = back(2 * ((y - 1) - c * y))
 
-    root = at.xp.sqrt(2 * unobserved)  # the 2 is that of the square's derivative
+    root = at.xp.sqrt(2 * unobserved)  # the 2 is from the derivative of the square
     A, a, n = root[:, None] * W, root * b, len(H)  # (d, k), (d,)
     G, g, sums = A.T @ A, A.T @ a, H.sum(axis=0)  # (k, k), (k,), (k,)
     HG = H @ G  # (n, k)

@@ -13,13 +13,13 @@ from tinyrec.sparse import Ratings
 def hidden_layers(
     R: Ratings, params: Params, g: Activation, add_noise: Callable[[Array], Array] = lambda H: H
 ) -> tuple[Array, Callable[[Array], Params]]:
-    """H_1 = g(R V1 + mu1);  H_l = g(H_{l-1} Vl + mul) for each further layer that params has
+    """H_1 = g(R V_1 + mu_1);  H_l = g(H_{l-1} V_l + mu_l) for each further layer in params: V2 and mu2, V3 and mu3, ...
 
-    R (n, d), V1 (d, k_1), V2 (k_1, k_2), ..., mul (k_l,)  ->  H (n, k) of the last layer
+    R (n, d), V1 (d, k_1), V2 (k_1, k_2), ..., mu1 (k_1,), ...  ->  H (n, k) of the last layer
 
-    Where params has S1, the rows of R have features X (n, q), which every layer reads             (CFN, fig. 2, eq. 4):
-    H_1 = g(R V1 + X S1 + mu1);  H_l = g([H_{l-1} X] Vl + mul);  and [H X], (n, k + q), is returned.
-    add_noise: changes the input of each layer after the first
+    If params has S1 (q, k_1), every layer also reads the features X (n, q) of the rows of R       (CFN, fig. 2, eq. 4):
+    H_1 = g(R V_1 + X S_1 + mu_1);  H_l = g([H_{l-1} X] V_l + mu_l);  and [H X] (n, k + q) is returned.
+    add_noise: applied to the input of each layer after the first
     """
     X = R.side if "S1" in params else None
 

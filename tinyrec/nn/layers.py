@@ -64,7 +64,7 @@ def embedding(E: Array, rows: Array, backend: Backend) -> tuple[Array, Callable[
 
     E (n, k), rows (b,)  ->  e (b, k)
 
-    The vectors of the users or items of a batch of pairs; one that occurs several times gets the sum of its gradients.
+    The vectors of the users or items of a batch of pairs; the gradients of one that occurs several times are summed.
     """
 
     def backward(de):  # (b, k)

@@ -1,4 +1,4 @@
-"""Losses: exactly the papers' expressions, and exactly their gradients."""
+"""Losses as the papers define them, with their exact gradients."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def weighted_squared_error(y: Array, r: Array, weight: Array) -> tuple[Array, Ca
 
 
 def cross_entropy(z: Array, y: Array) -> tuple[Array, Callable[[], Array]]:
-    """loss = mean of -(y ln σ(z) + (1 - y) ln(1 - σ(z))), as ln(1 + exp(z)) - y z         (He et al. 2017, eq. 7)
+    """loss = mean of -(y ln σ(z) + (1 - y) ln(1 - σ(z))) = ln(1 + exp(z)) - y z   (He et al. 2017, eq. 7, with a sum)
 
-    z, y (b,)  ->  loss ()
+    z, the logits, and y, the labels (b,)  ->  loss ()
     """
     positive = z.real > 0
     tail = np.exp(np.where(positive, -z, z))  # at most 1: it cannot overflow
@@ -50,7 +50,7 @@ def cross_entropy(z: Array, y: Array) -> tuple[Array, Callable[[], Array]]:
 
 
 def l2_penalty(l2: float, params: Params, grads: Params, backend: Backend) -> Array:
-    """loss = λ/2 Σ |W|² over the params whose names `grads` has, and its gradient λ W    (AutoRec, eq. 2, second term)
+    """loss = λ/2 Σ |W|² over the params that `grads` has, and its gradient λ W           (AutoRec, eq. 2, second term)
 
     l2: λ; params, grads: arrays of any shape, by name  ->  loss (); the gradient is added to `grads` in place, in the
     same pass over memory, since these are the largest arrays

@@ -11,9 +11,9 @@ from tinyrec.sparse import Ratings
 def masked(R: Ratings, q: float, rng: np.random.Generator) -> tuple[Ratings, Array]:
     """x̃ = 0 with probability q, else x, for each observed cell                        (CFN, section 3.1: masking noise)
 
-    R (n, d) with p cells  ->  R̃ of the same pattern, and whether a cell was masked, (p,) bool
+    R (n, d) with p cells  ->  R̃ of the same pattern, and whether each cell was masked, (p,) bool
 
-    Unlike `dropout`, the ratings that stay are not scaled up, and the loss may weight masked cells differently.
+    Unlike in `dropout`, the other ratings are not scaled up, and the loss may give masked cells another weight.
     """
     hidden = R.backend.asarray(rng.random(R.size, dtype=np.float32) < q)
     return R.with_values(R.values * ~hidden), hidden
@@ -24,8 +24,8 @@ def dropout(R: Ratings, q: float, rng: np.random.Generator) -> Ratings:
 
     R (n, d) with p cells  ->  R̃ of the same pattern
 
-    The mean of x̃ is x, so predictions use R itself. No gradient flows into the ratings, hence no backward. Drawn on the
-    host, so that every backend drops the same cells.
+    The mean of x̃ is x, so predictions use R itself. No gradient flows into the ratings, hence no backward. The noise is
+    drawn on the host, so that every backend drops the same cells.
     """
     kept = rng.random(R.size, dtype=np.float32) >= q
     scale = (kept / (1 - q)).astype(R.values.dtype)
