@@ -110,7 +110,14 @@ def test_a_file_of_test_ratings_is_a_split(capsys, ratings, tmp_path):
 
 def test_a_config_file_gives_flags_and_the_command_line_has_the_last_word(capsys, ratings, tmp_path):
     config = tmp_path / "config.toml"
-    lines = f'dataset = "{ratings}"', "epochs = 9", "no_clip = true", "columns = [0, 1, 2]", "scale = [1, 5]"
+    lines = (
+        f'dataset = "{ratings}"',
+        "epochs = 9",
+        "no_clip = true",
+        "latest = false",
+        "columns = [0, 1, 2]",
+        "scale = [1, 5]",
+    )
     config.write_text("\n".join([*lines, "[set]", "hidden_units = 4", "l2 = 5"]))
     result = run_json(capsys, "train", "--config", str(config), "--epochs", "2")
     assert result["epochs"] == 2 and result["protocol"]["clip"] is False and result["settings"]["hidden_units"] == 4
@@ -121,8 +128,21 @@ def test_evaluate_repeats_the_split_of_the_model(capsys, ratings, model):
     assert run_json(capsys, "evaluate", model, "--backend", "reference")["rmse"] == trained["test_rmse"]
 
 
+def test_evaluate_finds_the_files_of_a_split_from_another_folder(capsys, ratings, tmp_path, monkeypatch):
+    lines = Path(ratings).read_text().splitlines(keepends=True)
+    (tmp_path / "elsewhere" / "synthetic").mkdir(parents=True)  # a folder with the name of a data set
+    for name, part in (("train.csv", lines[1:401]), ("test.csv", lines[401:])):
+        (tmp_path / name).write_text(lines[0] + "".join(part))
+    for place, flags in ((".", ["--dataset", "train.csv", "--split", "test.csv"]), ("elsewhere", [])):
+        monkeypatch.chdir(tmp_path / place)
+        trained = run_json(capsys, "train", *flags, *SMALL, "--save", str(tmp_path / "model.npz"))
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert run_json(capsys, "evaluate", str(tmp_path / "model.npz"))["rmse"] == pytest.approx(trained["test_rmse"])
+
+
 def test_evaluate_refuses_what_was_trained_on(capsys, ratings, model):
     assert "were trained on" in fails(capsys, 3, "evaluate", model, "--dataset", ratings)
+    assert "are for --dataset" in fails(capsys, 2, "evaluate", model, "--sep", ",")
 
 
 def test_predict_a_pair_and_a_file_of_pairs(capsys, model, tmp_path):
@@ -242,7 +262,7 @@ def test_a_plot_is_a_picture(ratings, tmp_path):
     (["--folds", "3", "--repeats", "3"], "exclude each other"),
     (["--repeats", "2", "--save", "m.npz"], "for one training"),
     (["--batch-size", "8"], "RProp needs all rows"),
-    (["--config", "CONFIG"], "is no valid TOML"),
+    (["--config", "CONFIG"], "is not valid TOML"),
 ])  # fmt: skip
 def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, tmp_path, flags, message):
     (tmp_path / "bad.toml").write_text("epochs = = 3")
@@ -311,7 +331,7 @@ def test_what_is_read_is_never_overwritten(capsys, ratings, tmp_path, flag):
             capsys, 2, "train", "--dataset", str(own), flag, str(path)
         )
     assert own.read_bytes() == Path(ratings).read_bytes()
-    assert "no ordinary file" in fails(capsys, 5, "train", flag, "/dev/null", *SMALL)
+    assert "not a regular file" in fails(capsys, 5, "train", flag, "/dev/null", *SMALL)
 
 
 def test_neither_are_models_pairs_configs_and_checkpoints(capsys, model, tmp_path):

@@ -194,8 +194,8 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
 @pytest.mark.parametrize("flags, message", [
     (["--grid", "l2"], "--grid l2 has no values; write --grid l2=A,B,..."),
     (["--grid", "l2=1..2"], "l2 has a range, from which values are drawn; say how many with --random N"),
-    (["--grid", "l2=2..1", "--random", "3"], "is no range; write --grid l2=LOW..HIGH, with 0 < LOW < HIGH"),
-    (["--grid", "l2=0..1", "--random", "3"], "is no range"),
+    (["--grid", "l2=2..1", "--random", "3"], "is not a range; write --grid l2=LOW..HIGH, with 0 < LOW < HIGH"),
+    (["--grid", "l2=0..1", "--random", "3"], "is not a range"),
     (["--grid", "l2=5,-1"], "l2 is -1, but must be finite and at least 0"),
     (["--grid", "l2=5,much"], "l2 is 'much', but must be float or None"),
     (["--grid", "hiden_units=3,4"], "unknown setting 'hiden_units' of AutoRec; did you mean hidden_units?"),
@@ -213,7 +213,7 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
     (["--grid", "l2=5", "--test", "2"], "test=2.0 is no fraction"),
     (["--jobs", "0"], "0 is less than 1"),
     (["--grid", "l2=5", "--grid", "batch_size=few", "--optimizer", "adam"], "batch_size is 'few', but must be a whole"),
-    (["--grid", "l2=1..inf", "--random", "3"], "is no range"),
+    (["--grid", "l2=1..inf", "--random", "3"], "is not a range"),
 ])  # fmt: skip
 def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, flags, message):
     try:
@@ -269,3 +269,24 @@ def test_implicit_feedback_is_compared_by_ndcg(ratings, capsys, tmp_path):
     assert rows[0]["valid_ndcg@100"] >= rows[1]["valid_ndcg@100"]
     assert main(["train", "--config", str(tmp_path / "best.toml"), "--quiet", "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"] == {"l2": rows[0]["set"]["l2"]}
+
+
+def test_ncae_for_implicit_feedback_is_compared_by_ndcg_too(capsys, ratings):
+    flags = [
+        "tune",
+        "--dataset",
+        ratings,
+        "--quiet",
+        "--model",
+        "ncae",
+        "--grid",
+        "l2=1,2",
+        "--epochs",
+        "1",
+        "--json",
+        "-",
+    ]
+    assert main([*flags, "--set", "hidden_units=2", "--feedback", "implicit"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["candidates"]) == 2
+    for wrong in (["--threshold", "4"], ["--latest"], ["--feedback", "implicit", "--valid", "0.2"]):
+        assert main([*flags, *wrong]) == 2

@@ -1,4 +1,4 @@
-"""What the subcommands share: their flags, where data come from, and how results are printed."""
+"""What the subcommands share: flags, reading data and models, and printing results."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from tinyrec.backend import BACKENDS
 from tinyrec.cli.own_model import is_own, load_own_model
 from tinyrec.data import DATASETS, load_dataset
 from tinyrec.errors import FileError, UsageError
+from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Recommender, load
+from tinyrec.reproduce.config import ALL_MODELS
 
 
 def add_command(subparsers, name: str, run, summary: str, example: str) -> argparse.ArgumentParser:
-    """A subcommand with the flags that all have."""
+    """Add a subcommand, with the flags that all of them have."""
     parser = subparsers.add_parser(
         name,
         help=summary,
         description=summary,
         epilog=f"example: python -m tinyrec {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,  # leaves the example on one line
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # keeps the example on one line
         allow_abbrev=False,
     )
     parser.set_defaults(run=run, parser=parser)
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - for standard output")
-    parser.add_argument("--quiet", action="store_true", help="print nothing but results and errors")
+    parser.add_argument("--quiet", action="store_true", help="print only results and errors")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
@@ -41,39 +43,60 @@ SOURCE: dict[str, Any] = {"metavar": "NAME|PATH", "help": f"{', '.join(DATASETS)
 
 
 def add_reading_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("reading a file of your own")
+    group = parser.add_argument_group("reading a file")
     group.add_argument("--columns", metavar="U,I,R", help="names or numbers (from 0) of user, item, rating")
-    group.add_argument("--sep", help=r"the delimiter, \t for a tab; default: found in the first line")
-    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="is there a header? default: detected")
+    group.add_argument("--sep", help=r"the delimiter, \t for a tab; default: detected")
     group.add_argument(
-        "--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help="default: lowest and highest found"
+        "--header", action=argparse.BooleanOptionalAction, help="whether the first line is a header; default: detected"
     )
-    group.add_argument("--duplicates", choices=("error", "last", "mean"), help="a pair rated twice; default: error")
+    scale = "the rating scale; default: lowest and highest rating found"
+    group.add_argument("--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help=scale)
+    duplicates = "what to do with a pair rated twice; default: error"
+    group.add_argument("--duplicates", choices=("error", "last", "mean"), help=duplicates)
 
 
-def add_feature_flags(parser: argparse.ArgumentParser) -> None:
+def add_training_flags(parser: argparse.ArgumentParser, also: str = "") -> None:
+    """The flags of the commands that train; also: further choices of --model"""
+    parser.usage = "%(prog)s [FLAG ...]"
+    parser.add_argument("--dataset", default="synthetic", **SOURCE)
+    add_reading_flags(parser)
+    add_backend_flag(parser)
+    models = f"{', '.join(ALL_MODELS)}{also}, or FILE.py:CLASS; default: autorec"
+    parser.add_argument("--model", default="autorec", metavar="NAME", help=models)
+    parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
     features = "for cfn: own, for those in the data set itself, or a CSV file with the id in its first column"
     parser.add_argument("--item-features", metavar="own|FILE", help=features)
     parser.add_argument("--user-features", metavar="own|FILE", help="the same for users, with --by user")
+    parser.add_argument("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; default: the model's")
+    batch_size = "rows in a step of sgd, rmsprop or adam; 0: all rows"
+    parser.add_argument("--batch-size", type=whole(0), metavar="N", help=batch_size)
+    settings = "a setting of model or optimizer; repeatable"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=settings)
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the split and of the initial weights; default: 0")
+    group = parser.add_argument_group("implicit feedback")
+    group.add_argument("--feedback", choices=("explicit", "implicit"), help="implicit: ratings become interactions")
+    group.add_argument("--threshold", type=float, metavar="R", help="keep only ratings of at least R; default: all")
+    group.add_argument("--latest", action="store_true", help="hold out each user's latest item, not a random one")
 
 
 def check_feature_flags(args: argparse.Namespace, models: Sequence[Any]) -> None:
-    """UsageError: features for models that do not read them"""
-    if (args.item_features or args.user_features) and not any(getattr(its, "reads_features", False) for its in models):
+    """UsageError: features for models that do not read them, or for the wrong side"""
+    reads_features = any(getattr(model, "reads_features", False) for model in models)
+    if (args.item_features or args.user_features) and not reads_features:
         raise UsageError(f"{args.model} reads no features; train --model cfn with them")
     if (args.user_features and args.by != "user") or (args.item_features and args.by == "user"):
         raise UsageError("a CFN reads features of its rows: --item-features by item, --user-features with --by user")
 
 
-def add_feedback_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("implicit feedback")
-    group.add_argument("--feedback", choices=("explicit", "implicit"), help="implicit: ratings become interactions")
-    group.add_argument("--threshold", type=float, metavar="R", help="only ratings of R or more; default: all of them")
-    group.add_argument("--latest", action="store_true", help="hold out each user's latest item, not a random one")
+def add_protocol_flags(parser: Any) -> None:
+    """How predictions are scored; parser: or a group of its flags"""
+    parser.add_argument("--no-clip", action="store_true", help="do not clip predictions to the rating scale")
+    cold = "use the model's predictions for users and items without training ratings, not the default rating"
+    parser.add_argument("--no-default", action="store_true", help=cold)
 
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:
-    """The options of load_dataset among the flags."""
+    """Return the options of load_dataset among the flags."""
     columns = [int(name) if name.isdecimal() else name for name in args.columns.split(",")] if args.columns else None
     options = {
         "columns": columns,
@@ -86,55 +109,54 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def find_model(args: argparse.Namespace) -> Any:
-    """The name of --model, or the class in a file of one's own; --feedback implicit turns ncae into implicit-ncae."""
+    """Return the name in --model, or the class in FILE.py; with --feedback implicit, ncae becomes implicit-ncae."""
     if args.model and is_own(args.model):
         return load_own_model(args.model)
     return "implicit-ncae" if args.model == "ncae" and getattr(args, "feedback", None) == "implicit" else args.model
 
 
 def add_saved_model_flags(parser: argparse.ArgumentParser) -> None:
-    """For the commands that read a model file."""
+    """The flags of the commands that read a model file."""
     parser.add_argument("path", metavar="MODEL.npz")
-    parser.add_argument("--model", metavar="FILE.py:CLASS", help="where the class of a model of your own is")
+    parser.add_argument("--model", metavar="FILE.py:CLASS", help="the class of the model, if it is your own")
     add_backend_flag(parser)
 
 
 def load_model(args: argparse.Namespace) -> Recommender:
-    """The model file of the command."""
+    """Load the model file of the command."""
     return load(args.path, args.backend, load_own_model(args.model) if args.model else None)
 
 
 def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--new-ratings", metavar="FILE.csv", help="user,item,rating: read in addition to the training data, untrained"
-    )
+    new = "CSV file of user,item,rating: added to the training data, without training again"
+    parser.add_argument("--new-ratings", metavar="FILE.csv", help=new)
 
 
 def load_with_new_ratings(
     args: argparse.Namespace, new_items: Sequence[str] = ()
 ) -> tuple[Recommender, dict[str, dict[Any, float]]]:
-    """The model of the command with the new ratings, if there are any; those of new items separately."""
+    """Return the model with the new ratings, if any, and {item: {user: rating}} for the new items among them."""
     recommender = load_model(args)
-    of_new: dict[str, dict[Any, float]] = {item: {} for item in new_items}
+    rated: dict[str, dict[Any, float]] = {item: {} for item in new_items}
     if not args.new_ratings:
-        return recommender, of_new
+        return recommender, rated
     new = load_dataset(Path(args.new_ratings), scale=recommender.data.scale, duplicates="last")
     ids = new.items.ids[new.ratings.cols]
     is_new = np.isin(ids.astype(str), list(new_items))
     users, values = new.users.ids[new.ratings.rows].tolist(), new.ratings.values.tolist()
     for at in np.flatnonzero(is_new):
-        of_new[str(ids[at])][users[at]] = values[at]
-    return recommender if is_new.all() else recommender.with_ratings(new.select(~is_new)), of_new
+        rated[str(ids[at])][users[at]] = values[at]
+    return recommender if is_new.all() else recommender.with_ratings(new.select(~is_new)), rated
 
 
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:
     choices = ("auto", *BACKENDS)
-    parser.add_argument("--backend", choices=choices, default="auto", help="default: auto, the fastest available")
-    parser.add_argument("--threads", type=whole(1), metavar="N", help="of the CPU; default: all cores")
+    parser.add_argument("--backend", choices=choices, default="auto", help="default: auto, the fastest one available")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads; default: all cores")
 
 
 def whole(least: int) -> Callable[[str], int]:
-    """The type of a flag that is a whole number from `least` on."""
+    """Return the type of a flag that is a whole number of at least `least`."""
 
     def whole_number(text: str) -> int:
         value = int(text)
@@ -147,7 +169,7 @@ def whole(least: int) -> Callable[[str], int]:
 
 
 def positive(text: str) -> float:
-    """The type of a flag that is a number above 0."""
+    """Convert the text of a flag that is a number above 0."""
     value = float(text)
     if not value > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
@@ -155,16 +177,16 @@ def positive(text: str) -> float:
 
 
 def check_outputs(args: argparse.Namespace) -> None:
-    """Before any work is done: every output file can be written, and is not an input."""
+    """Check, before any work, that every output file can be written and is not an input."""
     outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot", "write")}
     paths = [Path(path) for path in outputs.values() if path and path != "-"]
     read = [Path(value) for name, value in vars(args).items() if isinstance(value, str) and name not in outputs]
     read += [folder / "checkpoint.npz" for folder in read]
     for number, path in enumerate(paths):
         if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            raise FileError(f"cannot write {path}: {path.parent} is no folder to write in; choose another")
+            raise FileError(f"cannot write {path}: {path.parent} is not a writable folder; choose another")
         if path.exists() and not path.is_file():
-            raise FileError(f"cannot write {path}: it is no ordinary file; choose another name")
+            raise FileError(f"cannot write {path}: it is not a regular file; choose another name")
         if path.exists() and any(other.is_file() and other.samefile(path) for other in read):
             raise UsageError(f"{path} is an input, so it cannot be written; choose another name")
         if path.resolve() in [other.resolve() for other in paths[:number]]:
@@ -172,7 +194,7 @@ def check_outputs(args: argparse.Namespace) -> None:
 
 
 def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:
-    """Print the text, and write the result as JSON where asked to; with `--json -` JSON replaces the text."""
+    """Print the text, and write the result as JSON with --json; `--json -` prints JSON instead of the text."""
     if args.json != "-":
         print(text)
     if not args.json:
@@ -194,7 +216,7 @@ def say(args: argparse.Namespace, text: str) -> None:
 
 
 def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
-    """Rows as aligned text: columns that hold a number to the right, others to the left."""
+    """Return the rows as aligned text: columns of numbers to the right, others to the left."""
     cells = [list(header), *([_cell(value) for value in row] for row in rows)]
     aligned = []
     for i, column in enumerate(zip(*cells, strict=True)):
@@ -211,7 +233,7 @@ def _cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: no NaN, which is not JSON, and no arrays."""
+    """Convert to what JSON can hold: None for NaN and infinity, and Python numbers for those of NumPy."""
     if isinstance(value, dict):
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

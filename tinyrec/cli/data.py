@@ -17,11 +17,11 @@ def add_to(subparsers: Any) -> None:
         "data", help=summary, description=summary, epilog="example: python -m tinyrec data list"
     )
     commands = group.add_subparsers(required=True, metavar="COMMAND")
-    add_command(commands, "list", list_, "Which data sets have a name, and where they are.", "data list")
-    parser = add_command(commands, "fetch", fetch_, "Download a data set, unless it is there.", "data fetch ml-100k")
+    add_command(commands, "list", list_, "List the known data sets, and where they are.", "data list")
+    parser = add_command(commands, "fetch", fetch_, "Download a data set, if it is not here yet.", "data fetch ml-100k")
     parser.add_argument("name", choices=tuple(fetch.MD5))
     for name, run, summary in (
-        ("describe", describe, "Print the figures of a data set."),
+        ("describe", describe, "Print the statistics of a data set."),
         ("check", check, "Read a data set, and check that it can be used."),
     ):
         parser = add_command(commands, name, run, summary, f"data {name} ratings.csv")

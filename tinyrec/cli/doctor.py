@@ -18,7 +18,7 @@ from tinyrec.errors import BackendError
 
 NEEDED_FOR = {
     "numpy": "everything",
-    "scipy": "L-BFGS, intervals of repeated runs",
+    "scipy": "L-BFGS, ease and item-knn, intervals of repeated runs",
     "numba": "the fast backend",
     "cupy": 'training on an NVIDIA GPU: pip install "tinyrec[cuda12]" or "tinyrec[cuda13]"',
     "pooch": "downloads",
@@ -28,9 +28,8 @@ NEEDED_FOR = {
 
 
 def add_to(subparsers: Any) -> None:
-    add_command(
-        subparsers, "doctor", run, "Check what works on this machine, and what to install for the rest.", "doctor"
-    )
+    summary = "Check what works on this machine, and what to install for the rest."
+    add_command(subparsers, "doctor", run, summary, "doctor")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_gpu() -> tuple[Backend | None, str]:
-    """The backend of the GPU and its name, or None and what is missing."""
+    """Return the backend of the GPU and the GPU's name, or None and what is missing."""
     packages = {name for found in metadata.distributions() if (name := found.name).lower().startswith("cupy")}
     if len(packages) > 1:
         return None, f"{' and '.join(sorted(packages))} conflict with each other: uninstall all, then install one"
@@ -70,7 +69,7 @@ def check_gpu() -> tuple[Backend | None, str]:
 
 
 def kernels_agree(backend: Backend) -> bool:
-    """Whether the kernels of a backend give what those of the reference give, on a small matrix."""
+    """Return whether the kernels of a backend agree with those of the reference, on a small matrix."""
     rng, reference = np.random.default_rng(0), get_backend("reference")
     indptr, cols = np.array([0, 5, 5, 7]), np.array([0, 1, 2, 3, 4, 1, 3], np.int32)
     values, X, H = rng.standard_normal(7), rng.standard_normal((5, 3)), rng.standard_normal((3, 3))
@@ -86,5 +85,5 @@ def kernels_agree(backend: Backend) -> bool:
 def version(name: str) -> str | None:
     try:
         return importlib.import_module(name).__version__
-    except Exception:  # a broken package fails in many ways
+    except Exception:  # a broken package can raise anything
         return None

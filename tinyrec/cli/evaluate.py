@@ -1,4 +1,4 @@
-"""evaluate: score a saved model on ratings that it was not trained on."""
+"""evaluate: score a saved model on data that it was not trained on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from tinyrec.cli.common import (
     SOURCE,
     add_command,
+    add_protocol_flags,
     add_reading_flags,
     add_saved_model_flags,
     load_model,
@@ -27,14 +28,17 @@ def add_to(subparsers: Any) -> None:
     add_saved_model_flags(parser)
     parser.add_argument("--dataset", **SOURCE)
     add_reading_flags(parser)
-    parser.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
-    parser.add_argument("--no-default", action="store_true", help="no default rating for cold users and items")
+    add_protocol_flags(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     recommender = load_model(args)
     if recommender.data.implicit and args.dataset:
-        raise UsageError("for implicit feedback, the test part of the model's own split is ranked; leave --dataset out")
+        raise UsageError(
+            "for implicit feedback, only the test part of the model's own split can be scored; leave --dataset out"
+        )
+    if read_options(args) and not args.dataset:
+        raise UsageError("--columns, --sep, --header, --scale and --duplicates are for --dataset; give it, too")
     test = load_dataset(args.dataset, **read_options(args)) if args.dataset else own_test_part(recommender)
     result = {"model": args.path, "dataset": test.name}
     if recommender.data.implicit:

@@ -1,4 +1,4 @@
-"""gradcheck: is every hand-written backward the derivative of its forward?"""
+"""gradcheck: check that every hand-written backward is the derivative of its forward."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from tinyrec.errors import UsageError
 def add_to(subparsers: Any) -> None:
     summary = "Check every gradient against a complex step and against central differences."
     parser = add_command(subparsers, "gradcheck", run, summary, "gradcheck --only sparse_in")
-    parser.add_argument("--only", metavar="PATTERN", help="only the layers, losses, models and cases of this name")
+    parser.add_argument(
+        "--only", metavar="PATTERN", help="only the layers, losses, models and cases with PATTERN in their names"
+    )
     own = "your own model, activation f(X) -> (Y, backward) or loss(y, r) -> (loss, backward); no NAME: all of them"
     parser.add_argument("--model", metavar="FILE.py:NAME", help=own)
     parser.add_argument("--seed", type=whole(0), default=0, help="of the random matrices and directions; default: 0")
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def chosen(args: argparse.Namespace) -> list[gradcheck.Case]:
-    """The cases to check. UsageError: no name has the pattern"""
+    """Return the cases to check. UsageError: no name contains the pattern"""
     rng = np.random.default_rng(args.seed)
     cases = list(own_cases(args.model, rng) if args.model else gradcheck.cases(rng))
     pattern = (args.only or "").casefold()
@@ -48,7 +50,7 @@ def chosen(args: argparse.Namespace) -> list[gradcheck.Case]:
 
 
 def own_cases(text: str, rng: np.random.Generator) -> Iterator[gradcheck.Case]:
-    """Those of FILE.py:NAME; without NAME, those of all models, activations and losses that FILE.py defines."""
+    """Yield the cases of FILE.py:NAME; without NAME, of all models, activations and losses that FILE.py defines."""
     if ".py:" in text:
         yield from gradcheck.own_cases(load_own(text), rng)
         return
@@ -63,12 +65,12 @@ def own_cases(text: str, rng: np.random.Generator) -> Iterator[gradcheck.Case]:
 
 
 def summary(results: Sequence[gradcheck.Result]) -> str:
-    """The worst errors of each piece, as a table."""
+    """Return a table of the largest errors of each layer, loss and model."""
     rows = []
     for name in dict.fromkeys(result.case.piece for result in results):
-        its = [result for result in results if result.case.piece == name]
-        worst = [max(result.complex for result in its), max(result.central for result in its)]
-        rows.append((name, len(its), *map(short, worst), "ok"))
+        own = [result for result in results if result.case.piece == name]
+        worst = [max(result.complex for result in own), max(result.central for result in own)]
+        rows.append((name, len(own), *map(short, worst), "ok"))
     rows.append(("tolerance", "", *map(short, gradcheck.TOLERANCE.values()), ""))
     return table(rows, ("gradient of", "cases", "complex step", "central difference", ""))
 

@@ -1,6 +1,7 @@
-"""Parse the arguments, run the subcommand, and turn what went wrong into one line and an exit code.
+"""Parse the arguments, run the subcommand, and turn an error into one line and an exit code.
 
-0 ok, 2 usage, 3 data, 4 backend missing, 5 file, 6 diverged, 7 memory, 130 and 143 stopped by a signal
+0 ok, 1 a check failed (gradcheck, bench), 2 usage, 3 data, 4 backend missing, 5 file, 6 diverged, 7 memory,
+130 and 143 stopped by a signal
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(argv, f"out of memory ({problem}); use fewer hidden units or less data", 7)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our output has gone
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for Python's own last flush
+    except BrokenPipeError:  # the program that reads our output has ended
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python's flush at exit would fail again
         return 128 + signal.SIGPIPE
-    except OSError as problem:  # those of files are FileErrors; this one is standard output's
+    except OSError as problem:  # errors of files are FileErrors, so this is standard output
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return _fail(argv, f"cannot print the result: {problem.strerror}; make room for it", 5)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments; an unknown flag is a UsageError that suggests the closest one."""
+    """Parse the arguments. UsageError: an unknown flag; the message suggests the closest one"""
     parser, commands = _parser()
     args, unknown = parser.parse_known_args(expand_config(argv, commands["train"]._option_string_actions))
     if unknown:
@@ -65,7 +66,7 @@ def _fail(argv: Sequence[str], problem: object, code: int) -> int:
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser of the command line, and those of the subcommands by name."""
+    """Return the parser of the command line, and those of the subcommands by name."""
     parser = argparse.ArgumentParser(
         prog="python -m tinyrec",
         description=tinyrec.__doc__,

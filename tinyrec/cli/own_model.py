@@ -1,4 +1,4 @@
-"""A model, activation or loss in a file of one's own: FILE.py:NAME on the command line."""
+"""Load a model, activation or loss from a file of your own: FILE.py:NAME on the command line."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ imported: dict[str, Any] = {}  # modules, by name
 
 
 def is_own(text: str) -> bool:
-    """Whether this is FILE.py or FILE.py:NAME, and not the name of a model of tinyrec."""
+    """Return whether this is FILE.py or FILE.py:NAME, and not the name of a model in tinyrec."""
     return text.endswith(".py") or ".py:" in text
 
 
 def load_own(text: str) -> Any:
-    """What FILE.py:NAME names; without NAME, the only class that FILE.py defines.
+    """Return what is called NAME in FILE.py; without NAME, the only class that FILE.py defines.
 
-    FileError: there is no such file; UsageError: it cannot be imported, has no NAME, or defines not just one class
+    FileError: there is no such file; UsageError: it cannot be imported, has no NAME, or has several classes or none
     """
     found = load_all(text)
     names = list(found) if ".py:" in text else [name for name in found if isinstance(found[name], type)]
@@ -33,7 +33,7 @@ def load_own(text: str) -> Any:
 
 
 def load_own_model(text: str) -> type[Model]:
-    """The same for a model. UsageError: it is something else"""
+    """Do the same for a model. UsageError: it is something else"""
     model = load_own(text)
     if not (isinstance(model, type) and issubclass(model, Model)):
         raise UsageError(f"{text} is no model; name a subclass of tinyrec.Autoencoder")
@@ -41,7 +41,7 @@ def load_own_model(text: str) -> type[Model]:
 
 
 def load_all(text: str) -> dict[str, Any]:
-    """What FILE.py:NAME names; without NAME, all that FILE.py defines and does not import, by name."""
+    """Return {NAME: what it is}; without NAME, everything that FILE.py itself defines, by name."""
     stem, with_name, name = text.rpartition(".py:")
     module = _import(Path(f"{stem}.py" if with_name else text))
     own = {key: thing for key, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__}
@@ -51,7 +51,7 @@ def load_all(text: str) -> dict[str, Any]:
 
 
 def _import(path: Path) -> Any:
-    """The file as a module with the name of the file, so that its classes can be pickled."""
+    """Import the file as a module with the name of the file, so that its classes can be pickled."""
     name, file = path.stem, str(path.resolve())
     if path.suffix != ".py" or not path.is_file():
         raise FileError(f"there is no Python file {path}; check the path")

@@ -1,4 +1,4 @@
-"""predict: the rating that a user would give an item."""
+"""predict: predict the rating that a user would give an item."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from tinyrec.cli.common import (
     add_command,
     add_new_ratings_flag,
+    add_protocol_flags,
     add_saved_model_flags,
     load_with_new_ratings,
     write_result,
@@ -24,23 +25,21 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--user", metavar="ID")
     parser.add_argument("--item", metavar="ID")
     parser.add_argument("--pairs", metavar="FILE.csv", help="two columns, user and item, without a header")
-    parser.add_argument("--no-clip", action="store_true", help="let predictions leave the rating scale")
-    parser.add_argument("--no-default", action="store_true", help="no default rating for unknown users and items")
+    add_protocol_flags(parser)
     add_new_ratings_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    if (args.pairs is not None) + (args.user is not None) / 2 + (args.item is not None) / 2 != 1:
+    given = [flag is not None for flag in (args.user, args.item, args.pairs)]
+    if given not in ([True, True, False], [False, False, True]):
         raise UsageError("give --user ID and --item ID, or --pairs FILE.csv")
     recommender, _ = load_with_new_ratings(args)
     pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
     users = [recommender.data.users.parse(user) for user, _ in pairs]
     items = [recommender.data.items.parse(item) for _, item in pairs]
     ratings = recommender.predict(users, items, clip=not args.no_clip, default=not args.no_default)
-    rows = [
-        {"user": user, "item": item, "rating": float(rating)}
-        for user, item, rating in zip(users, items, ratings, strict=True)
-    ]
+    triples = zip(users, items, ratings.tolist(), strict=True)
+    rows = [{"user": user, "item": item, "rating": rating} for user, item, rating in triples]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("user", "item", "rating"))
@@ -59,5 +58,5 @@ def read_pairs(path: str) -> list[tuple[str, str]]:
     except OSError as problem:
         raise FileError(f"cannot read {path}: {problem.strerror}; check the path") from None
     except (UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{path} is no CSV file in UTF-8 ({problem}); convert it") from None
+        raise DataError(f"{path} is not a CSV file in UTF-8 ({problem}); convert it") from None
     return pairs

@@ -1,4 +1,4 @@
-"""recommend: the items with the highest predictions, of those that a user has not rated."""
+"""recommend: list the items with the highest predictions among those that a user has not rated."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from tinyrec.recommenders import Ranking, Recommender
 
 
 def add_to(subparsers: Any) -> None:
-    summary = "Recommend items with a saved model: to a user it knows, to a new one with a few ratings, or to all."
+    summary = "Recommend items with a saved model: to a known user, to a new one with a few ratings, or to all."
     parser = add_command(subparsers, "recommend", run, summary, "recommend model.npz --rate 50=5 --rate 181=4 -n 5")
     add_saved_model_flags(parser)
-    parser.add_argument("--user", action="append", default=[], metavar="ID", help="may be given several times")
-    parser.add_argument("--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user")
-    parser.add_argument("--all", action="store_true", help="to every user of the training data")
+    parser.add_argument("--user", action="append", default=[], metavar="ID", help="repeatable")
     parser.add_argument(
-        "--for-new-items", action="store_true", help="the other way round: users for items not trained on"
+        "--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user; repeatable"
     )
-    parser.add_argument("--item-features", metavar="FILE.csv", help="features of these: id, then as in training")
+    parser.add_argument("--all", action="store_true", help="to every user of the training data")
+    parser.add_argument("--for-new-items", action="store_true", help="list users for items that are new to the model")
+    parser.add_argument("--item-features", metavar="FILE.csv", help="the new items: id, then features as in training")
     parser.add_argument("-n", type=whole(1), default=10, help="how many items, or users; default: 10")
     add_new_ratings_flag(parser)
 
@@ -71,12 +71,12 @@ def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tup
 
 
 def users_for_new_items(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The users with the highest predictions for the items of the file, from their features and new ratings, if any."""
+    """Return the users with the highest predictions for each item of the file, from its features and new ratings."""
     _, ids, columns = read_columns(args.item_features)
     recommender, rated = load_with_new_ratings(args, ids)
     features, rows = recommender.data.item_features, []
     if features and features.unseen(columns):
-        say(args, f"not in the training data, so ignored: {', '.join(features.unseen(columns))}")
+        say(args, f"ignored, because not in the training data: {', '.join(features.unseen(columns))}")
     for number, item in enumerate(ids):
         ratings = recommender.predict_new_item(rated[item], {name: texts[number] for name, texts in columns.items()})
         best = np.argsort(-ratings, kind="stable")[: args.n]
@@ -93,7 +93,7 @@ def parse_ratings(pairs: list[str], data: Dataset) -> dict[Any, float]:
         try:
             rating = float(text if equals else "")
         except ValueError:
-            raise UsageError(f"--rate {pair} is no rating; write ITEM=RATING, such as 50=4.5") from None
+            raise UsageError(f"--rate {pair} is not a rating; write ITEM=RATING, such as 50=4.5") from None
         if data.items.parse(item) in ratings:
             raise UsageError(f"--rate gives item {item} two ratings; give it one")
         ratings[data.items.parse(item)] = rating
@@ -101,7 +101,7 @@ def parse_ratings(pairs: list[str], data: Dataset) -> dict[Any, float]:
 
 
 def text(rows: list[dict[str, Any]], titled: bool) -> str:
-    """One table; the user is a column only where there are several."""
+    """Return a table, with a column for the user if there are several."""
     columns = ["rank", "item", "rating"]
     if len({row["user"] for row in rows}) > 1:
         columns.insert(0, "user")

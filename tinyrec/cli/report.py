@@ -1,4 +1,4 @@
-"""The result of a training: as a dict for JSON, and as a text for people."""
+"""The result of a training, as a dict for JSON and as text."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from tinyrec.recommenders import Average, Recommender
 from tinyrec.reproduce.config import AVERAGE, name_of
 from tinyrec.training.memory import peak_rss_mb
 
-TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}
+TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}  # {}: I or U
 TITLES |= {"implicit-ncae": "NCAE for implicit feedback"}
 AT = (10, 50, 100)
-MAX_FOR_EASE = 5_000  # users or items, whichever are fewer: the size of the matrix that it inverts, in 0.7 GB
+NO_SCORES = {"rmse": None, "mae": None, "cold": 0}
+MAX_FOR_EASE = 5_000  # users or items, whichever are fewer: EASE inverts a matrix of this size, which takes 0.7 GB
 
 
 def result(
     recommender: Recommender, test: Dataset | None, seconds: float, *, clip: bool, default: bool
 ) -> dict[str, Any]:
-    """All figures of one training, or of those of an average; without a test part, its figures are None."""
-    train = recommender.data
-    figures = ranking if train.implicit else ratings
+    """Return all results of one training, or of an average; those on the test part are None without one."""
+    train, protocol = recommender.data, {"clip": clip, "default": default}
+    scores = ranking(recommender, test) if train.implicit else ratings(recommender, test, protocol)
     return {
-        **described(recommender, test, {"clip": clip, "default": default}),
+        **described(recommender, test, protocol),
         "dataset": train.name,
         "backend": recommender.info.get("backend"),
         "seed": recommender.info["seed"],
         "n_train": train.ratings.size,
         "n_test": test.ratings.size if test else 0,
-        **figures(recommender, test, {"clip": clip, "default": default}),
+        **scores,
         "seconds": seconds,
         "peak_rss_mb": peak_rss_mb(),
         "version": tinyrec.__version__,
@@ -43,9 +44,9 @@ def result(
 
 
 def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
-    """RMSE and MAE on the test part, with those of the simplest models under the same protocol."""
+    """Return RMSE and MAE on the test part, and those of the simplest models under the same protocol."""
     train = recommender.data
-    scores = recommender.score(test, **protocol) if test else {"rmse": None, "mae": None, "cold": 0}
+    scores = recommender.score(test, **protocol) if test else NO_SCORES
     simple = {}
     if test:
         mean = np.full(test.ratings.size, train.ratings.values.mean(dtype=np.float64))
@@ -62,8 +63,8 @@ def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
     }
 
 
-def ranking(recommender: Recommender, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
-    """Ranking metrics on the test part, with those of popularity and EASE."""
+def ranking(recommender: Recommender, test: Dataset | None) -> dict[str, Any]:
+    """Return the ranking metrics on the test part, and those of popularity and EASE."""
     train = recommender.data
     simple: dict[str, Any] = {"popularity": Pop()}
     if min(train.ratings.shape) <= MAX_FOR_EASE:
@@ -73,14 +74,14 @@ def ranking(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
 
 
 def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
-    """How a model was trained; for an average, how its members were, and what each reaches alone."""
+    """Return how a model was trained; for an average, how its members were trained, and the scores of each."""
     if isinstance(recommender, Average):
         members = []
         for member in recommender.members:
-            scores = member.score(test, **protocol) if test else {"rmse": None, "mae": None}
-            figures = {"test_rmse": scores["rmse"], "test_mae": scores["mae"]}
-            members.append({**described(member, None, protocol), **figures})
-        total = sum(its["parameters"] for its in members)
+            scores = member.score(test, **protocol) if test else NO_SCORES
+            own = {"test_rmse": scores["rmse"], "test_mae": scores["mae"]}
+            members.append({**described(member, None, protocol), **own})
+        total = sum(member["parameters"] for member in members)
         whole = {"by": None, "epochs": None, "valid_rmse": None, "parameters": total}
         return {"model": AVERAGE, **whole, "members": members}
     model, info = recommender.model, recommender.info
@@ -103,7 +104,7 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
 
 
 def text(result: dict[str, Any]) -> str:
-    """What a person reads at the end of a training, or of several."""
+    """Return the result of one training, or of several, as text."""
     return _many(result) if "runs" in result else _one(result)
 
 
@@ -131,16 +132,16 @@ def _scored(result: dict[str, Any], members: list[dict[str, Any]]) -> list[str]:
 def _ranked(result: dict[str, Any]) -> list[str]:
     ranked = {**result["baselines"], title(result): result["ranking"]}
     unseen = result["ranking"]["unseen"]
-    note = "One item of each user was held out, and ranked among all items that are not in the user's training data;"
-    return [ranking_table(ranked), "", f"{note} {unseen} of these items are in no user's training data."]
+    note = "One item of each user was held out, and ranked among all items that are not in the user's training data."
+    return [ranking_table(ranked), "", f"{note} {unseen} of the held-out items are in no user's training data."]
 
 
 def ranking_table(ranked: dict[str, dict[str, float]]) -> str:
-    """A line for each of them, by name."""
+    """Return a table of ranking metrics, with a line for each name."""
     names = [f"{name}@{k}" for k in AT for name in ("hr", "ndcg")]
     users = next(iter(ranked.values()))["users"]
     heads = [f"{users} users", *(name.upper() for name in names), "s.e. of HR@100"]
-    rows = [(name, *(its[metric] for metric in names), its["hr@100_se"]) for name, its in ranked.items()]
+    rows = [(name, *(scores[metric] for metric in names), scores["hr@100_se"]) for name, scores in ranked.items()]
     return table(rows, heads)
 
 
@@ -168,7 +169,7 @@ def _many(result: dict[str, Any]) -> str:
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means over several trainings, with the half-width of a 95 % interval (Student's t) of the RMSE."""
+    """Return means over several trainings, and the half-width of a 95 % interval (Student's t) of the RMSE."""
     scores = np.array([[run["test_rmse"], run["test_mae"], run["seconds"]] for run in results])
     test_rmse, test_mae, seconds = scores.mean(axis=0).tolist()
     spread = interval(scores[:, 0].tolist())
@@ -178,7 +179,7 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def title(training: dict[str, Any]) -> str:
-    """A short name of a model for tables and plots."""
+    """Return a short name of a trained model, for tables and plots."""
     if training["epochs"] == 0:
         return "biases, dampings estimated"
     name, by = training["model"], training["by"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +26,28 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def parse_value(text: str) -> Any:
-    """A number, a word such as true, several whole numbers joined by x, or the text itself."""
+    """Return a number, True, False, None, a tuple for whole numbers joined by x, or the text itself."""
     if re.fullmatch(r"\d+(x\d+)+", text):
         return tuple(map(int, text.split("x")))
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
     for kind in (int, float):
-        try:
+        with suppress(ValueError):
             return kind(text)
-        except ValueError:
-            pass
     return text
 
 
 def as_text(value: Any) -> str:
-    """The text that `parse_value` turns back into this value."""
+    """Return the text that `parse_value` converts back to this value."""
     return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def expand_config(argv: Sequence[str], known: Collection[str]) -> list[str]:
-    """Put the flags of `--config FILE.toml` in front of those of the command line, which override them.
+def expand_config(argv: Sequence[str], known: Mapping[str, argparse.Action]) -> list[str]:
+    """Insert the flags in the file of `train --config FILE.toml` before those of the command line, which override them.
 
-    `epochs = 60` becomes --epochs 60, `no-clip = true` becomes --no-clip, and the table [set] becomes --set flags.
-    known: the flags of `train`;  UsageError: a key that is none of them
+    `epochs = 60` becomes --epochs=60, `no-clip = true` becomes --no-clip, and the table [set] becomes --set flags.
+    known: the flags of `train`;  UsageError: a key that is not one of them
     """
     if list(argv[:1]) != ["train"]:
         return list(argv)
@@ -62,7 +61,7 @@ def expand_config(argv: Sequence[str], known: Collection[str]) -> list[str]:
     except OSError as problem:
         raise FileError(f"cannot read {found.config}: {problem.strerror}; check the path") from None
     except ValueError as problem:
-        raise UsageError(f"{found.config} is no valid TOML: {problem}; fix that line") from None
+        raise UsageError(f"{found.config} is not valid TOML: {problem}; fix that line") from None
     flags = []
     for key, value in config.items():
         key = key.replace("_", "-")
@@ -73,9 +72,9 @@ def expand_config(argv: Sequence[str], known: Collection[str]) -> list[str]:
             flags += [f"--{key}={name}={as_text(setting)}" for name, setting in value.items()]
         elif isinstance(value, list):
             flags += [f"--{key}", *map(str, value)] if key == "scale" else [f"--{key}={','.join(map(str, value))}"]
-        elif isinstance(value, bool):
-            off = [] if key in ("no-clip", "no-default", "resume", "quiet", "debug") else [f"--no-{key}"]
-            flags += [f"--{key}"] if value else off
+        elif isinstance(value, bool) and known[f"--{key}"].nargs == 0:  # a flag without a value
+            flag = f"--{key}" if value else f"--no-{key}"
+            flags += [flag] if flag in known else []  # without --no-KEY, false is the default
         else:
             flags.append(f"--{key}={value}")
     return [rest[0], f"--config={found.config}", *flags, *rest[1:]]

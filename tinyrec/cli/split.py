@@ -1,31 +1,37 @@
-"""What a training holds out, and how `evaluate` finds it again."""
+"""Which part of the data `train` holds out, and how `evaluate` finds it again."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from tinyrec.cli.common import read_options
-from tinyrec.data import Dataset, load_dataset, load_split
+from tinyrec.data import DATASETS, Dataset, load_dataset, load_split
 from tinyrec.errors import DataError, UsageError
 from tinyrec.evaluation.splits import split_folds, split_leave_one_out, split_random
 from tinyrec.recommenders import Recommender
 
 
 def check_split_flags(args: argparse.Namespace, implicit: bool) -> None:
-    """UsageError: flags that exclude each other, or that belong to ratings or to implicit feedback alone"""
+    """UsageError: flags that exclude each other, or are for the other kind of feedback"""
     if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
         raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
+    for_ratings = ("valid", "split", "folds", "plot", "repeats", "no_clip", "no_default")
+    check_feedback_flags(args, implicit, for_ratings)
+
+
+def check_feedback_flags(args: argparse.Namespace, implicit: bool, for_ratings: Sequence[str]) -> None:
+    """UsageError: flags that are not for a model of this kind of feedback; for_ratings: those that are for ratings"""
     if implicit:
         if args.feedback == "explicit":
             raise UsageError(f"{args.model} is for implicit feedback; leave --feedback explicit out")
         if args.test not in (0, 0.1):
             raise UsageError("for implicit feedback, one item of each user is held out, or none with --test 0")
-        others = {"--valid": args.valid, "--split": args.split, "--folds": args.folds, "--plot": args.plot}
-        others |= {"--repeats": args.repeats > 1, "--no-clip": args.no_clip, "--no-default": args.no_default}
-        for flag, value in others.items():
-            if value:
+        for name in for_ratings:
+            if getattr(args, name) != args.parser.get_default(name):
+                flag = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{flag} is for ratings, and does not go with implicit feedback; leave it out")
     elif args.feedback == "implicit":
         raise UsageError(f"{args.model} is for ratings; for implicit feedback use ncae, ease, wmf, ...")
@@ -34,7 +40,7 @@ def check_split_flags(args: argparse.Namespace, implicit: bool) -> None:
 
 
 def as_feedback(data: Dataset, wanted: str | None, implicit: bool, threshold: float | None) -> Dataset:
-    """The data set as the model needs it: ratings, or implicit feedback."""
+    """Return the data as the model needs them: ratings, or implicit feedback."""
     if data.implicit and not implicit:
         raise UsageError(f"{data.name} is implicit feedback; use --model ncae --feedback implicit, or ease, wmf, ...")
     if data.implicit and threshold is not None:
@@ -45,7 +51,7 @@ def as_feedback(data: Dataset, wanted: str | None, implicit: bool, threshold: fl
 
 
 def splits(args: argparse.Namespace, implicit: bool) -> Iterator[tuple[int, Dataset, Dataset | None]]:
-    """(seed, training part, test part) of each training that is asked for."""
+    """Yield (seed, training part, test part) for each training."""
     if args.split:
         yield args.seed, *load_split(args.dataset, args.split, **read_options(args))
         return
@@ -61,14 +67,23 @@ def splits(args: argparse.Namespace, implicit: bool) -> Iterator[tuple[int, Data
             yield seed, *split_random(data, args.test, seed)
 
 
+def split_info(args: argparse.Namespace, seed: int, test: Dataset | None) -> dict[str, Any]:
+    """Return what `own_test_part` needs to find the test part again, from any folder."""
+    info = {name: getattr(args, name) for name in ("dataset", "split", "test", "threshold", "latest")}
+    if args.dataset not in DATASETS:  # files
+        info |= {name: str(Path(info[name]).resolve()) for name in ("dataset", "split") if info[name]}
+    info |= {"options": read_options(args), "seed": seed}
+    return info | ({"test_part": test.fingerprint()} if test else {})
+
+
 def own_test_part(recommender: Recommender) -> Dataset:
-    """The part that `train` held out when it made this model. DataError: the data are no longer the same"""
+    """Return what `train` held out when it trained this model. DataError: the data have changed since then"""
     split = recommender.info.get("split")
     if not split or not (split["split"] or split["test"]):
-        raise UsageError("this model has no test part of its own; name ratings with --dataset")
+        raise UsageError("this model has no test part of its own; give ratings with --dataset")
     test = _held_out(split, recommender.data.implicit)
     if test.fingerprint() != split.get("test_part", test.fingerprint()):
-        raise DataError(f"{split['dataset']} is no longer what this model was trained on; name ratings with --dataset")
+        raise DataError(f"{split['dataset']} is no longer what this model was trained on; give ratings with --dataset")
     return test
 
 

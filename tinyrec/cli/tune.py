@@ -1,4 +1,4 @@
-"""tune: compare settings on a validation part of the training data; the test part is never looked at."""
+"""tune: compare settings on a validation part of the training data; the test part stays unused."""
 
 from __future__ import annotations
 
@@ -16,12 +16,8 @@ from typing import Any
 import numpy as np
 
 from tinyrec.cli.common import (
-    SOURCE,
-    add_backend_flag,
     add_command,
-    add_feature_flags,
-    add_feedback_flags,
-    add_reading_flags,
+    add_training_flags,
     check_feature_flags,
     find_model,
     read_options,
@@ -31,70 +27,57 @@ from tinyrec.cli.common import (
     write_result,
 )
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
-from tinyrec.cli.split import as_feedback
+from tinyrec.cli.split import as_feedback, check_feedback_flags
 from tinyrec.data import Dataset, load_dataset
 from tinyrec.errors import Diverged, FileError, Interrupted, UsageError
 from tinyrec.evaluation.splits import split_leave_one_out, split_random
 from tinyrec.models import Autoencoder
-from tinyrec.optim import OPTIMIZERS
-from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
+from tinyrec.reproduce.config import TrainingConfig
 from tinyrec.training.parallel import each
 from tinyrec.training.run import check_options, try_candidate
 
-Candidate = dict[str, Any]  # the arguments of TrainingConfig.from_names but for the model
+Candidate = dict[str, Any]  # the arguments of TrainingConfig.from_names, except the model
 RANGE = re.compile(r"(.+)\.\.(.+)")
-NDCG = "ndcg@100"  # by which models of implicit feedback are compared; others by RMSE
+NDCG = "ndcg@100"  # the measure for implicit feedback; for ratings it is RMSE
 
 
 def add_to(subparsers: Any) -> None:
     example = "tune --dataset ml-100k --grid l2=80,160,320 --grid center=true,false --write best.toml"
     parser = add_command(subparsers, "tune", run, "Search for settings on a validation part.", example)
-    parser.usage = "python -m tinyrec tune [FLAG ...]"
-    parser.add_argument("--dataset", default="synthetic", **SOURCE)
-    add_reading_flags(parser)
-    add_backend_flag(parser)
-    models = f"{', '.join(ALL_MODELS)}, or FILE.py:CLASS; default: autorec"
-    parser.add_argument("--model", default="autorec", metavar="NAME", help=models)
-    parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
-    add_feature_flags(parser)
-    parser.add_argument("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; default: the model's")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="the same for all candidates")
-    grid = "values to try of a setting, of epochs or batch_size; may be given again; without one for l2: five values"
+    add_training_flags(parser)
+    grid = "values to try for a setting, epochs or batch_size; repeatable; without one for l2: five values of l2"
     parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
-    draws = "instead of all combinations, N at random; then KEY=LOW..HIGH is a range, on a logarithmic scale"
+    draws = "try N random combinations instead of all; then KEY=LOW..HIGH is a range, on a logarithmic scale"
     parser.add_argument("--random", type=whole(1), metavar="N", help=draws)
-    parser.add_argument("--epochs", type=whole(1), metavar="N", help="at most so many; adam with linear_decay: so many")
-    parser.add_argument("--batch-size", type=whole(0), metavar="N", help="rows in a step of sgd, rmsprop or adam")
-    parser.add_argument("--test", type=float, default=0.1, metavar="PART", help="set aside unseen; default: 0.1")
-    parser.add_argument("--valid", type=float, default=0.1, metavar="PART", help="of the rest; default: 0.1")
-    parser.add_argument("--repeats", type=whole(1), default=1, metavar="K", help="K random splits: their mean counts")
-    parser.add_argument("--seed", type=whole(0), default=0, help="of the splits and first weights; default: 0")
+    parser.add_argument("--epochs", type=whole(1), metavar="N", help="the maximum; with linear_decay, the number")
+    parser.add_argument("--test", type=float, default=0.1, metavar="FRACTION", help="left unused; default: 0.1")
+    parser.add_argument("--valid", type=float, default=0.1, metavar="FRACTION", help="of the rest; default: 0.1")
+    parser.add_argument("--repeats", type=whole(1), default=1, metavar="K", help="K random splits; their mean counts")
     parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
     parser.add_argument("--write", metavar="FILE.toml", help="write the best for: train --config FILE.toml")
-    add_feedback_flags(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     fixed = {"by": args.by, "optimizer": args.optimizer, "epochs": args.epochs, "batch_size": args.batch_size}
     fixed |= {"set": parse_settings(args.set)}
     model, grid = find_model(args), parse_grid(args.grid)
-    l2_is_open = isinstance(make(model, fixed).model, Autoencoder) and make(model, fixed).model.l2 is None  # type: ignore[attr-defined]
-    if l2_is_open and "l2" not in grid:
+    base: Any = make(model, fixed).model
+    measure = NDCG if base.implicit else "rmse"
+    check_feedback_flags(args, base.implicit, for_ratings=["valid"])
+    if isinstance(base, Autoencoder) and base.l2 is None and "l2" not in grid:
         grid |= default_grid(args)
     drawn_or_all = drawn(fixed, grid, args) if args.random else combined(fixed, grid)
-    candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # each once
-    for candidate in candidates:  # wrong settings are found before any work is done
+    candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # without duplicates
+    for candidate in candidates:  # find wrong settings before any training
         check_candidate(args, make(model, candidate))
-    same = {"dataset": args.dataset, "reading": read_options(args), "model": args.model, "feedback": args.feedback}
-    same |= {"test": args.test, "valid": args.valid, "backend": args.backend}
-    same |= {"threshold": args.threshold, "latest": args.latest}
+    names = "dataset", "model", "feedback", "test", "valid", "backend", "threshold", "latest"
+    same = {name: getattr(args, name) for name in names} | {"reading": read_options(args)}
     same |= {"features": {"items": args.item_features, "users": args.user_features}}
     cells = [
         {**same, "candidate": candidate, "at": (number, repeat), "seed": args.seed + repeat}
         for number, candidate in enumerate(candidates)
         for repeat in range(args.repeats)
     ]
-    measure = NDCG if make(model, candidates[0]).model.implicit else "rmse"
     say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
     results: dict[tuple[int, int], dict[str, Any]] = {}
     try:
@@ -103,8 +86,8 @@ def run(args: argparse.Namespace) -> None:
             figure = f"{measure.upper()} {result[f'valid_{measure}']:.4f}"
             say(args, f"{changing(cell['candidate'], grid)}: {figure}, {result['epochs']} epochs")
     except KeyboardInterrupt:
-        done = f"{len(results)} of {len(cells)} trainings, which are listed above"
-        raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing is written") from None
+        done = f"{len(results)} of {len(cells)} trainings, listed above"
+        raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing was written") from None
     of_splits = [[results[number, repeat] for repeat in range(args.repeats)] for number in range(len(candidates))]
     rows = [
         {"model": args.model, **candidate, "by": getattr(make(model, candidate).model, "by", None)}
@@ -127,11 +110,12 @@ def make(model: Any, candidate: Candidate) -> TrainingConfig:
 def check_candidate(args: argparse.Namespace, config: TrainingConfig) -> None:
     check_feature_flags(args, [config.model])
     if isinstance(config.model, Autoencoder):
-        check_options(config.model, config.optimizer, config.epochs, args.valid, config.batch_size, args.seed)
+        valid = None if config.model.implicit else args.valid
+        check_options(config.model, config.optimizer, config.epochs, valid, config.batch_size, args.seed)
 
 
 def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    """One candidate on one split; one that diverges has the worst value."""
+    """Train one candidate on one split; one that diverges gets the worst value."""
     started = time.perf_counter()
     config = make(find_model(argparse.Namespace(**cell)), cell["candidate"])
     data = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
@@ -144,7 +128,7 @@ def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_rmse(cell: dict[str, Any], config: TrainingConfig, data: Dataset) -> dict[str, Any]:
-    """{"epochs": the best number of them, "valid_rmse": } on a validation part of the training part."""
+    """Return {"epochs": the best number, "valid_rmse": ...} on a validation part of the training part."""
     train = split_random(data, cell["test"], cell["seed"])[0] if cell["test"] else data
     part, held_out = split_random(train, cell["valid"], cell["seed"])
     if not isinstance(config.model, Autoencoder):
@@ -154,7 +138,7 @@ def measure_rmse(cell: dict[str, Any], config: TrainingConfig, data: Dataset) ->
 
 
 def measure_ranking(cell: dict[str, Any], config: TrainingConfig, data: Dataset) -> dict[str, Any]:
-    """The same by NDCG: one item of each user is the test part, and one more the validation part."""
+    """Return the same with NDCG: of each user, one item is the test part, and another the validation part."""
     train = split_leave_one_out(data, cell["latest"], cell["seed"])[0] if cell["test"] else data
     part, held_out = split_leave_one_out(train, cell["latest"], cell["seed"])
     fitted = config.fit(part, seed=cell["seed"])
@@ -174,7 +158,7 @@ def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
         if bounds:
             low, high = (parse_value(bound) for bound in bounds.groups())
             if not (isinstance(low, int | float) and isinstance(high, int | float) and 0 < low < high < math.inf):
-                raise UsageError(f"--grid {text} is no range; write --grid {key}=LOW..HIGH, with 0 < LOW < HIGH")
+                raise UsageError(f"--grid {text} is not a range; write --grid {key}=LOW..HIGH, with 0 < LOW < HIGH")
             grid[key.strip()] = (low, high)
         else:
             grid[key.strip()] = [parse_value(value.strip()) for value in values.split(",")]
@@ -182,13 +166,13 @@ def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
 
 
 def default_grid(args: argparse.Namespace) -> dict[str, list[Any] | tuple[float, float]]:
-    """λ around 0.3 √n, see AutoRec.candidates."""
+    """Return five values of λ around 0.3 √(number of ratings), see AutoRec.candidates."""
     data = load_dataset(args.dataset, **read_options(args))
     return {"l2": [float(f"{factor * 0.3 * data.ratings.size**0.5:.3g}") for factor in (0.25, 0.5, 1, 2, 4)]}
 
 
 def combined(fixed: Candidate, grid: dict[str, Any]) -> Iterator[Candidate]:
-    """All combinations of the values of the grid."""
+    """Yield all combinations of the values of the grid."""
     for key, values in grid.items():
         if isinstance(values, tuple):
             raise UsageError(f"{key} has a range, from which values are drawn; say how many with --random N")
@@ -197,7 +181,7 @@ def combined(fixed: Candidate, grid: dict[str, Any]) -> Iterator[Candidate]:
 
 
 def drawn(fixed: Candidate, grid: dict[str, Any], args: argparse.Namespace) -> Iterator[Candidate]:
-    """args.random combinations, each value drawn for itself."""
+    """Yield args.random combinations of independently drawn values."""
     rng = np.random.default_rng(args.seed)
     for _ in range(args.random):
         yield with_values(fixed, {key: draw(values, rng) for key, values in grid.items()})
@@ -209,18 +193,18 @@ def draw(values: list[Any] | tuple[float, float], rng: np.random.Generator) -> A
     low, high = values
     value = math.exp(rng.uniform(math.log(low), math.log(high)))
     value = round(value) if isinstance(low, int) and isinstance(high, int) else float(f"{value:.3g}")
-    return min(max(value, low), high)  # rounding may lead out of a narrow range
+    return min(max(value, low), high)  # rounding may leave a narrow range
 
 
 def with_values(fixed: Candidate, values: dict[str, Any]) -> Candidate:
-    """`fixed` with these values: epochs and batch_size in their places, the others among the settings."""
+    """Return `fixed` with these values: epochs and batch_size at the top level, the others in "set"."""
     own = {key: value for key, value in values.items() if key in ("epochs", "batch_size")}
     others = {key: value for key, value in values.items() if key not in own}
     return {**fixed, **own, "set": {**fixed["set"], **others}}
 
 
 def means(results: list[dict[str, Any]], measure: str) -> dict[str, Any]:
-    """The means of one candidate over the splits."""
+    """Return the means of one candidate over the splits."""
     values = [result[f"valid_{measure}"] for result in results]
     epochs = [result["epochs"] for result in results]
     return {
@@ -232,7 +216,7 @@ def means(results: list[dict[str, Any]], measure: str) -> dict[str, Any]:
 
 
 def changing(candidate: Candidate, grid: dict[str, Any]) -> str:
-    """The values of the grid that make this candidate: "l2=100 dropout=0.5"."""
+    """Return the candidate's values of the grid as text: "l2=100 dropout=0.5"."""
     return " ".join(f"{key}={as_text(value_of(candidate, key))}" for key in grid)
 
 
@@ -241,7 +225,7 @@ def value_of(candidate: Candidate, key: str) -> Any:
 
 
 def text(rows: list[dict[str, Any]], grid: dict[str, Any], measure: str) -> str:
-    """The validation table, best first."""
+    """Return the validation table, best first."""
     keys = [key for key in grid if key != "epochs"]
     cells = []
     for row in rows:
@@ -251,12 +235,12 @@ def text(rows: list[dict[str, Any]], grid: dict[str, Any], measure: str) -> str:
 
 
 def toml(value: Any) -> str:
-    """A number, string, boolean or list, which TOML writes as JSON does."""
+    """Return a number, string, boolean or list as TOML, which is the same as JSON for these."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def write_config(args: argparse.Namespace, best: dict[str, Any], measure: str) -> None:
-    """The best candidate as flags of `train`."""
+    """Write the best candidate as flags for `train --config`."""
     flags = {"dataset": args.dataset, "model": args.model, "by": best["by"], "optimizer": best["optimizer"]}
     flags |= {"epochs": best["epochs"], "batch-size": best["batch_size"], "seed": args.seed, "test": args.test}
     flags |= {"item-features": args.item_features, "user-features": args.user_features}

@@ -1,4 +1,4 @@
-"""What happens between two epochs of a training on the command line: a progress bar, checkpoints, signals."""
+"""What happens after each epoch of a training on the command line: progress bar, checkpoints, signals."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tinyrec.training.progress import Progress
 
 
 class Watch:
-    """A context in which Ctrl-C and SIGTERM end the epoch, not the process; call it with the Progress of each epoch.
+    """A context in which Ctrl-C and SIGTERM stop the training after the current epoch; called with each Progress.
 
-    total: the number of epochs, if it is known; checkpoint: written now and then, and after a signal
+    total: the number of epochs, if known; checkpoint: written from time to time, and after a signal
     """
 
     def __init__(self, quiet: bool, total: int | None = None, checkpoint: Checkpoint | None = None):
@@ -37,7 +37,7 @@ class Watch:
         finally:
             for number, handler in self.handlers.items():
                 signal.signal(number, handler)
-        if self.signal and not problem:  # it came after the last epoch, and more trainings may follow
+        if self.signal and not problem:  # the signal came after the last epoch, and more trainings may follow
             raise self._interrupted()
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
@@ -61,5 +61,5 @@ class Watch:
         hint = "run it with --checkpoint DIR to be able to continue"
         if self.checkpoint:
             exists = self.checkpoint.path.exists()
-            hint = "continue with --resume" if exists else "that was too early for a checkpoint: begin again"
+            hint = "continue with --resume" if exists else "there is no checkpoint yet: begin again"
         return Interrupted(self.signal, f"stopped by a signal after {after}; {hint}")
