@@ -11,7 +11,8 @@ from tinyrec.baselines.base import Baseline
 from tinyrec.models import Autoencoder
 from tinyrec.nn import l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
 from tinyrec.optim import LBFGS
-from tinyrec.testing import check_recommender, data_sets, recommender_checks
+from tinyrec.testing import check_recommender, recommender_checks
+from tinyrec.testing.case import COLD_ITEM, COLD_USER, data_sets
 
 FEW = {"epochs": 2}
 BASELINES = [
@@ -71,7 +72,7 @@ def test_autoencoders_pass_with_each_optimizer(optimizer):
 
 @pytest.mark.parametrize("model", [*BASELINES, *AUTOENCODERS], ids=name_of)
 def test_one_rating_is_enough_where_nothing_is_searched(model):
-    data = data_sets.one_rating()
+    data = data_sets()["one rating"]
     options = FEW if isinstance(model, Autoencoder) else {}
     fitted = model.fit(data.binarized() if model.implicit else data, **options)
     assert np.isfinite(fitted.predict([7], [8])).all()
@@ -143,10 +144,10 @@ def test_models_of_a_user_pass(name, check):
 def test_there_are_many_checks_each_with_a_name_and_a_sentence():
     checks = recommender_checks(tr.Bias())
     names = [name for name, _ in checks]
-    assert len(checks) >= 40
+    assert len(checks) >= 50
     assert len(set(names)) == len(names)
     for _, check in checks:
-        _, function, _ = check.args
+        (function,) = check.args
         assert function.__doc__.endswith(".") and "\n" not in function.__doc__
 
 
@@ -159,8 +160,8 @@ def test_a_model_that_does_not_fit_is_one_problem():
         check_recommender(faults.DoesNotFit())
     assert str(problem.value).splitlines() == [
         f"DoesNotFit(noise=0.1) fails 1 of {len(OWN) // 2} checks:",
-        "- fit_returns_a_recommender: Fit must return what predicts one number for each pair. "
-        "But RuntimeError: no memory left.",
+        "- fit_returns_a_recommender: Fit must return a Recommender of the model and the data, with a prediction for "
+        "each pair. But RuntimeError: no memory left.",
     ]
 
 
@@ -177,7 +178,9 @@ def failed_checks(model):
     return {line.removeprefix("- ").split(":")[0] for line in lines}
 
 
-@pytest.mark.parametrize("model, names", faults.PLANTED, ids=[names.split()[0] for _, names in faults.PLANTED])
+@pytest.mark.parametrize(
+    "model, names", faults.PLANTED, ids=[getattr(model, "result", type(model).__name__) for model, _ in faults.PLANTED]
+)
 def test_a_planted_fault_is_found_by_the_checks_for_it(model, names):
     assert set(names.split()) <= failed_checks(model)
 
@@ -197,8 +200,8 @@ def test_the_checks_are_there_without_pytest(run_python):
 @pytest.mark.parametrize("by", ["item", "user"])
 def test_new_ratings_do_not_make_untrained_columns_count_as_trained(by, tmp_path):
     """A user (by item) without training ratings is predicted as the mean one, and after a first new rating, too."""
-    data = data_sets.train()
-    column = data_sets.COLD_USER if by == "item" else data_sets.COLD_ITEM
+    data = data_sets()["train"]
+    column = COLD_USER if by == "item" else COLD_ITEM
     user, item = (column, 3) if by == "item" else (3, column)
     fitted = tr.AutoRec(by=by, hidden_units=4, l2=1.0).fit(data, epochs=60, backend="reference")
     more = tr.Dataset.from_triples(data.users.ids[[user]], data.items.ids[[item]], [5.0], scale=(1, 5))

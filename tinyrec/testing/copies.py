@@ -1,80 +1,87 @@
-"""Checks of saving and loading, pickling and copying: what comes back is the same to the last bit."""
-
-from __future__ import annotations
+"""Checks of copies of a fitted model: saved and loaded, pickled, or with more ratings."""
 
 import copy
 import json
 import pickle
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tinyrec.data import Dataset
+from tinyrec.errors import TinyrecError, UsageError
 from tinyrec.recommenders import load
-from tinyrec.testing import data_sets
-from tinyrec.testing.case import Case, predict_all
-from tinyrec.testing.require import require, require_same
+from tinyrec.testing import require
+from tinyrec.testing.case import UNKNOWN, Case, predict_all, score_all, seen
 
 
-def saved_and_loaded(case: Case, fitted: Any, times: int = 1) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.npz"
-        for _ in range(times):
+class Copies(Case):
+    def check_saved_predictions(self) -> None:
+        """A model that was saved and loaded must predict and recommend the same, to the last bit."""
+        for name in ("train", "text", "signed"):
+            fitted, users = self.fitted(name), self.data(name).users.ids
+            back = self.saved_and_loaded(fitted)
+            require.same(predict_all(back), predict_all(fitted))
+            require.same(score_all(back), score_all(fitted))
+            require.that([*back.recommend_many(users)] == [*fitted.recommend_many(users)], "it recommends others")
+
+    def check_saved_parts(self) -> None:
+        """The model, info, data and parameters must be the same after saving and loading."""
+        fitted = self.fitted()
+        back = self.saved_and_loaded(fitted)
+        require.that(repr(back) == repr(fitted) and back.model == fitted.model, f"it is {back}")
+        info = json.loads(json.dumps(fitted.info))  # tuples become lists
+        require.that(back.info == info, f"the info is {back.info}")
+        require.that(back.data.fingerprint() == fitted.data.fingerprint(), "the ids or ratings are others")
+        for name in fitted.params | back.params:
+            require.same(back.params[name], fitted.params[name], f"the numbers in {name}")
+
+    def check_saved_twice(self) -> None:
+        """A model must be saved over itself, and once more after it was loaded."""
+        back = self.saved_and_loaded(self.saved_and_loaded(self.fitted()))
+        require.same(predict_all(back), self.predicted())
+
+    def check_pickled_model(self) -> None:
+        """An unfitted model must be equal to itself after pickling, for which its class must be found in its module."""
+        back = pickle.loads(pickle.dumps(self.model))  # noqa: S301
+        require.that(back == self.model, f"it is {back!r}")
+
+    def check_copied_result(self) -> None:
+        """A fitted model must predict the same bits after pickling, and as a deep copy."""
+        fitted = self.fitted()
+        for back in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):  # noqa: S301
+            require.same(predict_all(back), predict_all(fitted))
+
+    def check_with_ratings(self) -> None:
+        """A new rating must count as seen and leave the first model as it was, or be refused by a UsageError."""
+        before, item = self.predicted(), seen(self.data())[1].argmin()
+        with suppress(UsageError):
+            updated = self.with_rating(1, item, 1.0)
+            require.finite(score_all(updated), before.shape)
+            require.that(seen(updated.data)[1, item], "it does not")
+        require.same(self.predicted(), before, "the predictions of the first model")
+
+    def check_with_ratings_again(self) -> None:
+        """A pair that was rated before must get the new rating, or a UsageError."""
+        for r in [1.0] if self.model.implicit else [1.0, 2.0]:
+            with suppress(UsageError):
+                found = self.with_rating(0, 0, r).data.ratings.values[0]
+                require.that(found == r, f"it gets {found} for {r}")
+
+    def check_with_ratings_refuses(self) -> None:
+        """What is no Dataset, has an unknown id or is the other kind of feedback must raise an error of tinyrec."""
+        known, unknown = (Dataset.from_triples([1001], [item], [2.0]) for item in (3, UNKNOWN))
+        for more in (None, self.as_feedback(unknown), known if self.model.implicit else known.binarized()):
+            require.error(TinyrecError, self.fitted().with_ratings, more)
+
+    def with_rating(self, user: int, item: int, r: float) -> Any:
+        """The fitted model with one more rating of a pair of row numbers."""
+        pair = self.data().users.ids[[user]], self.data().items.ids[[item]]
+        return self.fitted().with_ratings(self.as_feedback(Dataset.from_triples(*pair, [r], scale=(1, 5))))
+
+    def saved_and_loaded(self, fitted: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.npz"
             fitted.save(path)
-        return load(path, backend=getattr(fitted, "backend", "auto"), model=type(case.model))
-
-
-def check_saved_predictions(case: Case) -> None:
-    """A model that was saved and loaded must predict the same bits."""
-    for make in (data_sets.train, data_sets.as_text, data_sets.signed):
-        fitted = case.fitted(make)
-        back = saved_and_loaded(case, fitted)
-        for options in ({}, {"clip": False, "default": False}):
-            require_same(predict_all(back, **options), predict_all(fitted, **options))
-
-
-def check_saved_recommendations(case: Case) -> None:
-    """A model that was saved and loaded must recommend the same."""
-    fitted, users = case.fitted(), case.data().users.ids
-    back = saved_and_loaded(case, fitted)
-    require(list(back.recommend_many(users)) == list(fitted.recommend_many(users)), "it recommends something else")
-
-
-def check_saved_parts(case: Case) -> None:
-    """The ids, ratings, info, parameters and model must be the same after saving and loading."""
-    fitted = case.fitted()
-    back = saved_and_loaded(case, fitted)
-    require(back.model == fitted.model, f"the model is {back.model!r}")
-    require(back.info == json.loads(json.dumps(fitted.info)), f"the info is {back.info!r}")  # tuples become lists
-    require(back.data.users == fitted.data.users and back.data.items == fitted.data.items, "the ids are others")
-    require(back.data.scale == fitted.data.scale, f"the scale is {back.data.scale}")
-    require(back.data.implicit == fitted.data.implicit, "the kind of feedback is another one")
-    require_same(back.data.ratings.values, fitted.data.ratings.values, "the ratings")
-    require(back.params.keys() == fitted.params.keys(), f"the parameters are {sorted(back.params)}")
-    for name, array in fitted.params.items():
-        require_same(back.params[name], array, f"the numbers in {name}")
-
-
-def check_saved_twice(case: Case) -> None:
-    """A model must be saved over itself, and once more after it was loaded."""
-    fitted = case.fitted()
-    back = saved_and_loaded(case, saved_and_loaded(case, fitted, times=2))
-    require_same(predict_all(back), predict_all(fitted))
-
-
-def check_pickled_model(case: Case) -> None:
-    """An unfitted model must be equal to itself after pickling, for which its class must be found in its module."""
-    back = pickle.loads(pickle.dumps(case.model))  # noqa: S301
-    require(back == case.model, f"it is {back!r}")
-
-
-def check_pickled_result(case: Case) -> None:
-    """A fitted model must predict the same bits after pickling."""
-    fitted = case.fitted()
-    back = pickle.loads(pickle.dumps(fitted))  # noqa: S301
-    require_same(predict_all(back), predict_all(fitted))
-
-
-def check_deepcopy(case: Case) -> None:
-    """A deep copy of a fitted model must predict the same bits."""
-    fitted = case.fitted()
-    require_same(predict_all(copy.deepcopy(fitted)), predict_all(fitted))
+            fitted.save(path)  # over the first
+            return load(path, backend=getattr(fitted, "backend", "auto"), model=type(self.model))

@@ -1,117 +1,97 @@
-"""Checks of predict: one number for each pair asked for, whatever else is asked for."""
+"""Checks of predict: one number for each pair asked for, whatever else is asked for; also for new users and items."""
 
-from __future__ import annotations
+from contextlib import suppress
+from typing import Any
+from unittest import mock
 
 import numpy as np
 
+from tinyrec.backend import Array
+from tinyrec.errors import DataError, UsageError
 from tinyrec.evaluation import top_n
-from tinyrec.testing.case import Case, all_pairs, predict_all
-from tinyrec.testing.data_sets import COLD_ITEM, COLD_USER, UNKNOWN
-from tinyrec.testing.require import require, require_close, require_finite, require_same
+from tinyrec.testing import require
+from tinyrec.testing.case import COLD_USER, UNKNOWN, Case, all_pairs, predict_all, score_all
 
 
-def check_one_by_one(case: Case) -> None:
-    """A prediction must belong to its pair: asked for alone, it is the same."""
-    fitted = case.fitted()
-    users, items = all_pairs(fitted.data)
-    some = np.random.default_rng(0).choice(len(users), 40, replace=False)
-    alone = np.concatenate([fitted.predict(users[[at]], items[[at]]) for at in some])
-    require_close(alone, predict_all(fitted)[some])
+class Predictions(Case):
+    def check_one_by_one(self) -> None:
+        """A prediction must belong to its pair: asked for alone, it is the same."""
+        pairs = zip(*(ids[::13].tolist() for ids in all_pairs(self.data())), strict=True)
+        alone = [self.fitted().predict([user], [item])[0] for user, item in pairs]
+        require.close(alone, self.predicted().ravel()[::13])
 
+    def check_order_of_pairs(self) -> None:
+        """Pairs in another order, and asked for in blocks, must get the same predictions in that order."""
+        users, items = all_pairs(self.data())
+        order = np.random.default_rng(0).permutation(len(users))
+        parts = [self.fitted().predict(users[part], items[part]) for part in np.array_split(order, 30)]
+        require.close(np.concatenate(parts), self.predicted().ravel()[order])
 
-def check_order_of_pairs(case: Case) -> None:
-    """The predictions of pairs in another order must be the same in that order."""
-    users, items = all_pairs(case.data())
-    order = np.random.default_rng(0).permutation(len(users))
-    require_close(case.fitted().predict(users[order], items[order]), predict_all(case.fitted())[order])
+    def check_blocks_of_work(self) -> None:
+        """The predictions must not depend on how much of the work is done at a time."""
+        with mock.patch.object(top_n, "BLOCK", 50):
+            found = self.predicted()
+        require.close(found, self.predicted())
 
+    def check_duplicate_pairs(self) -> None:
+        """A pair that is asked for twice must get the same prediction twice."""
+        users, items = (np.tile(ids, 2) for ids in all_pairs(self.data()))
+        require.close(self.fitted().predict(users, items), np.tile(self.predicted().ravel(), 2))
 
-def check_blocks_of_pairs(case: Case) -> None:
-    """The predictions must not depend on how the pairs are cut into blocks."""
-    users, items = all_pairs(case.data())
-    parts = [case.fitted().predict(users[at : at + 7], items[at : at + 7]) for at in range(0, len(users), 7)]
-    require_close(np.concatenate(parts), predict_all(case.fitted()))
+    def check_no_pairs(self) -> None:
+        """No pairs must give an empty array."""
+        require.finite(self.fitted().predict([], []), (0,))
 
+    def check_rows(self) -> None:
+        """The predictions of all items by some users must be those of the single pairs."""
+        users = np.array([4, 0, 4, COLD_USER])
+        require.close(self.fitted().predict_users(users), score_all(self.fitted())[users])
 
-def check_blocks_of_work(case: Case) -> None:
-    """The predictions must not depend on how much of the work is done at a time."""
-    users = case.data().users.ids
-    expected, rankings = predict_all(case.fitted()), list(case.fitted().recommend_many(users, 5))
-    usual = top_n.BLOCK
-    try:
-        top_n.BLOCK = 50
-        found, others = predict_all(case.fitted()), list(case.fitted().recommend_many(users, 5))
-    finally:
-        top_n.BLOCK = usual
-    require_close(found, expected)
-    for (_, ranking), (user, other) in zip(rankings, others, strict=True):
-        require_close([r for _, r in other], [r for _, r in ranking], f"the recommendations for user {user}")
+    def check_wrong_ids(self) -> None:
+        """Text as integer ids, integers as text, other types, or more users than items must raise DataError."""
+        for users in (["1001"], [1001.0], [None], [[1001]], 1001, [1001, 1001]):
+            require.error(DataError, self.fitted().predict, users, [3])
+        require.error(DataError, self.fitted("text").predict, [1001], ["000000003"])
 
+    def check_clip(self) -> None:
+        """Clipped predictions must be on the scale of the ratings and otherwise unchanged; scores are never clipped."""
+        raw = predict_all(self.fitted(), clip=False)
+        require.same(self.predicted(), raw if self.model.implicit else np.clip(raw, *self.data().scale))
 
-def check_duplicate_pairs(case: Case) -> None:
-    """A pair that is asked for twice must get the same prediction twice."""
-    users, items = (ids[3:9] for ids in all_pairs(case.data()))
-    twice = case.fitted().predict(np.tile(users, 2), np.tile(items, 2))
-    require_close(twice, np.tile(case.fitted().predict(users, items), 2))
+    def check_default(self) -> None:
+        """A cold or unknown user or item must get 3 of 5 stars, and without this default a finite number."""
+        pairs = [1036, 1001, UNKNOWN, 1001, UNKNOWN], [3, 17, 3, UNKNOWN, UNKNOWN]
+        found = self.fitted().predict(*pairs)
+        require.that(self.model.implicit or (found == 3).all(), f"they get {found}")
+        require.finite(self.fitted().predict(*pairs, default=False), (5,))
 
+    def check_predictions_stay(self) -> None:
+        """Recommending, predicting for new users and items, and writing to the results must change no prediction."""
+        fitted = self.fit(self.data())  # a new one, which has not recommended anything
+        before = predict_all(fitted).copy()
+        list(fitted.recommend_many(fitted.data.users.ids))
+        for result in (predict_all(fitted), *self.predict_new(fitted).values()):
+            result[:] = -np.inf
+        require.same(predict_all(fitted), before)
 
-def check_no_pairs(case: Case) -> None:
-    """No pairs must give an empty array."""
-    require_finite(case.fitted().predict([], []), (0,))
-    require_finite(case.fitted().predict(np.array([], np.int64), np.array([], np.int64)), (0,))
+    def check_new_users_and_items(self) -> None:
+        """A new user or item, with or without ratings, must get finite predictions on the scale, or a UsageError."""
+        for some in (slice(None), slice(0)):
+            for size, y in self.predict_new(self.fitted(), some).items():
+                require.finite(y, (size,))
+                require.that(self.model.implicit or np.array_equal(y, np.clip(y, 1, 5)), f"it gets {y}")
 
+    def check_order_of_new_ratings(self) -> None:
+        """The order of the ratings of a new user or item must not matter."""
+        found = self.predict_new(self.fitted(), slice(None, None, -1))
+        for size, y in self.predict_new(self.fitted()).items():
+            require.close(found[size], y)
 
-def check_lists(case: Case) -> None:
-    """Lists and tuples of ids must give the same as arrays."""
-    users, items = (ids[:50] for ids in all_pairs(case.data()))
-    expected = case.fitted().predict(users, items)
-    require_same(case.fitted().predict(users.tolist(), tuple(items.tolist())), expected)
-
-
-def check_predict_again(case: Case) -> None:
-    """Predicting again must give the same bits, also after the first result was changed."""
-    first = predict_all(case.fitted())
-    expected = first.copy()
-    first[:] = -np.inf
-    require_same(predict_all(case.fitted()), expected)
-
-
-def check_rows(case: Case) -> None:
-    """The predictions of all items by some users must be those of the single pairs."""
-    fitted, users = case.fitted(), np.array([4, 0, 4, COLD_USER])
-    n, d = fitted.data.ratings.shape
-    expected = predict_all(fitted, clip=False, default=False).reshape(n, d)[users]
-    require_close(fitted.predict_users(users), expected)
-
-
-def check_clip(case: Case) -> None:
-    """Clipped predictions must be on the scale of the ratings and otherwise unchanged; scores are never clipped."""
-    data = case.data()
-    clipped, raw = (predict_all(case.fitted(), clip=clip) for clip in (True, False))
-    require_same(clipped, raw if data.implicit else np.clip(raw, *data.scale))
-
-
-def check_default(case: Case) -> None:
-    """A cold or unknown user or item must get the default rating; without ratings, a finite score."""
-    data = case.data()
-    user, item = data.users.ids[0], data.items.ids[0]
-    cold = (data.users.ids[COLD_USER], item), (user, data.items.ids[COLD_ITEM])
-    pairs = [*cold, (UNKNOWN, item), (user, UNKNOWN), (UNKNOWN, UNKNOWN)]
-    found = case.fitted().predict(*zip(*pairs, strict=True))
-    require_finite(found, (5,))
-    require(data.implicit or (found == 3).all(), f"they get {found} and not 3 of 5 stars")
-
-
-def check_no_default(case: Case) -> None:
-    """Without the default rating, cold and unknown ones must get finite numbers, and others what they get with it."""
-    data = case.data()
-    found, usual = predict_all(case.fitted(), default=False), predict_all(case.fitted())
-    users, items = data.users.ids[[0, COLD_USER, 0]].tolist(), data.items.ids[[COLD_ITEM, 0, 0]].tolist()
-    more = case.fitted().predict([*users, UNKNOWN, UNKNOWN], [*items, items[1], UNKNOWN], default=False)
-    require_finite(more, (5,))
-    warm_users, warm_items = (np.bincount(at) > 0 for at in (data.ratings.rows, data.ratings.cols))
-    warm = np.zeros(data.ratings.shape, bool)
-    warm[np.ix_(np.flatnonzero(warm_users), np.flatnonzero(warm_items))] = True
-    kept = warm.ravel() | data.implicit  # scores are never replaced
-    require_same(found[kept], usual[kept])
-    require(data.implicit or ((found >= data.scale[0]) & (found <= data.scale[1])).all(), "some are not on the scale")
+    def predict_new(self, fitted: Any, some: slice = slice(None)) -> dict[int, Array]:
+        """What a new user and a new item with some of four ratings get, by its length, where it is not refused."""
+        found, r = {}, [1.0, 1.0, 1.0, 1.0] if self.model.implicit else [1.0, 5.0, 2.0, 4.0]
+        with suppress(UsageError):
+            found[25] = fitted.predict_new_user(dict(zip([3, 5, 17, 7][some], r[some], strict=True)))
+        with suppress(UsageError):
+            found[20] = fitted.predict_new_item(dict(zip([1001, 1008, 1036, 1022][some], r[some], strict=True)))
+        return found
