@@ -394,6 +394,12 @@ class AddsToAll(FittedModel):
         )
 
 
+class FailsForColdUsers(FittedModel):
+    def with_ratings(self, more):
+        assert self._warm[0][self.data.users.find(more.users.ids)].all()
+        return super().with_ratings(more)
+
+
 class KeepsSomethingElse(FittedModel):
     def predict_cells(self, users, items):
         return super().predict_cells(users, items) - items / 9
@@ -476,6 +482,7 @@ PLANTED = [
             "RecommendsGiven": "recommend_to_new_user",
             "ReturnsRow": "predictions_stay",
             "ForgetsNewRatings": "with_ratings with_ratings_refuses",
+            "FailsForColdUsers": "with_ratings",
             "AddsToAll": "with_ratings_again",
             "KeepsSomethingElse": "saved_predictions",
             "SavesNoInfo": "saved_parts",

@@ -12,7 +12,7 @@ from tinyrec.data import Dataset
 from tinyrec.errors import TinyrecError, UsageError
 from tinyrec.recommenders import load
 from tinyrec.testing import require
-from tinyrec.testing.case import UNKNOWN, Case, predict_all, score_all, seen
+from tinyrec.testing.case import COLD_USER, UNKNOWN, Case, predict_all, score_all, seen
 
 
 class Copies(Case):
@@ -53,12 +53,13 @@ class Copies(Case):
             require.same(predict_all(back), predict_all(fitted))
 
     def check_with_ratings(self) -> None:
-        """A new rating must count as seen and leave the first model as it was, or be refused by a UsageError."""
-        before, item = self.predicted(), seen(self.data())[1].argmin()
-        with suppress(UsageError):
-            updated = self.with_rating(1, item, 1.0)
-            require.finite(score_all(updated), before.shape)
-            require.that(seen(updated.data)[1, item], "it does not")
+        """A new rating, also by a cold user, must count as seen and leave the first model as it was; or UsageError."""
+        before, first_unseen = self.predicted(), seen(self.data()).argmin(axis=1)
+        for user in (1, COLD_USER):
+            with suppress(UsageError):
+                updated = self.with_rating(user, first_unseen[user], 1.0)
+                require.finite(score_all(updated), before.shape)
+                require.that(seen(updated.data)[user, first_unseen[user]], "it does not")
         require.same(self.predicted(), before, "the predictions of the first model")
 
     def check_with_ratings_again(self) -> None:
