@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.checks import check_at_least
 from tinyrec.models.base import Autoencoder
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, l2_penalty, sampled_out, sparse_in, squared_error
 from tinyrec.sparse import Ratings
@@ -25,11 +24,10 @@ class AutoRec(Autoencoder):
     center adds λ/2 ||b||² to eq. 2. It helps if data are sparse: a large λ leaves little but user and item biases.
     """
 
+    output: str = "identity"
+    dropout: float = 0.0
+    activation: str = "sigmoid"
     hidden_units: int = 500
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_at_least("hidden_units", self.hidden_units, 1)
 
     def candidates(self, n_ratings: int) -> list[AutoRec]:
         """The settings to try on a validation part when l2 is not given: raw and centred ratings.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
 import numpy as np
 
@@ -45,20 +45,21 @@ class Autoencoder(Model):
     and W (d, k) and b (d,) for the output layer, it also defines `encode` and `decoder`.
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
-    output: f, one of identity, sigmoid, tanh; the last two are stretched to the rating scale
     l2: λ, in the units of the paper; None: chosen on a validation part among `candidates`
     center: False for raw ratings; True for ratings minus user and item biases (see `tinyrec.recommenders.scaling`);
         None: raw if l2 is set, else chosen together with it
-    dropout: the fraction of the ratings that is hidden from the autoencoder, drawn again in each step
+
+    A model may declare these fields, too. They are checked here, and `output` is applied to predictions:
+
+    output: f, one of identity, sigmoid, tanh; the last two are stretched to the rating scale
     activation: g, of the hidden layers: identity, sigmoid, tanh, relu, binary, or a name added to `nn.ACTIVATIONS`
+    dropout: the fraction of the ratings that is hidden from the autoencoder, drawn again in each step
+    hidden_units: the sizes of the hidden layers, an int or a tuple[int, ...]
     """
 
     by: str = "item"
-    output: str = "identity"
     l2: float | None = None
     center: bool | None = None
-    dropout: float = 0.0
-    activation: str = "sigmoid"
 
     default_optimizer: ClassVar[str] = "rprop"
     default_epochs: ClassVar[int | None] = None
@@ -68,20 +69,20 @@ class Autoencoder(Model):
     def __post_init__(self):
         for name, kind in setting_types(type(self)).items():
             value = getattr(self, name)
-            if kind == tuple[int, ...] and isinstance(value, Integral | list):  # one layer size, or a list from JSON
+            if get_origin(kind) is tuple and isinstance(value, Integral | list):  # one number, or a list from JSON
                 value = tuple(value) if isinstance(value, list) else (value,)
                 object.__setattr__(self, name, value)
             check_type(name, value, kind)
-            for size in value if kind == tuple[int, ...] else ():
-                check_at_least(name, size, 1)
-        check_choice("by", self.by, ("item", "user"))
-        check_choice("output", self.output, OUTPUTS)
-        check_choice("activation", self.activation, ACTIVATIONS)
+        for name, choices in (("by", ("item", "user")), ("output", OUTPUTS), ("activation", ACTIVATIONS)):
+            if hasattr(self, name):
+                check_choice(name, getattr(self, name), choices)
+        for size in np.atleast_1d(getattr(self, "hidden_units", 1)):
+            check_at_least("hidden_units", size, 1)
         check_at_least("l2", self.l2 or 0, 0)
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}, but must be at least 0 and less than 1")
-        if self.offset == "biases" and self.output != "identity":
-            raise UsageError(f"centred ratings have no bounds, and output {self.output} has; set output to identity")
+        if not 0 <= (dropout := getattr(self, "dropout", 0)) < 1:
+            raise UsageError(f"dropout is {dropout}, but must be at least 0 and less than 1")
+        if self.offset == "biases" and (output := getattr(self, "output", "identity")) != "identity":
+            raise UsageError(f"centred ratings have no bounds, and output {output} has; set output to identity")
 
     def fit(self, data: Dataset, *, seed: int = 0, **options: Any) -> Recommender:
         """Train on `data`; see `tinyrec.training.train` for the options."""
@@ -150,7 +151,7 @@ class Autoencoder(Model):
         """The hidden codes H (n, k) of the rows of R (n, d), followed by their features, if the model reads any."""
         if "V1" not in params:
             raise UsageError(f"{type(self).__name__} has no parameter V1; define encode(params, R) to return H")
-        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])
+        H, _ = hidden_layers(R, params, ACTIVATIONS[self.activation])  # type: ignore[attr-defined]
         return H
 
     def decoder(self, params: Params) -> Params:
@@ -168,8 +169,8 @@ class Autoencoder(Model):
         return self.f(np.einsum("pk,pk->p", H, decoder["W"][cols]) + decoder["b"][cols])
 
     def f(self, a: Array) -> Array:
-        """The output activation."""
-        y, _ = OUTPUTS[self.output](a)
+        """The output activation, if the model has one."""
+        y, _ = OUTPUTS[getattr(self, "output", "identity")](a)
         return y
 
     def predict_cells(self, params: Params, R: Ratings, at: Ratings) -> Array:

@@ -34,6 +34,9 @@ class DeepAutoRec(Autoencoder):
     layers, and the two λ, are ours.
     """
 
+    output: str = "identity"
+    dropout: float = 0.0
+    activation: str = "sigmoid"
     hidden_units: tuple[int, ...] = (500, 250, 500)
     l2_hidden: float = 20.0
     pretrain: int = 80

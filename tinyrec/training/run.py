@@ -1,4 +1,4 @@
-"""From a model and a data set to a fitted model: choose what is not given, then train on everything."""
+"""From a model and a data set to a fitted model: choose the settings not given, then train on all ratings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tinyrec.training.loop import Epoch, begin, fit, moved
 from tinyrec.training.progress import Progress
 from tinyrec.training.search import choose
 
-MAX_EPOCHS = 500  # where none are given; early stopping ends a trial long before
+MAX_EPOCHS = 500  # if none are given; early stopping ends a trial long before
 
 Observe = Callable[[Progress], None]
 
@@ -47,13 +47,13 @@ def train(
 ) -> FittedAutoencoder:
     """Train `model` on all of `data`.
 
-    What is not given, l2 or epochs, is chosen on a random part `valid` of the data (a tenth, unless given): each of
-    model.candidates is trained on the rest until the RMSE on that part no longer falls; then the best of them is
-    trained on everything, for the number of epochs that was best for it. `epochs` is then the largest number tried.
-    If none is clearly better than user and item biases alone, these are the model, see `choose`.
+    If l2 or epochs are not given, they are chosen on a random part of the data, the fraction `valid` (default: 0.1):
+    each of model.candidates is trained on the rest until the RMSE on that part no longer falls; then the best of them
+    is trained on all ratings, for the number of epochs that was best for it. `epochs` is then the largest number tried.
+    If none is clearly better than user and item biases alone, the biases are the model, see `choose`.
 
     optimizer: one of tinyrec.optim, or its name, such as "adam"; default: the model's
-    batch_size: rows in a step (SGD, RMSprop and Adam), by default 64, or 128 for NCAE, 0 for all
+    batch_size: rows in a step of SGD, RMSprop or Adam; default: 64, or 128 for NCAE; 0: all rows
     progress: show a progress bar;  observe: called with the Progress after each epoch
     resume: a Progress to continue from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
@@ -95,9 +95,9 @@ def try_candidate(
     backend: str = "auto",
     seed: int = 0,
 ) -> dict[str, Any]:
-    """One candidate, trained on `part`: {"settings": , "epochs": the best number of them, "valid_rmse": }.
+    """Train one candidate on `part`: {"settings": , "epochs": the best number of them, "valid_rmse": }.
 
-    The options are those of `train`, which does the same with each of its candidates.
+    The options are those of `train`, which does the same with each candidate.
     """
     optimizer, progress = find_optimizer(model, optimizer), Progress()
     check_options(model, optimizer, epochs, None, batch_size, seed)
@@ -124,33 +124,32 @@ def run_training(
     progress: Progress,
     observers: Sequence[Observe] = (),
 ) -> tuple[Params, Scaling]:
-    """Train on `data` for so many epochs; or, a trial, until the RMSE on `held_out` no longer falls."""
+    """Train on `data` for `epochs` epochs; with `held_out`, a trial, until the RMSE on it no longer falls."""
     scaling, stop = Scaling.of(data, model.offset, model.by, model.damping), None
     R = rows_of(model, data, scaling, optimizer.dtype, backend)
+    if held_out:
+        validate = validator(model, R, scaling, data, held_out)
+        stop = EarlyStopping(validate, optimizer.patience, progress.best_rmse, progress.best_epoch)
 
     def record(epoch: Epoch, layer: int | None = None) -> None:
-        trial, rmse = (None, None) if held_out is None else (len(progress.trials), stop.rmse if stop else None)
+        trial, rmse = (len(progress.trials), stop.rmse) if stop else (None, None)
         row = {"trial": trial, "layer": layer, "epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds}
         progress.history.append({**row, "valid_rmse": None if layer else rmse})
         for observe in observers:
             observe(progress)
 
     if progress.epoch is None:
-        progress.best_rmse, progress.best_epoch = math.inf, 0
-    if held_out:
-        validate = validator(model, R, scaling, data, held_out)
-        stop = EarlyStopping(validate, optimizer.patience, progress.best_rmse, progress.best_epoch)
-    if progress.epoch is None:
-        drop_pretraining(progress.history)
+        while progress.history and progress.history[-1]["layer"] is not None:
+            progress.history.pop()  # a pretraining that was interrupted, and starts again
         params = pretrain(model, R, optimizer, batch_size, seed, record) if epochs else None
         progress.epoch = begin(model, R, optimizer, seed, params)
         row = R.take_rows([0])
         model.predict_cells(progress.epoch.params, row, row)  # a model that cannot predict fails before training
     else:
         check_resumed(progress, epochs, is_trial=bool(stop))
-        progress.epoch = moved(progress.epoch, R.backend)  # one that was read from a file is on the host
+        progress.epoch = moved(progress.epoch, R.backend)  # from the host, if it was read from a file
         if stop and stop.is_out_of_patience(progress.epoch.number):
-            epochs = progress.epoch.number  # it was about to end
+            epochs = progress.epoch.number
     for epoch in fit(model, R, optimizer, epochs=epochs, batch_size=batch_size, start=progress.epoch):
         is_enough = stop(epoch) if stop else False
         progress.epoch = epoch
@@ -163,7 +162,7 @@ def run_training(
     if stop:
         trial = {"settings": asdict(model), "epochs": stop.best_epoch, "valid_rmse": stop.best_rmse}
         progress.trials.append(trial)
-        progress.epoch = None
+        progress.epoch, progress.best_rmse, progress.best_epoch = None, math.inf, 0
     return params, scaling
 
 
@@ -175,7 +174,7 @@ def pretrain(
     seed: int = 0,
     observe: Callable[[Epoch, int], None] = lambda epoch, layer: None,
 ) -> Params | None:
-    """The parameters that the model's pretraining leads to, if it has one: `model.pretrained` says what is trained.
+    """The parameters after the model's pretraining, None if it has none; `model.pretrained` says what is trained.
 
     observe: called with each Epoch and the number of the layer
     """
@@ -188,12 +187,6 @@ def pretrain(
     return model.pretrained(R, seed, train_stage)
 
 
-def drop_pretraining(history: list[dict[str, Any]]) -> None:
-    """Remove the rows of a pretraining that was interrupted, and starts again."""
-    while history and history[-1]["layer"] is not None:
-        history.pop()
-
-
 def rows_of(model: Autoencoder, data: Dataset, scaling: Scaling, dtype: type, backend: str) -> Ratings:
     """The rows that the autoencoder is trained on, (n, d)."""
     R = scaling.to_model(data.ratings, dtype).to(backend)
@@ -203,7 +196,7 @@ def rows_of(model: Autoencoder, data: Dataset, scaling: Scaling, dtype: type, ba
 
 
 def find_optimizer(model: Autoencoder, optimizer: Any) -> Any:
-    """The optimizer itself, or the one of this name, or the model's default."""
+    """The optimizer itself, the one with this name, or the model's default."""
     optimizer = model.default_optimizer if optimizer is None else optimizer
     if isinstance(optimizer, str):
         check_choice("optimizer", optimizer, OPTIMIZERS)
@@ -228,7 +221,7 @@ def check_options(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> None:
-    """UsageError: options that make no sense, or do not go together"""
+    """UsageError: options that are not valid, or do not go together"""
     check_whole("seed", seed, 0)
     if epochs is not None:
         check_whole("epochs", epochs, 1)
@@ -241,7 +234,7 @@ def check_options(
         name = type(model).__name__
         raise UsageError(f"{name} has no search on a validation part; give the number of epochs, and leave valid out")
     name = type(optimizer).__name__
-    if model.dropout and optimizer.full_batch:
+    if getattr(model, "dropout", 0) and optimizer.full_batch:
         raise UsageError(f"dropout makes the gradient noisy, and {name} needs an exact one; use adam, rmsprop or sgd")
     if epochs is None and optimizer.patience is None:
         raise UsageError(f"the learning rate of {name} falls until the last epoch; give the number of epochs")
@@ -259,6 +252,5 @@ def check_feedback(model: Any, data: Dataset) -> None:
 def check_resumed(progress: Progress, epochs: int, is_trial: bool) -> None:
     """UsageError: the epoch in `progress` belongs to a training with other options"""
     number = progress.epoch.number if progress.epoch else 0
-    was_trial = bool(progress.history) and progress.history[-1]["trial"] is not None
-    if number > epochs or (number and was_trial != is_trial):
+    if number > epochs or (number and (progress.history[-1]["trial"] is not None) != is_trial):
         raise UsageError("this progress is of a training with other options; continue with the options it began with")
