@@ -11,7 +11,7 @@ from tinyrec.gradcheck import complex_step
 from tinyrec.models import AutoRec
 from tinyrec.models.base import row_batches as batches
 from tinyrec.nn import ACTIVATIONS, OUTPUTS
-from tinyrec.optim.flat import flatten
+from tinyrec.optim.lbfgs import flatten
 
 
 def h(model, params, r):

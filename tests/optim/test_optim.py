@@ -14,7 +14,7 @@ from tests.strategies import fetch, leaves, put
 from tinyrec.backend import get_backend
 from tinyrec.errors import UsageError
 from tinyrec.optim import LBFGS, OPTIMIZERS, SGD, Adam, RMSprop, RProp
-from tinyrec.optim.flat import fill, flatten
+from tinyrec.optim.lbfgs import fill, flatten
 
 VARIANTS = ("rprop-", "irprop-", "irprop+")
 GRADIENTS = st.tuples(*[st.sampled_from([-2.0, -0.5, 0.0, 1.0, 3.0])] * 3)  # of three weights

@@ -1,12 +1,10 @@
-"""Optimisers, in order of increasing complexity.
+"""Optimisers. Each is an Optimizer, a frozen dataclass of its constants, with two methods:
 
-Each is an Optimizer, a frozen dataclass of its constants, with two methods:
-
-    state = optimizer.init(params)                       what it remembers, as nested dicts of arrays and numbers
+    state = optimizer.init(params)                       its state, nested dicts of arrays and numbers
     optimizer.step(params, grads, state, backend, loss)  one update of params and state, in place
 
 params and grads are dicts of arrays with the same keys. L-BFGS, which evaluates the loss at points of its own choice,
-has `minimize(objective, params, backend)` in place of `step`, with objective(params) -> (loss, grads).
+has `minimize(objective, params, backend)` instead of `step`, with objective(params) -> (loss, grads).
 """
 
 from tinyrec.optim.adam import Adam

@@ -10,10 +10,10 @@ import numpy as np
 class Optimizer:
     """Base of the optimisers.
 
-    full_batch: each step needs all rows;  line_search: it evaluates the objective itself, see `LBFGS.minimize`
+    full_batch: each step needs all rows;  line_search: it has `minimize` instead of `step`, see `LBFGS`
     decays: the learning rate falls during training; then `at(done, epochs)` is the optimiser after `done` epochs
-    dtype: of ratings and parameters;  state_per_parameter: how many numbers it keeps for each parameter
-    patience: early stopping ends a trial after so many epochs without improvement; None: run all epochs
+    dtype: of ratings and parameters;  state_per_parameter: how many numbers the state has for each parameter
+    patience: early stopping ends a trial after so many epochs without improvement; None: all epochs are run
     """
 
     full_batch = False

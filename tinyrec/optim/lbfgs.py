@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Backend, Params
+from tinyrec.backend import Array, Backend, Params, to_host
 from tinyrec.optim.base import Optimizer
-from tinyrec.optim.flat import fill, flatten
 
 
 @dataclass(frozen=True)
 class LBFGS(Optimizer):
-    """w <- w - step H g, with H an estimate of the inverse Hessian from the last `memory` moves    (Byrd et al. 1995)
+    """w <- w - step H g, with H an estimate of the inverse Hessian from the last `memory` steps    (Byrd et al. 1995)
 
     An epoch is a block of `iterations` iterations. SciPy cannot pass its curvature pairs on from one call to the next,
-    so each block starts afresh; in return, a training can be stopped and resumed between blocks, bit for bit.
+    so H is estimated anew in each block; hence training can be stopped and resumed between blocks, bit for bit.
 
-    The objective must raise where it is not finite: SciPy takes an infinite loss for convergence, and ignores a NaN.
+    The objective must raise if it is not finite: SciPy takes an infinite loss for convergence, and ignores a NaN.
     """
 
     iterations: int = 50
@@ -29,7 +28,7 @@ class LBFGS(Optimizer):
     full_batch = True
     line_search = True
     patience = 2
-    dtype = np.float64  # of the ratings and parameters: the line search needs this precision
+    dtype = np.float64  # which the line search needs
 
     @property
     def state_per_parameter(self) -> int:  # type: ignore[override]
@@ -53,7 +52,20 @@ class LBFGS(Optimizer):
         try:
             result = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
         except BaseException:
-            fill(params, start, backend.asarray)  # and not where the line search was
+            fill(params, start, backend.asarray)  # not the point that the line search was trying
             raise
         fill(params, result.x, backend.asarray)
         return float(result.fun)
+
+
+def flatten(params: Params) -> Array:
+    """All arrays end to end, in the order of the dict: a float64 vector (size,) on the host."""
+    return np.concatenate([to_host(array).ravel() for array in params.values()]).astype(np.float64, copy=False)
+
+
+def fill(params: Params, vector: Array, asarray: Callable[[Array], Array] = np.asarray) -> None:
+    """Write a vector made by `flatten` back into the arrays it came from; asarray: see Backend."""
+    start = 0
+    for array in params.values():
+        array[...] = asarray(vector[start : start + array.size]).reshape(array.shape)
+        start += array.size

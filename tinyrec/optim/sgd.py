@@ -13,7 +13,7 @@ from tinyrec.optim.base import Optimizer
 class SGD(Optimizer):
     """m <- momentum m - rate g;  w <- w + m               (Polyak 1964, "heavy ball")
 
-    The losses are sums over the observed cells, so the rate is small: a hundred times less than for a mean.
+    Most losses are sums over the observed cells, so the default rate is smaller than is usual for a mean.
     decay: after e epochs the rate is learning_rate / (1 + decay e), as in the CFN authors' code
     """
 

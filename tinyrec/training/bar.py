@@ -1,4 +1,4 @@
-"""A progress bar, in a terminal or a notebook."""
+"""A progress bar for a terminal or a notebook."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from tinyrec.training.progress import Progress
 
 
 class Bar:
-    """A context; call it with the Progress of each epoch.
+    """A context manager; call it with the Progress after each epoch.
 
-    total: the number of epochs, if it is known;  disable: show nothing;  leave: keep the bar at the end
+    total: the number of epochs, if known;  disable: show nothing;  leave: keep the bar at the end
     """
 
     def __init__(self, total: int | None = None, disable: bool = False, leave: bool = False):

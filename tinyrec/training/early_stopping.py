@@ -20,11 +20,11 @@ from tinyrec.training.loop import Epoch
 class EarlyStopping:
     """Call it with each Epoch: it returns whether `patience` epochs in a row have not lowered the validation RMSE.
 
-    A gain of less than one part in 10,000 does not count: a curve may creep down for hundreds of epochs. Parameters are
-    not kept: train again, on all ratings, for `best_epoch` epochs.
+    A relative gain of less than 1e-4 does not count: a curve may creep down for hundreds of epochs. Parameters are not
+    kept: train again, on all ratings, for `best_epoch` epochs.
 
     validate(params) -> RMSE
-    patience None: never stop, and the last epoch counts as the best, as for a learning rate that falls to 0
+    patience: None: never stop, and take the last epoch for the best, as when the learning rate falls to 0
     """
 
     def __init__(
@@ -51,7 +51,7 @@ def validator(
     model: Autoencoder, R: Ratings, scaling: Scaling, data: Dataset, held_out: Dataset
 ) -> Callable[[Params], float]:
     """The function params -> RMSE on the ratings `held_out` from `data`, predicted from the rows R (n, d)."""
-    cells: Any = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # numbered, to find them transposed
+    cells: Any = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # their order, which `T` changes
     cells = cells.T if model.by == "item" else cells
     at = cells.to(R.backend.name)
 

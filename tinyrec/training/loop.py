@@ -1,4 +1,4 @@
-"""The training loop: `fit` yields an Epoch after each pass over the data, and the loop stays with the reader.
+"""The training loop: `fit` yields an Epoch after each pass over the data, so that the caller controls the loop.
 
     for epoch in fit(model, R, RProp(), epochs=100):
         print(epoch.number, epoch.loss)
@@ -61,7 +61,7 @@ def fit(
 ) -> Iterator[Epoch]:
     """Minimise model.loss_and_grads over the data R, up to epoch number `epochs`; yield an Epoch after each.
 
-    R: what the model makes batches of, Ratings (n, d); the dtype of its values is that of the parameters
+    R: the data that the model makes batches of, Ratings (n, d), in the dtype of the parameters
     batch_size: rows (or pairs) in a batch; None: all in one
     Diverged: in the step in which the loss or a gradient is not finite, before its update
     """
@@ -74,7 +74,7 @@ def fit(
         started, total, done = time.perf_counter(), 0.0, number - 1.0
         for batch in model.batches(R, batch_size, rng):
             now = optimizer.at(done, epochs) if optimizer.decays else optimizer
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports what is wrong
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports it
                 if now.line_search:
                     loss = now.minimize(partial(evaluate, model, batch, rng, backend, number), params, backend)
                 else:
@@ -107,7 +107,7 @@ def finite(loss: Array, grads: Params, params: Params, backend: Backend, number:
 def evaluate(
     model: Any, batch: Any, rng: np.random.Generator, backend: Backend, number: int, params: Params
 ) -> tuple[float, Params]:
-    """Loss and gradients at a point of L-BFGS's choice."""
+    """The objective of L-BFGS: loss and gradients, checked by `finite`."""
     loss, grads = model.loss_and_grads(params, batch, rng)
     return finite(loss, grads, params, backend, number), grads
 

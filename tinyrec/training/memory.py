@@ -1,4 +1,4 @@
-"""How much memory a training will take, estimated in advance."""
+"""Estimate the memory that a training needs, before it starts."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ KERNELS = 40 * 2**20  # bytes of numba's machine code
 def training_bytes(
     model: Autoencoder, shape: tuple[int, int], p: int, optimizer: Any, batch_size: int | None = None, q: int = 0
 ) -> int:
-    """About how many bytes training adds at its peak, on p ratings of (n, d) rows and columns, with q features.
+    """About how many bytes training needs at its peak, for p ratings in (n, d) rows and columns, with q features.
 
-    parameters: themselves, their gradient, a copy at the end, and the optimiser's state
+    parameters: the parameters, their gradient, a copy at the end, and the optimiser's state
     codes (batch size, k): H of each hidden layer, and the intermediate results of one of them in the backward pass
-    ratings: the matrix and its transpose with their index arrays, predictions and errors
+    14 p: the matrix and its transpose with their index arrays, predictions and errors
     """
     (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
     parameters = model.count(d, q) * (3 + optimizer.state_per_parameter)
     shapes = model.shapes(d, q)
     units = [its[0] for name, its in shapes.items() if name.startswith("mu")]  # one mu for each hidden unit
-    units = units or [min(its) for its in shapes.values() if len(its) == 2]  # of a model with other names
+    units = units or [min(its) for its in shapes.values() if len(its) == 2]  # other names: an estimate
     rows = min(batch_size or n, n)
-    codes = rows * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # those of all rows when predicting
+    codes = rows * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # and those of all rows in prediction
     cells = 5 * min(CELLS, rows * d) if model.implicit else 0  # unobserved cells are computed, too
     return KERNELS + width * (parameters + codes + cells + 14 * p)
 
 
 def present_bytes() -> int:
-    """The memory of this process now; where the system does not report it, its peak."""
+    """The memory of this process now, in bytes; its peak where the system does not report it."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:

@@ -1,4 +1,4 @@
-"""Independent trainings, one after another or side by side. The only file that imports joblib."""
+"""Independent trainings, one after another or in parallel. The only file that imports joblib."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tinyrec.backend import threads, use_threads
 
 
 def each(function: Callable, arguments: Sequence[Any], jobs: int = 1) -> Iterator[tuple[Any, Any]]:
-    """Yield (argument, function(argument)) as they finish, `jobs` of them in processes at a time.
+    """Yield (argument, function(argument)) as they finish, `jobs` of them at a time, each in its own process.
 
     The threads are divided among the jobs. On a cluster, wrap the call in `with joblib.parallel_config("dask")` or
     "ray", and give jobs=-1. function and arguments must be picklable.

@@ -1,4 +1,4 @@
-"""How far a training has come."""
+"""The progress of a training."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tinyrec.training.loop import Epoch
 
 @dataclass
 class Progress:
-    """How far `train` has come, and all that it needs to continue from there.
+    """The progress of `train`, and all that it needs to continue from there.
 
     trials: the finished trials on the validation part, as {"settings": , "epochs": , "valid_rmse": }
-    history: one dict per epoch, of trials and of the final training, where "trial" is None; "layer" is the layer that
-        is being pretrained, or None
-    epoch, best_rmse, best_epoch: the state of the trial or training under way; epoch None: at its start
+    history: one dict for each epoch of the trials and of the final training, where "trial" is None; "layer" is the
+        layer that is pretrained, or None
+    epoch, best_rmse, best_epoch: the state of the current trial or training; epoch None: at its start
     """
 
     trials: list[dict[str, Any]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Try each candidate on a validation part, and take the best."""
+"""Train each candidate model, and choose the one with the lowest RMSE on a validation part."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tinyrec.models import Autoencoder
 from tinyrec.recommenders.scaling import Biases
 
 MIN_RATINGS = 20  # with fewer, a tenth of them is too small a validation part
-# An autoencoder must improve on the biases alone by this relative gain, times √(validation ratings), to be more than
-# luck: the order of a standard error. 0.2 was better than 0.3 on small samples of ML-1M and on small synthetic sets.
+# The RMSE of an autoencoder must be less than that of the biases alone by a relative gain of NOISE / √(validation
+# ratings), about a standard error. 0.2 was better than 0.3 on small samples of ML-1M and on small synthetic sets.
 NOISE = 0.2
 
 
@@ -28,10 +28,10 @@ def choose(
 ) -> tuple[Autoencoder, int, float | None]:
     """The candidate with the lowest validation RMSE, its best number of epochs, and this RMSE.
 
-    run_trial(candidate, part, held_out): trains on `part`, and adds to `trials`; those already in it are not repeated
+    run_trial(candidate, part, held_out): trains on `part`, and adds to `trials`; those already there are not repeated
 
-    If no candidate is clearly better than user and item biases alone, and neither l2 nor raw ratings were asked for,
-    these are the model: a centred AutoRec after 0 epochs.
+    If no candidate is clearly better than user and item biases alone, and the user set neither l2 nor center=False,
+    the biases are the model: a centred AutoRec after 0 epochs.
     """
     candidates = model.candidates(data.ratings.size)
     may_be_biases = model.l2 is None and candidates[-1].offset == "biases"
