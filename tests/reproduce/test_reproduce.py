@@ -122,6 +122,15 @@ def test_an_interrupted_table_goes_on_where_it_stopped(table, folder, monkeypatc
     assert count(table, folder)[0] == 2
 
 
+def test_a_cell_without_all_scores_is_replaced(table, folder):
+    cells = count(table, folder)[1]
+    del cells[0]["scores"]["no clip"]
+    run.write(folder / "small.json", table, cells)
+    assert count(table, folder)[0] == 1
+    kept = run.read(folder / "small.json")
+    assert len(kept) == 4 and all(len(row.cells) == 2 for row in pages.measured(table, kept)[1:])
+
+
 def test_other_settings_are_another_training(table, folder):
     count(table, folder)
     path = tables.FOLDER / "small.toml"
@@ -170,7 +179,7 @@ def test_jobs_change_nothing_but_the_time(table, folder, tmp_path):
 def test_a_damaged_file_of_results_is_refused(table, folder):
     folder.mkdir()
     (folder / "small.json").write_text('{"cells": [')
-    with pytest.raises(FileError, match=r"small.json is no file of results"):
+    with pytest.raises(FileError, match=r"small.json is not a file of results"):
         count(table, folder)
 
 
@@ -181,7 +190,7 @@ def test_a_damaged_cell_is_refused(table, folder, spoil):
     cells = count(table, folder, splits=1)[1]
     spoil(cells[0])
     run.write(folder / "small.json", table, cells)
-    with pytest.raises(FileError, match=r"small.json is no file of results"):
+    with pytest.raises(FileError, match=r"small.json is not a file of results"):
         count(table, folder)
 
 

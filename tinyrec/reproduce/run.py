@@ -1,4 +1,4 @@
-"""Run the cells of a table, a training on a split each, and keep each as soon as it is finished."""
+"""Run the cells of a table, each a training on one split, and write each to a file as soon as it is finished."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
 from tinyrec.reproduce.tables import Row, Table
 from tinyrec.training.parallel import each
 
-Cell = dict[str, Any]  # a task and what came out of it
+Cell = dict[str, Any]  # a task and its results
 
-DATA = ("dataset", "features", "split", "valid")  # what each task says of its data
+DATA = ("dataset", "features", "split", "valid")  # the keys of a task about its data
 QUICK_EPOCHS = 10
 
 
@@ -34,45 +34,53 @@ def run(
     backend: str = "auto",
     observe: Callable[[str, Cell, int], None] = lambda row, cell, left: None,
 ) -> list[Cell]:
-    """Run what no file of results in `folder` has yet, and return all cells that the table is made of.
+    """Run the cells of the table that are in no file of results in `folder`, and return all cells of the table.
 
-    splits: how many, with the seeds 0, 1, ..., if not as many as the table says
+    splits: the number of splits, with the seeds 0, 1, ...; default: the table's
     quick: at most ten epochs, for a quick look; such cells are kept apart, in NAME.quick.json
-    observe: called with the name of the row, each new cell, and how many are still to come
+    observe: called with the name of the row, each new cell, and the number of cells still to run
     """
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
     kept = read(path)
-    known = [*kept, *(cell for other in sorted(folder.glob("*.json")) if other != path for cell in read(other))]
+    others = [cell for other in sorted(folder.glob("*.json")) if other != path for cell in read(other)]
     wanted: list[tuple[str, Task, set[str]]] = []
     for split in range(splits or table.splits):
         for row in filter(lambda row: is_possible(row, table), table.rows):
             task = task_of(row, split, quick)
             same = [scores for _, other, scores in wanted if task == other]
-            if same:  # rows that differ in the scoring share a training
+            if same:  # rows that differ only in their score share a training
                 same[0].add(row.score)
             else:
                 wanted.append((row.name, task, {row.score}))
-    cells = [next((cell for cell in known if serves(cell, task, scores)), None) for _, task, scores in wanted]
-    kept += [cell for cell in cells if cell and cell not in kept]
-    missing = [(name, task) for (name, task, _), cell in zip(wanted, cells, strict=True) if not cell]
+    missing: list[tuple[str, Task, str]] = []
+    for name, task, scores in wanted:
+        cell = next((cell for cell in [*kept, *others] if serves(cell, task, scores)), None)
+        if cell is None:
+            missing.append((name, task, backend))
+        elif cell not in kept:
+            kept = replaced(kept, cell)
     write(path, table, kept)
-    arguments = [(name, task, backend) for name, task in missing]
-    for left, (argument, result) in zip(reversed(range(len(missing))), each(run_cell, arguments, jobs), strict=True):
+    for left, (argument, result) in zip(reversed(range(len(missing))), each(run_cell, missing, jobs), strict=True):
         name, task, _ = argument
-        kept.append({"task": task, **result})
+        kept = replaced(kept, {"task": task, **result})
         write(path, table, kept)
         observe(name, kept[-1], left)
     return [next(cell for cell in kept if serves(cell, task, scores)) for _, task, scores in wanted]
 
 
+def replaced(cells: list[Cell], new: Cell) -> list[Cell]:
+    """Add a cell, in place of one of the same task that lacks some scores."""
+    return [*(cell for cell in cells if not is_same(cell["task"], new["task"])), new]
+
+
 def is_possible(row: Row, table: Table) -> bool:
-    """Whether there is something to train; other data than the table's are not downloaded just for one row."""
+    """Return whether to train the row; a data set other than the table's is not downloaded for it."""
     is_here = row.dataset == table.dataset or row.dataset not in MD5 or find_zip(row.dataset) is not None
     return row.train is not None and is_here
 
 
 def task_of(row: Row, split: int, quick: bool = False) -> Task:
-    """What is to be trained for this row on this split."""
+    """Return what to train for this row on this split."""
     configs = [shortened(config) if quick else config for config in row.configs()]
     trainings = [json.loads(json.dumps(config.describe())) for config in configs]
     data = {"dataset": row.dataset, "features": row.features, "split": split, "valid": row.valid}
@@ -81,7 +89,7 @@ def task_of(row: Row, split: int, quick: bool = False) -> Task:
 
 
 def shortened(config: TrainingConfig) -> TrainingConfig:
-    """The same with no more than `QUICK_EPOCHS`, in each stage of pretraining, too."""
+    """Return the same training with at most `QUICK_EPOCHS`, also in each stage of pretraining."""
     is_baseline = config.optimizer is None
     names = PASSES if is_baseline else ("pretrain", "pretrain_epochs")
     given = {name: getattr(config.model, name, None) for name in names}
@@ -92,14 +100,14 @@ def shortened(config: TrainingConfig) -> TrainingConfig:
 
 
 def is_same(old: Task, new: Task) -> bool:
-    """Whether the two are one training: a setting that the old one does not name must be as by default."""
-    ours, theirs = old["trainings"], new["trainings"]
+    """Return whether both are the same training; a setting that the old one lacks must have its default value."""
     same = all({**DEFAULTS, **old}[key] == {**DEFAULTS, **new}[key] for key in (*DEFAULTS, *DATA))
-    return same and len(ours) == len(theirs) and all(map(_agree, ours, theirs))
+    both = old["trainings"], new["trainings"]
+    return same and len(both[0]) == len(both[1]) and all(map(_agree, *both))
 
 
 def serves(cell: Cell, task: Task, scores: set[str]) -> bool:
-    """Whether it is the cell of this task, and has these scores."""
+    """Return whether the cell is of this task, and has these scores."""
     return scores <= cell["scores"].keys() and is_same(cell["task"], task)
 
 
@@ -117,7 +125,7 @@ def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def read(path: Path) -> list[Cell]:
-    """The cells of a file of results, which need not exist."""
+    """Return the cells in a file of results; none if there is no such file."""
     if not path.exists():
         return []
     try:
@@ -126,11 +134,11 @@ def read(path: Path) -> list[Cell]:
             check(cell)
         return cells
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise FileError(f"{path} is no file of results ({problem}); delete it, or choose another folder") from None
+        raise FileError(f"{path} is not a file of results ({problem}); delete it, or choose another folder") from None
 
 
 def check(cell: Cell) -> None:
-    """KeyError, TypeError or ValueError: something is missing that pages are made of."""
+    """Raise KeyError, TypeError or ValueError if something is missing that the pages need."""
     is_same(cell["task"], cell["task"])
     for value in (cell["seconds"], *(value for scores in cell["scores"].values() for value in scores.values())):
         float(value)
@@ -139,7 +147,7 @@ def check(cell: Cell) -> None:
 
 
 def write(path: Path, table: Table, cells: list[Cell]) -> None:
-    """Replace the file in one step; each cell has a line of its own."""
+    """Write the file atomically, with one line for each cell."""
     head = json.dumps({"table": table.name, "title": table.title, "paper": table.paper}, ensure_ascii=False)
     lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
     try:
