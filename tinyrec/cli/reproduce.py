@@ -20,10 +20,12 @@ def add_to(subparsers: Any) -> None:
     summary = "Run a table or figure of a paper, and print it beside what was published."
     parser = add_command(subparsers, "reproduce", run, summary, "reproduce autorec-table-1a --splits 1 --quick")
     parser.add_argument("table", metavar="list|TABLE", help=f"list, or one of {', '.join(names())}")
-    parser.add_argument("--splits", type=whole(1), metavar="N", help="random splits; default: what the table says")
-    parser.add_argument("--quick", action="store_true", help="ten epochs at most, for a look; kept apart")
+    parser.add_argument("--splits", type=whole(1), metavar="N", help="random splits; default: as in the table")
+    parser.add_argument("--quick", action="store_true", help="at most ten epochs, for a quick look; kept apart")
     parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
-    parser.add_argument("--out", default="reproduced", metavar="DIR", help="JSON, page and plot; default: reproduced")
+    parser.add_argument(
+        "--out", default="reproduced", metavar="DIR", help="for JSON, page and plot; default: reproduced"
+    )
     add_backend_flag(parser)
 
 
@@ -36,16 +38,18 @@ def run(args: argparse.Namespace) -> None:
 
     def observe(row, cell, left):
         split, value = cell["task"]["split"], cell["scores"]["usual"][table.measure]
-        say(args, f"{row}, split {split}: {table.measure.upper()} {value:.4f}, {cell['seconds']:.0f} s; {left} to come")
+        say(args, f"{row}, split {split}: {table.measure.upper()} {value:.4f}, {cell['seconds']:.0f} s; {left} to go")
 
     options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
     try:
         cells = run_cells(table, folder, observe=observe, **options)
     except KeyboardInterrupt:
-        raise Interrupted(signal.SIGINT, f"stopped; what was finished is kept in {folder}: run it again") from None
+        raise Interrupted(
+            signal.SIGINT, f"stopped; finished trainings are kept in {folder}: run it again to continue"
+        ) from None
     rows = pages.measured(table, cells, args.quick)
-    result = {"table": table.name, "quick": args.quick, "rows": [as_dict(its) for its in rows]}
-    note = "\n\nQUICK: ten epochs at most, so these are not the numbers to compare." if args.quick else ""
+    result = {"table": table.name, "quick": args.quick, "rows": list(map(as_dict, rows))}
+    note = "\n\nQUICK: at most ten epochs, so do not compare these numbers." if args.quick else ""
     write_result(args, result, pages.markdown(table, rows) + note)
     if not args.quick:
         plotted = importlib.util.find_spec("matplotlib") is not None
@@ -54,11 +58,13 @@ def run(args: argparse.Namespace) -> None:
 
             plot(table, rows, folder / f"{table.name}.png")
         (folder / f"{table.name}.md").write_text(pages.page(table, rows, plotted), "utf-8")
-        say(args, f"what was measured, and its page{' and plot' if plotted else ''}, are in {folder}")
+        say(args, f"the results, and their page{' and plot' if plotted else ''}, are in {folder}")
 
 
-def as_dict(its: pages.Measured) -> dict[str, Any]:
-    """What JSON holds of a row."""
-    ours = {its.row.measure: its.value, "splits": its.values, "seconds": its.mean("seconds")} if its.cells else {}
-    spread = {"interval": its.interval} if len(its.cells) > 1 else {}
-    return {"name": its.row.name, "published": its.row.published, **ours, **spread}
+def as_dict(measured: pages.Measured) -> dict[str, Any]:
+    """Return a row for JSON."""
+    row, cells = measured.row, measured.cells
+    result: dict[str, Any] = {"name": row.name, "published": row.published}
+    if cells:
+        result |= {row.measure: measured.value, "splits": measured.values, "seconds": measured.mean("seconds")}
+    return result | ({"interval": measured.interval} if len(cells) > 1 else {})

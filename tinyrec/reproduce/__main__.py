@@ -1,4 +1,4 @@
-"""python -m tinyrec.reproduce: make the pages, the plots, their list and the table in the README from the kept results."""
+"""python -m tinyrec.reproduce: make pages, plots, their list and the table in the README from the kept results."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One cell of a table: a training on one split, and all that is kept of it."""
+"""One cell of a table: train on one split, score, and return what is kept."""
 
 from __future__ import annotations
 
@@ -22,25 +22,22 @@ from tinyrec.reproduce.scores import all_scores, ranking_scores
 from tinyrec.training import Progress
 from tinyrec.training.memory import peak_rss_mb, reset_peak
 
-Task = dict[str, Any]  # what is trained, on what: data set, features, split, validation, trainings with all settings
-# What a task names only if it differs from these: the part of the ratings that is held out, or all ratings of so many
-# items; whether to score after each epoch; the share of each user's interactions to train on.
+Task = dict[str, Any]  # what is trained on which data: data set, features, split, valid, trainings with all settings
+# A task contains these only where they differ, see `tables.Row`: the fraction of ratings held out, or the number of
+# items whose ratings are held out; whether to score after each epoch; the fraction of interactions to train on.
 DEFAULTS: Task = {"test": 0.1, "cold_items": 0, "curve": False, "share": 1.0}
-PASSES = "epochs", "iterations", "burn_in", "samples"  # settings of baselines: how often they go through all ratings
+PASSES = "epochs", "iterations", "burn_in", "samples"  # settings of baselines: the number of passes over the ratings
 
 
 def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
-    """Train on all but the test part of one split, and score on that, once (after each epoch, for a curve)."""
+    """Train on all but the test part of one split, and score on the test part once (for a curve, after each epoch)."""
     _, task, backend = argument
     task = DEFAULTS | task
     part, test = split_of(task)
     curve: list[float] = []
     reset_peak()
     started = time.perf_counter()
-    members = [
-        train_member(its, part, task["split"] + number, task["valid"], backend, test if task["curve"] else None, curve)
-        for number, its in enumerate(task["trainings"])
-    ]
+    members = [train_member(task, number, part, test, backend, curve) for number in range(len(task["trainings"]))]
     recommender = members[0] if len(members) == 1 else Average(members)
     measured: dict[str, Any] = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
     measured |= {"curve": curve} if curve else {}
@@ -51,31 +48,24 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     return {"scores": scores, "members": described, **measured, "environment": environment}
 
 
-def train_member(
-    its: dict[str, Any],
-    part: Dataset,
-    seed: int,
-    valid: float | None,
-    backend: str,
-    curve_test: Dataset | None,
-    curve: list[float],
-) -> Any:
-    """One of the trainings of a task; with curve_test, the RMSE on it after each epoch is added to `curve`."""
-    model = ALL_MODELS[its["model"]](**its["settings"])
-    if its["optimizer"] is None:
+def train_member(task: Task, number: int, part: Dataset, test: Dataset, backend: str, curve: list[float]) -> Any:
+    """Run one of the trainings of a task; if the task has a curve, add the test RMSE of each epoch to `curve`."""
+    training, seed = task["trainings"][number], task["split"] + number
+    model = ALL_MODELS[training["model"]](**training["settings"])
+    if training["optimizer"] is None:
         return TrainingConfig(model).fit(part, seed=seed)
 
     def observe(progress):
-        if curve_test and progress.history[-1]["layer"] is None:  # not during pretraining
-            curve.append(rmse_now(model, progress, part, curve_test))
+        if task["curve"] and progress.history[-1]["layer"] is None:  # not during pretraining
+            curve.append(rmse_now(model, progress, part, test))
 
-    optimizer = OPTIMIZERS[its["optimizer"]](**its["constants"])
-    config = TrainingConfig(model, optimizer, its["epochs"], its["batch_size"] or None)
-    return config.fit(part, seed=seed, valid=valid, backend=backend, observe=observe)
+    optimizer = OPTIMIZERS[training["optimizer"]](**training["constants"])
+    config = TrainingConfig(model, optimizer, training["epochs"], training["batch_size"] or None)
+    return config.fit(part, seed=seed, valid=task["valid"], backend=backend, observe=observe)
 
 
 def describe(member: Any, test: Dataset | None) -> dict[str, Any]:
-    """What a page shows of a fitted model; epochs of a baseline: the sum of its passes over the ratings."""
+    """Return what a page shows of a fitted model; the epochs of a baseline are its passes over the ratings."""
     settings = asdict(member.model)
     return {
         "model": repr(member.model),
@@ -87,7 +77,7 @@ def describe(member: Any, test: Dataset | None) -> dict[str, Any]:
 
 
 def split_of(task: Task) -> tuple[Dataset, Dataset]:
-    """The train and the test part: a random part of the ratings is held out, or all ratings of some items."""
+    """Return (train, test), where a random part of the ratings is held out, or all ratings of some items."""
     data = data_of(task["dataset"]).with_features(**task["features"])
     if data.implicit:
         train, test = split_leave_one_out(data, seed=task["split"])
@@ -100,7 +90,7 @@ def split_of(task: Task) -> tuple[Dataset, Dataset]:
 
 
 def share_of(data: Dataset, share: float, seed: int) -> Dataset:
-    """This part of the interactions of each user, drawn at random, and at least one."""
+    """Keep this fraction of the interactions of each user, drawn at random, and at least one."""
     rows, starts = data.ratings.rows, data.ratings.pattern.indptr
     order = np.lexsort((np.random.default_rng(seed).random(len(rows)), rows))
     place = np.arange(len(rows)) - starts[rows]
@@ -108,13 +98,13 @@ def share_of(data: Dataset, share: float, seed: int) -> Dataset:
 
 
 def rmse_now(model: Any, progress: Progress, part: Dataset, test: Dataset) -> float:
-    """The test RMSE after the current epoch, for a figure; nothing is chosen by it."""
+    """Return the test RMSE after the current epoch, for a figure only; no setting is chosen by it."""
     assert progress.epoch is not None
     params = {name: to_host(w) for name, w in progress.epoch.params.items()}
     scaling = Scaling.of(part, model.offset, model.by, model.damping)
     return FittedAutoencoder(model, params, part, scaling).score(test)["rmse"]
 
 
-@lru_cache(1)  # a process runs many cells
+@lru_cache(1)  # a process runs many cells of the same data set
 def data_of(dataset: str) -> Dataset:
     return load_dataset(dataset)

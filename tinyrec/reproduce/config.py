@@ -1,4 +1,4 @@
-"""What is to be trained: from names and settings, or from known settings of a data set, to models and optimizers."""
+"""Make models and optimizers from names and settings, or from the known settings of a data set."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ ALL_MODELS: dict[str, Any] = {**MODELS, **BASELINES}
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training: the model, and the options of `tinyrec.train` that say how it is trained.
-
-    optimizer: None for a baseline, which has no training loop of its own options
-    """
+    """One training: the model, and the options of `tinyrec.train` that say how to train it; None for a baseline."""
 
     model: Model
     optimizer: Any = None
@@ -43,9 +40,9 @@ class TrainingConfig:
         batch_size: int | None = None,
         set: Mapping[str, Any] | None = None,
     ) -> TrainingConfig:
-        """From the name of a model, or a class of your own, and settings of model and optimizer, as in a TOML file.
+        """Make one from the name of a model, or a class of your own; set: settings of model and optimizer, by name.
 
-        UsageError: a setting that neither has, or a value of another type than the field's
+        UsageError: a setting that neither has, or a value of the wrong type
         """
         if isinstance(model, str):
             check_choice("model", model, ALL_MODELS)
@@ -64,14 +61,14 @@ class TrainingConfig:
         return cls(*made, kind.default_epochs if epochs is None else epochs, batch_size)
 
     def fit(self, data: Dataset, *, seed: int = 0, **options: Any) -> Recommender:
-        """Fit to `data`; options: those of `tinyrec.train` that do not say what is trained (a baseline has none)."""
+        """Fit to `data`; options: further ones of `tinyrec.train`, such as backend; a baseline ignores them."""
         if not isinstance(self.model, Autoencoder):
             return self.model.fit(data, seed=seed)
-        own = {"optimizer": self.optimizer, "epochs": self.epochs, "batch_size": self.batch_size}
-        return train(self.model, data, seed=seed, **own, **options)
+        options |= {"optimizer": self.optimizer, "epochs": self.epochs, "batch_size": self.batch_size}
+        return train(self.model, data, seed=seed, **options)
 
     def describe(self) -> dict[str, Any]:
-        """Names and all settings, as JSON holds them."""
+        """Return the names and all settings, for JSON."""
         described: dict[str, Any] = {"model": name_of(self.model), "settings": asdict(self.model)}  # type: ignore[call-overload]
         if not isinstance(self.model, Autoencoder):
             return described | {"optimizer": None, "constants": {}, "epochs": None, "batch_size": 0}
@@ -82,23 +79,23 @@ class TrainingConfig:
 
 
 def name_of(model: Model) -> str:
-    """The name of a model on the command line; of a model of your own, that of its class."""
+    """Return the name of a model on the command line; for a model of your own, that of its class."""
     return next((name for name, kind in ALL_MODELS.items() if type(model) is kind), type(model).__name__)
 
 
 def _make(settings: dict[str, Any], kind: Any, others: Mapping[str, Any] | None = None) -> Any:
-    """kind(**settings), after checking names and types; others: settings that go elsewhere, for the suggestion."""
+    """Return kind(**settings), after checking names and types; others: settings of the optimizer, for suggestions."""
     types = setting_types(kind)
     for name, value in settings.items():
         if name not in types:
-            owners = [key for key, its in OPTIMIZERS.items() if name in setting_types(its)]
+            owners = [key for key, optimizer in OPTIMIZERS.items() if name in setting_types(optimizer)]
             if owners and others:
                 raise UsageError(f"{name} is a setting of {', '.join(owners)}; choose one of them with --optimizer")
             hint = suggestion(name, [*types, *(others or {})])
             raise UsageError(f"unknown setting {name!r} of {kind.__name__}; {hint}")
         if value is None and types[name] is str:  # where the word "none" is meant
             settings[name] = value = "none"
-        if types[name] != tuple[int, ...]:  # which the model itself checks, and makes from a single number
+        if types[name] != tuple[int, ...]:  # the model checks it, and converts a single number
             check_type(name, value, types[name])
     return kind(**settings)
 
@@ -106,20 +103,19 @@ def _make(settings: dict[str, Any], kind: Any, others: Mapping[str, Any] | None 
 def find_configs(
     dataset: str, model: str | type[Model] = "autorec", by: str | None = None, search: bool = False, **options: Any
 ) -> tuple[list[TrainingConfig], str]:
-    """The trainings that these names and options ask for, several for an average; and where l2 comes from: "known",
+    """Return the trainings for these names and options (several for an average), and where l2 comes from: "known",
     "validation", "given" or "default".
 
-    With no options, the settings that `known_settings` has for the data set, unless a search is asked for.
+    Without options, they are those in `known_settings` for the data set, unless search is set.
     """
     options = {name: value for name, value in options.items() if value is not None and value != {}}
     if model == AVERAGE:
         if by or options:
-            raise UsageError(
-                "an average has members of its own; leave --by, --set, --optimizer, --epochs and --batch-size out"
-            )
+            flags = "--by, --set, --optimizer, --epochs and --batch-size"
+            raise UsageError(f"an average has members of its own; leave {flags} out")
         known = known_settings.AVERAGE.get(dataset)
         if known and not search:
-            return [TrainingConfig.from_names(**its) for its in known], "known"
+            return [TrainingConfig.from_names(**member) for member in known], "known"
         return [TrainingConfig(AutoRec(by=rows), OPTIMIZERS["rprop"]()) for rows in ("item", "user")], "validation"
     if isinstance(model, str):
         check_choice("model", model, [*ALL_MODELS, AVERAGE])

@@ -1,4 +1,4 @@
-"""From results to what a person reads: a Markdown table, a page, and the tables and lists in other texts."""
+"""Make Markdown from results: a table, a page, and the tables and lists in other texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIST = re.compile(r"(<!-- pages of (\S+) -->\n).*?(<!-- end of pages -->)", re.D
 
 @dataclass(frozen=True)
 class Measured:
-    """A row with its cells, in the order of the splits; there may be none."""
+    """A row with its cells, in the order of the splits; the list may be empty."""
 
     row: Row
     cells: list[dict[str, Any]]
@@ -44,27 +44,26 @@ class Measured:
         return np.mean([cell["curve"] for cell in self.cells], axis=0).tolist()
 
     def mean(self, what: str) -> float:
-        """Of "seconds", or of the sum over all members of "epochs" or "parameters"."""
+        """Return the mean of "seconds", or of the sum of "epochs" or "parameters" over all members."""
         if what == "seconds":
-            return float(np.mean([cell["seconds"] for cell in self.cells]))
+            return float(np.mean([cell[what] for cell in self.cells]))
         return float(np.mean([sum(member[what] for member in cell["members"]) for cell in self.cells]))
 
 
 def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> list[Measured]:
-    """Each row of the table with those of the cells that are its."""
-    cells = sorted(cells, key=lambda cell: cell["task"]["split"])
-    tasks = [run.task_of(row, 0, quick) if row.train else None for row in table.rows]
-
-    def those_of(row, task):
-        return [
-            cell for cell in cells if task and run.serves(cell, {**task, "split": cell["task"]["split"]}, {row.score})
+    """Return each row of the table with its cells."""
+    cells, rows = sorted(cells, key=lambda cell: cell["task"]["split"]), []
+    for row in table.rows:
+        task = run.task_of(row, 0, quick) if row.train else {}
+        own = [
+            cell for cell in cells if task and run.serves(cell, task | {"split": cell["task"]["split"]}, {row.score})
         ]
-
-    return [Measured(row, those_of(row, task)) for row, task in zip(table.rows, tasks, strict=True)]
+        rows.append(Measured(row, own))
+    return rows
 
 
 def markdown(table: Table, rows: list[Measured]) -> str:
-    """The table: published and the difference, where anything was published; ours with a 95 % interval."""
+    """Return the table: published and the difference, if anything was published; ours with a 95 % interval."""
     compared = any(its.row.published is not None for its in rows)
     ours = "ours" if table.measure == "rmse" else f"ours, {table.measure.upper()}"
     heads = [table.axis or "what", *(["published", ours, "difference"] if compared else [ours]), *table.columns]
@@ -81,22 +80,22 @@ def markdown(table: Table, rows: list[Measured]) -> str:
 
 
 def printed(value: float) -> str:
-    """With three digits, or four where the paper has four."""
+    """Return the number with three decimals, or four if the fourth is not 0."""
     return f"{value:.4f}".removesuffix("0")
 
 
 def column(its: Measured, name: str, rows: list[Measured]) -> str:
-    """One figure of a row, as text.
+    """Return the entry of a row in the column `name`, as text.
 
-    "seconds / first": how many times as long it took as the first row;  "lowest": of the curve, the lowest RMSE
-    "better than": by how much, and on how many splits, it is better than the row that it is compared with
+    "seconds / first": relative to the first row;  "lowest": the lowest RMSE of the curve
+    "better than": by how much, and on how many splits, it is better than the row `than`
     """
     if name == "better than":
         return better_than(its, rows)
     if name == "lowest":
         best = min(range(len(its.curve)), key=its.curve.__getitem__)
         return f"{its.curve[best]:.4f} after {best + 1}"
-    if "@" in name:  # of a hit ratio, the standard error of one split, as it is a share of so many users
+    if "@" in name:  # for a hit ratio, add its standard error on one split
         scores = [cell["scores"][its.row.score] for cell in its.cells]
         error = f" (s.e. {np.mean([score[f'{name}_se'] for score in scores]):.4f})" if name.startswith("hr") else ""
         return f"{np.mean([score[name] for score in scores]):.4f}{error}"
@@ -110,13 +109,13 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     if name == "seconds":
         return f"{its.mean(name):.0f}"
     if name == "λ":
-        l2 = [getattr(config.model, "l2", None) for config in its.row.configs()]  # not every baseline has one
+        l2 = [getattr(config.model, "l2", None) for config in its.row.configs()]  # some baselines have none
         return ", ".join(dict.fromkeys(f"{value:g}" for value in l2 if value is not None))
     return f"{its.mean(name):,.0f}"
 
 
 def better_than(its: Measured, rows: list[Measured]) -> str:
-    """Split by split; a lower RMSE is better, and more of all else."""
+    """Compare split by split; a lower RMSE is better, and a higher value of other measures."""
     if its.row.than is None:
         return ""
     than = next(other for other in rows if other.row.name == its.row.than)
@@ -128,7 +127,7 @@ def better_than(its: Measured, rows: list[Measured]) -> str:
 
 
 def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
-    """The table with all that a reader needs to judge it or to run it again; plotted: NAME.png is beside it."""
+    """Return the page: the table, and what a reader needs to judge it and to run it again; plotted: NAME.png exists."""
     splits = max((len(its.cells) for its in rows), default=0)
     machines = sorted({environment(cell) for its in rows for cell in its.cells})
     trained = [its.row for its in rows if its.cells]
@@ -156,7 +155,7 @@ def held_out(table: Table) -> str:
 
 
 def describe(config: TrainingConfig) -> str:
-    """A training in one line; settings that are not shown have their default values."""
+    """Return a training on one line; settings that are not shown have their default values."""
     if config.optimizer is None:
         return _settings(config.model)
     size = "" if config.batch_size is None else f", batch size {config.batch_size}"
@@ -165,7 +164,7 @@ def describe(config: TrainingConfig) -> str:
 
 
 def _settings(value: Any) -> str:
-    """The repr of a dataclass with those fields alone that differ from their defaults, and `by`."""
+    """Return the repr of a dataclass with only `by` and the fields that differ from their defaults."""
     shown = [
         f"{field.name}={getattr(value, field.name)!r}"
         for field in fields(value)
@@ -175,16 +174,15 @@ def _settings(value: Any) -> str:
 
 
 def environment(cell: dict[str, Any]) -> str:
-    """The machine and the versions of a cell, on one line."""
-    its = cell["environment"]
-    versions = {"tinyrec": its["tinyrec"], "Python": its["python"], **its["versions"]}
+    """Return the machine and the versions of a cell on one line."""
+    used = cell["environment"]
+    versions = {"tinyrec": used["tinyrec"], "Python": used["python"], **used["versions"]}
     software = ", ".join(f"{name} {version}" for name, version in versions.items() if version and name != "torch")
-    return f"{its['cpu']}, {its['threads']} threads, backend {its['backend']}; {software}"
+    return f"{used['cpu']}, {used['threads']} threads, backend {used['backend']}; {software}"
 
 
 def fill(text: str, folder: Path = RESULTS) -> str:
-    """The text, such as the README's, with what is between its marks made from the results in the folder: tables, and
-    lists of the pages whose names begin with a word."""
+    """Fill in a text, such as the README, between its marks: tables of results, and lists of pages by their prefix."""
 
     def filled(match):
         table = read(match[2])

@@ -19,6 +19,8 @@ def plot(table: Table, rows: list[Measured], path: Path) -> None:
     figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.subplots()
     {"bars": bars, "line": line, "curve": curve}[table.plot](table, rows, axes)
+    axes.grid(axis="x" if table.plot == "bars" else "both", alpha=0.3)
+    _legend(axes)
     axes.set_title(table.title, loc="left", fontsize=12)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -26,7 +28,7 @@ def plot(table: Table, rows: list[Measured], path: Path) -> None:
 
 
 def bars(table: Table, rows: list[Measured], axes) -> None:
-    """One line per row of the table: our mean with its 95 % interval, and the published value."""
+    """Plot each row of the table: our mean with its 95 % interval, and the published value."""
     shown = [measured for measured in rows if measured.cells or measured.row.published is not None]
     for y, measured in enumerate(reversed(shown)):
         if measured.cells:
@@ -38,18 +40,18 @@ def bars(table: Table, rows: list[Measured], axes) -> None:
             axes.plot(measured.row.published, y, "D", color=PUBLISHED, label="published", alpha=0.8)
     axes.set_yticks(range(len(shown)), [fill(measured.row.name, 38) for measured in reversed(shown)])
     axes.set(xlabel=f"test {table.measure.upper()}", ylim=(-0.6, len(shown) - 0.3))
-    axes.grid(axis="x", alpha=0.3)
-    _legend(axes)
 
 
 def line(table: Table, rows: list[Measured], axes) -> None:
-    """The measure of the table as a function of x, one line per series."""
+    """Plot the measure of the table as a function of x, one line per series."""
     ours = [measured for measured in rows if measured.cells]
     series = list(dict.fromkeys(measured.row.series for measured in ours))
     for number, name in enumerate(series):
         points = [measured for measured in ours if measured.row.series == name]
         xs, ys = [point.row.x for point in points], [point.value for point in points]
-        errors = [point.interval if len(point.cells) > 2 else 0 for point in points]  # from two splits it is too wide
+        errors = [
+            point.interval if len(point.cells) > 2 else 0 for point in points
+        ]  # with two splits, it is too wide to draw
         color, label = (OURS, "ours, 95 % interval") if len(series) == 1 else (f"C{number}", name)
         axes.errorbar(xs, ys, yerr=errors, fmt="o-", color=color, capsize=3, label=label)
     published = [measured.row for measured in rows if measured.row.published is not None]
@@ -57,21 +59,16 @@ def line(table: Table, rows: list[Measured], axes) -> None:
         values = [row.published for row in published]
         axes.plot([row.x for row in published], values, "D", color=PUBLISHED, label="published")
     axes.set(xlabel=table.axis, ylabel=f"test {table.measure.upper()} on {table.dataset}")
-    axes.grid(alpha=0.3)
-    _legend(axes)
 
 
 def curve(table: Table, rows: list[Measured], axes) -> None:
-    """The test RMSE after each epoch, one line per row of the table."""
+    """Plot the test RMSE after each epoch, one line per row of the table."""
     ours = [measured for measured in rows if measured.cells]
     for measured in ours:
         axes.plot(range(1, len(measured.curve) + 1), measured.curve, label=measured.row.name)
     lowest = min((min(measured.curve) for measured in ours), default=0.8)
-    axes.set(
-        xlabel="epoch", ylabel=f"test {table.measure.upper()} on {table.dataset}", ylim=(lowest - 0.005, lowest + 0.1)
-    )
-    axes.grid(alpha=0.3)
-    _legend(axes)
+    axes.set(xlabel="epoch", ylabel=f"test {table.measure.upper()} on {table.dataset}")
+    axes.set(ylim=(lowest - 0.005, lowest + 0.1))
 
 
 def _legend(axes) -> None:

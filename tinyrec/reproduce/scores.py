@@ -1,4 +1,4 @@
-"""The scores of one training, of which each row of a table shows one."""
+"""The scores of one training; each row of a table shows one of them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CLUSTERS = ((0, 1), (1, 5), (5, 10), (10, 20), (20, 30), (30, 1_000_000))  # of 
 
 
 def all_scores(recommender: Recommender, test: Dataset) -> Scores:
-    """RMSE and MAE on the ratings held out, under these names:
+    """Return RMSE and MAE on the test part, by name:
 
-    usual: the protocol of AutoRec;  no clip, no default: without one of its rules
-    fifth 1, ..., fifth 5: of the fifth of the items with the fewest training ratings, ..., with the most; no default
-    default rating, user mean: of constant predictions: 3 stars; the mean rating of the user
+    usual: the protocol of AutoRec;  no clip, no default: the same without one of its rules
+    fifth 1, ..., fifth 5: on the fifth of the items with the fewest training ratings, ..., the most; without default
+    default rating, user mean: of predicting 3 stars, and the mean rating of the user; without default
     """
     protocols = (("usual", True, True), ("no clip", False, True), ("no default", True, False))
     scores = {name: recommender.score(test, clip=clip, default=default) for name, clip, default in protocols}
@@ -36,7 +36,7 @@ def all_scores(recommender: Recommender, test: Dataset) -> Scores:
 
 
 def ranking_scores(recommender: Recommender, test: Dataset) -> Scores:
-    """The ranking metrics: usual, of all users;  users 1-5, ...: of those with 2 to 5 items"""
+    """Return the ranking metrics; usual: of all users;  users 1-5, ...: of those with 2 to 5 training items, ..."""
     scores = {"usual": recommender.rank(test, AT)}
     counts = np.diff(recommender.data.ratings.pattern.indptr)[test.ratings.rows]
     for low, high in CLUSTERS:
@@ -47,7 +47,7 @@ def ranking_scores(recommender: Recommender, test: Dataset) -> Scores:
 
 
 def fifths(train: Dataset) -> np.ndarray:
-    """Which fifth of the items each belongs to, 1 to 5, when they are sorted by the number of their ratings; (d,)."""
+    """Return the fifth that each item is in, 1 to 5, when items are sorted by their number of ratings; (d,)."""
     per_item = np.bincount(train.ratings.cols, minlength=len(train.items))
     place = np.empty_like(per_item)
     place[np.argsort(per_item, kind="stable")] = np.arange(len(per_item))

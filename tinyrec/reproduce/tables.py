@@ -1,4 +1,4 @@
-"""A table or figure of a paper: which trainings it is made of, and what was published. One TOML file each."""
+"""A table or figure of a paper: the trainings in its rows, and the published numbers; read from a TOML file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FOLDER = Path(__file__).parent / "tables"
 class Row:
     """One line of a table, or one point of a figure.
 
-    published: the figure in the paper, or in the source that the name gives
+    published: the number in the paper, or in the source that `name` gives
     measure: "rmse" or one of `tinyrec.evaluation.ranking_metrics`, such as "ndcg@100"
-    train: the arguments of `find_configs`, and `valid`; None: published only, we have not built it
-    score: one of the scores in `tinyrec.reproduce.scores`;  than: the name of the row that this one is compared with
-    x, series: the position in a figure, and the line;  curve: whether to score after each epoch
-    dataset: if it is not that of the table;  features: the arguments of `Dataset.with_features`
-    test: the part of the ratings that is held out;  cold_items: instead, all ratings of so many random items
-    share: for implicit feedback, the part of each user's remaining interactions to train on
+    train: the arguments of `find_configs`, and `valid`; None: a published number without a training of ours
+    score: one of the scores in `tinyrec.reproduce.scores`;  than: the name of the row to compare with
+    x, series: the position in a figure, and the name of its line;  curve: whether to score after each epoch
+    dataset: if it differs from the table's;  features: the arguments of `Dataset.with_features`
+    test: the fraction of ratings held out;  cold_items: instead, hold out all ratings of this number of random items
+    share: for implicit feedback, the fraction of each user's remaining interactions to train on
     """
 
     name: str
@@ -43,7 +43,7 @@ class Row:
     share: float = 1.0
 
     def configs(self) -> list[TrainingConfig]:
-        assert self.train is not None, "there is something to train"
+        assert self.train is not None, "this row is not trained"
         options = {name: value for name, value in self.train.items() if name != "valid"}
         return find_configs(self.dataset, search="valid" in self.train, **options)[0]
 
@@ -54,10 +54,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """name: of its file;  paper: where the numbers were published;  about: what a reader must know, in Markdown
+    """name: of its file;  paper: where the numbers were published;  about: remarks for the page, in Markdown
 
-    splits: the number of random splits;  measure: of all rows;  columns: the others
-    plot: "bars"; "line", of rows with an x, whose axis is called `axis`; or "curve", of rows with a curve
+    splits: the number of random splits;  measure: of all rows;  columns: the further columns, see `pages.column`
+    plot: "bars"; "line", for rows with an x, whose axis is called `axis`; or "curve", for rows with a curve
     """
 
     name: str
