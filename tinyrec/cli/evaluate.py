@@ -5,17 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tinyrec.cli.common import (
-    SOURCE,
-    add_command,
-    add_protocol_flags,
-    add_reading_flags,
-    add_saved_model_flags,
-    load_model,
-    read_options,
-    table,
-    write_result,
-)
+from tinyrec.cli import common
 from tinyrec.cli.report import ranking_table
 from tinyrec.cli.split import own_test_part
 from tinyrec.data import load_dataset
@@ -24,27 +14,29 @@ from tinyrec.errors import UsageError
 
 def add_to(subparsers: Any) -> None:
     summary = "Score a saved model: on the test part of its own split, or on all ratings of --dataset."
-    parser = add_command(subparsers, "evaluate", run, summary, "evaluate model.npz --dataset new_ratings.csv")
-    add_saved_model_flags(parser)
-    parser.add_argument("--dataset", **SOURCE)
-    add_reading_flags(parser)
-    add_protocol_flags(parser)
+    parser = common.add_command(subparsers, "evaluate", run, summary, "evaluate model.npz --dataset new_ratings.csv")
+    common.add_saved_model_flags(parser)
+    parser.add_argument("--dataset", **common.SOURCE)
+    common.add_reading_flags(parser)
+    common.add_protocol_flags(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    recommender = load_model(args)
+    recommender = common.load_model(args)
     if recommender.data.implicit and args.dataset:
         raise UsageError(
             "for implicit feedback, only the test part of the model's own split can be scored; leave --dataset out"
         )
-    if read_options(args) and not args.dataset:
+    if common.read_options(args) and not args.dataset:
         raise UsageError("--columns, --sep, --header, --scale and --duplicates are for --dataset; give it, too")
-    test = load_dataset(args.dataset, **read_options(args)) if args.dataset else own_test_part(recommender)
+    test = load_dataset(args.dataset, **common.read_options(args)) if args.dataset else own_test_part(recommender)
     result = {"model": args.path, "dataset": test.name}
     if recommender.data.implicit:
         ranked = recommender.rank(test)
-        write_result(args, {**result, **ranked}, ranking_table({test.name: ranked}))
+        common.write_result(args, {**result, **ranked}, ranking_table({test.name: ranked}))
         return
     score = recommender.score(test, clip=not args.no_clip, default=not args.no_default)
     row = (test.name, score["n"], score["cold"], score["rmse"], score["mae"])
-    write_result(args, {**result, **score}, table([row], ("test ratings of", "number", "cold", "RMSE", "MAE")))
+    common.write_result(
+        args, {**result, **score}, common.table([row], ("test ratings of", "number", "cold", "RMSE", "MAE"))
+    )

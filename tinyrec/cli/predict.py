@@ -7,33 +7,26 @@ import csv
 import io
 from typing import Any
 
-from tinyrec.cli.common import (
-    add_command,
-    add_new_ratings_flag,
-    add_protocol_flags,
-    add_saved_model_flags,
-    load_with_new_ratings,
-    write_result,
-)
+from tinyrec.cli import common
 from tinyrec.errors import DataError, FileError, UsageError
 
 
 def add_to(subparsers: Any) -> None:
     summary = "Predict ratings with a saved model: of one pair, or of each line `user,item` of a CSV file."
-    parser = add_command(subparsers, "predict", run, summary, "predict model.npz --user 196 --item 242")
-    add_saved_model_flags(parser)
+    parser = common.add_command(subparsers, "predict", run, summary, "predict model.npz --user 196 --item 242")
+    common.add_saved_model_flags(parser)
     parser.add_argument("--user", metavar="ID")
     parser.add_argument("--item", metavar="ID")
     parser.add_argument("--pairs", metavar="FILE.csv", help="two columns, user and item, without a header")
-    add_protocol_flags(parser)
-    add_new_ratings_flag(parser)
+    common.add_protocol_flags(parser)
+    common.add_new_ratings_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     given = [flag is not None for flag in (args.user, args.item, args.pairs)]
     if given not in ([True, True, False], [False, False, True]):
         raise UsageError("give --user ID and --item ID, or --pairs FILE.csv")
-    recommender, _ = load_with_new_ratings(args)
+    recommender, _ = common.load_with_new_ratings(args)
     pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
     users = [recommender.data.users.parse(user) for user, _ in pairs]
     items = [recommender.data.items.parse(item) for _, item in pairs]
@@ -44,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("user", "item", "rating"))
     writer.writerows((row["user"], row["item"], f"{row['rating']:.4f}") for row in rows)
-    write_result(args, {"predictions": rows}, text.getvalue().rstrip("\n"))
+    common.write_result(args, {"predictions": rows}, text.getvalue().rstrip("\n"))
 
 
 def read_pairs(path: str) -> list[tuple[str, str]]:

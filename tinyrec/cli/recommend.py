@@ -8,16 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.cli.common import (
-    add_command,
-    add_new_ratings_flag,
-    add_saved_model_flags,
-    load_with_new_ratings,
-    say,
-    table,
-    whole,
-    write_result,
-)
+from tinyrec.cli import common
 from tinyrec.data import Dataset
 from tinyrec.data.features.columns import read_columns
 from tinyrec.errors import UsageError
@@ -26,17 +17,16 @@ from tinyrec.recommenders import Ranking, Recommender
 
 def add_to(subparsers: Any) -> None:
     summary = "Recommend items with a saved model: to a known user, to a new one with a few ratings, or to all."
-    parser = add_command(subparsers, "recommend", run, summary, "recommend model.npz --rate 50=5 --rate 181=4 -n 5")
-    add_saved_model_flags(parser)
+    parser = common.add_command(subparsers, "recommend", run, summary, "recommend model.npz --rate 50=5 --rate 181=4")
+    common.add_saved_model_flags(parser)
     parser.add_argument("--user", action="append", default=[], metavar="ID", help="repeatable")
-    parser.add_argument(
-        "--rate", action="append", default=[], metavar="ITEM=RATING", help="a rating of a new user; repeatable"
-    )
+    rate = "a rating of a new user; repeatable"
+    parser.add_argument("--rate", action="append", default=[], metavar="ITEM=RATING", help=rate)
     parser.add_argument("--all", action="store_true", help="to every user of the training data")
     parser.add_argument("--for-new-items", action="store_true", help="list users for items that are new to the model")
     parser.add_argument("--item-features", metavar="FILE.csv", help="the new items: id, then features as in training")
-    parser.add_argument("-n", type=whole(1), default=10, help="how many items, or users; default: 10")
-    add_new_ratings_flag(parser)
+    parser.add_argument("-n", type=common.whole(1), default=10, help="how many items, or users; default: 10")
+    common.add_new_ratings_flag(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -47,10 +37,10 @@ def run(args: argparse.Namespace) -> None:
     if args.for_new_items:
         rows = users_for_new_items(args)
         columns = ["item", "rank", "user", "rating"]
-        body = table([[row[column] for column in columns] for row in rows], columns)
-        write_result(args, {"recommendations": rows}, body)
+        body = common.table([[row[column] for column in columns] for row in rows], columns)
+        common.write_result(args, {"recommendations": rows}, body)
         return
-    recommender, _ = load_with_new_ratings(args)
+    recommender, _ = common.load_with_new_ratings(args)
     info = recommender.data.item_info
     titles = info.get("title", info.get("name"))
     rows = []
@@ -58,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
         for rank, (item, rating) in enumerate(ranking, 1):
             title = str(titles[recommender.data.items.find([item])[0]]) if titles is not None else None
             rows.append({"user": user, "rank": rank, "item": item, "rating": rating, "title": title})
-    write_result(args, {"recommendations": rows}, text(rows, titled=titles is not None))
+    common.write_result(args, {"recommendations": rows}, text(rows, titled=titles is not None))
 
 
 def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tuple[Any, Ranking]]:
@@ -73,10 +63,10 @@ def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tup
 def users_for_new_items(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Return the users with the highest predictions for each item of the file, from its features and new ratings."""
     _, ids, columns = read_columns(args.item_features)
-    recommender, rated = load_with_new_ratings(args, ids)
+    recommender, rated = common.load_with_new_ratings(args, ids)
     features, rows = recommender.data.item_features, []
     if features and features.unseen(columns):
-        say(args, f"ignored, because not in the training data: {', '.join(features.unseen(columns))}")
+        common.say(args, f"ignored, because not in the training data: {', '.join(features.unseen(columns))}")
     for number, item in enumerate(ids):
         ratings = recommender.predict_new_item(rated[item], {name: texts[number] for name, texts in columns.items()})
         best = np.argsort(-ratings, kind="stable")[: args.n]
@@ -105,7 +95,7 @@ def text(rows: list[dict[str, Any]], titled: bool) -> str:
     columns = ["rank", "item", "rating"]
     if len({row["user"] for row in rows}) > 1:
         columns.insert(0, "user")
-    body = table([[row[column] for column in columns] for row in rows], columns).splitlines()
+    body = common.table([[row[column] for column in columns] for row in rows], columns).splitlines()
     if titled:
         body = [
             f"{line}  {title}" for line, title in zip(body, ["title", *(row["title"] for row in rows)], strict=True)

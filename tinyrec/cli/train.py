@@ -10,18 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyrec.backend import get_backend
-from tinyrec.cli import report
-from tinyrec.cli.common import (
-    add_command,
-    add_protocol_flags,
-    add_training_flags,
-    check_feature_flags,
-    find_model,
-    positive,
-    say,
-    whole,
-    write_result,
-)
+from tinyrec.cli import common, report
 from tinyrec.cli.plot import check_plot, plot_learning_curve
 from tinyrec.cli.settings import parse_settings
 from tinyrec.cli.split import check_split_flags, split_info, splits
@@ -40,11 +29,13 @@ from tinyrec.training.run import find_batch_size
 
 def add_to(subparsers: Any) -> None:
     example = "train --dataset ml-100k --set l2=160 --epochs 60 --save model.npz"
-    parser = add_command(subparsers, "train", run, "Train a model, and score it on ratings held out.", example)
-    add_training_flags(parser, also=", average (the mean of several models)")
-    parser.add_argument("--epochs", type=whole(1), metavar="N", help="the number if l2 is set, else the maximum")
+    parser = common.add_command(subparsers, "train", run, "Train a model, and score it on ratings held out.", example)
+    common.add_training_flags(parser, also=", average (the mean of several models)")
+    parser.add_argument("--epochs", type=common.whole(1), metavar="N", help="the number if l2 is set, else the maximum")
     parser.add_argument("--config", metavar="FILE.toml", help="read flags from a file; those given here override it")
-    parser.add_argument("--max-memory", type=positive, metavar="GB", help="refuse to train if it would take more")
+    parser.add_argument(
+        "--max-memory", type=common.positive, metavar="GB", help="refuse to train if it would take more"
+    )
     group = parser.add_argument_group("what to hold out, and how to score it")
     group.add_argument(
         "--test", type=float, default=0.1, metavar="FRACTION", help="default: 0.1; 0: train on everything"
@@ -52,10 +43,10 @@ def add_to(subparsers: Any) -> None:
     group.add_argument("--valid", type=float, metavar="FRACTION", help="of the training part; default: 0.1 if needed")
     group.add_argument("--split", metavar="NAME|PATH", help="u1 to u5, ua or ub of ml-100k, or a file of test ratings")
     group.add_argument(
-        "--repeats", type=whole(1), default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ..."
+        "--repeats", type=common.whole(1), default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ..."
     )
-    group.add_argument("--folds", type=whole(2), metavar="K", help="K-fold cross-validation")
-    add_protocol_flags(group)
+    group.add_argument("--folds", type=common.whole(2), metavar="K", help="K-fold cross-validation")
+    common.add_protocol_flags(group)
     group = parser.add_argument_group("what to keep")
     group.add_argument("--save", metavar="FILE.npz", help="write the model")
     group.add_argument("--plot", metavar="FILE.png", help="draw the learning curve")
@@ -65,7 +56,7 @@ def add_to(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     options = {"epochs": args.epochs, "batch_size": args.batch_size, "set": parse_settings(args.set)}
-    model = find_model(args)
+    model = common.find_model(args)
     configs, chosen_by = find_configs(
         args.dataset, model, args.by, bool(args.valid), optimizer=args.optimizer, **options
     )
@@ -74,15 +65,15 @@ def run(args: argparse.Namespace) -> None:
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, implicit):
         part = part.with_features(items=args.item_features, users=args.user_features)
-        say(args, f"{part}, {test.ratings.size if test else 'no'} ratings held out for testing, seed {seed}")
+        common.say(args, f"{part}, {test.ratings.size if test else 'no'} ratings held out for testing, seed {seed}")
         if part.item_features or part.user_features:
-            say(args, f"features: {part.item_features or part.user_features}")
+            common.say(args, f"features: {part.item_features or part.user_features}")
         if not results:  # the other splits need as much
             tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part)
         fold = {"fold": len(results)} if args.folds else {}
         results.append({**fold, "settings_from": chosen_by, **run_one(args, seed, configs, part, test)})
     result = results[0] if len(results) == 1 else report.summary(results)
-    write_result(args, result, report.text(result))
+    common.write_result(args, result, report.text(result))
 
 
 def run_one(
@@ -141,7 +132,7 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
     on_gpu = get_backend(args.backend).name == "cupy"
     needed = max(map(partial(bytes_of, part), configs)) + (0 if on_gpu else present_bytes())
     needed += sum(8 * config.model.count(shape_of(part, config.model)[1]) for config in configs[1:])  # type: ignore[attr-defined]
-    say(args, f"this takes about {needed / 1e9:.2f} GB of {'GPU memory' if on_gpu else 'memory'}")
+    common.say(args, f"this takes about {needed / 1e9:.2f} GB of {'GPU memory' if on_gpu else 'memory'}")
     check_memory(needed, args.max_memory)
 
 
@@ -170,7 +161,7 @@ def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None
     if (args.repeats != 1 or args.folds) and (args.checkpoint or args.save or args.plot):
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     check_split_flags(args, configs[0].model.implicit)
-    check_feature_flags(args, [config.model for config in configs])
+    common.check_feature_flags(args, [config.model for config in configs])
     if not isinstance(configs[0].model, Autoencoder):
         flags = {"--checkpoint": args.checkpoint, "--plot": args.plot, "--valid": args.valid}
         flags |= {"--max-memory": args.max_memory, "--backend cupy": args.backend == "cupy"}

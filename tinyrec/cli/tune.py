@@ -15,17 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.cli.common import (
-    add_command,
-    add_training_flags,
-    check_feature_flags,
-    find_model,
-    read_options,
-    say,
-    table,
-    whole,
-    write_result,
-)
+from tinyrec.cli import common
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
 from tinyrec.cli.split import as_feedback, check_feedback_flags
 from tinyrec.data import Dataset, load_dataset
@@ -43,24 +33,30 @@ NDCG = "ndcg@100"  # the measure for implicit feedback; for ratings it is RMSE
 
 def add_to(subparsers: Any) -> None:
     example = "tune --dataset ml-100k --grid l2=80,160,320 --grid center=true,false --write best.toml"
-    parser = add_command(subparsers, "tune", run, "Search for settings on a validation part.", example)
-    add_training_flags(parser)
+    parser = common.add_command(subparsers, "tune", run, "Search for settings on a validation part.", example)
+    common.add_training_flags(parser)
     grid = "values to try for a setting, epochs or batch_size; repeatable; without one for l2: five values of l2"
     parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
     draws = "try N random combinations instead of all; then KEY=LOW..HIGH is a range, on a logarithmic scale"
-    parser.add_argument("--random", type=whole(1), metavar="N", help=draws)
-    parser.add_argument("--epochs", type=whole(1), metavar="N", help="the maximum; with linear_decay, the number")
+    parser.add_argument("--random", type=common.whole(1), metavar="N", help=draws)
+    parser.add_argument(
+        "--epochs", type=common.whole(1), metavar="N", help="the maximum; with linear_decay, the number"
+    )
     parser.add_argument("--test", type=float, default=0.1, metavar="FRACTION", help="left unused; default: 0.1")
     parser.add_argument("--valid", type=float, default=0.1, metavar="FRACTION", help="of the rest; default: 0.1")
-    parser.add_argument("--repeats", type=whole(1), default=1, metavar="K", help="K random splits; their mean counts")
-    parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
+    parser.add_argument(
+        "--repeats", type=common.whole(1), default=1, metavar="K", help="K random splits; their mean counts"
+    )
+    parser.add_argument(
+        "--jobs", type=common.whole(1), default=1, metavar="N", help="trainings side by side; default: 1"
+    )
     parser.add_argument("--write", metavar="FILE.toml", help="write the best for: train --config FILE.toml")
 
 
 def run(args: argparse.Namespace) -> None:
     fixed = {"by": args.by, "optimizer": args.optimizer, "epochs": args.epochs, "batch_size": args.batch_size}
     fixed |= {"set": parse_settings(args.set)}
-    model, grid = find_model(args), parse_grid(args.grid)
+    model, grid = common.find_model(args), parse_grid(args.grid)
     base: Any = make(model, fixed).model
     measure = NDCG if base.implicit else "rmse"
     check_feedback_flags(args, base.implicit, for_ratings=["valid"])
@@ -71,34 +67,33 @@ def run(args: argparse.Namespace) -> None:
     for candidate in candidates:  # find wrong settings before any training
         check_candidate(args, make(model, candidate))
     names = "dataset", "model", "feedback", "test", "valid", "backend", "threshold", "latest"
-    same = {name: getattr(args, name) for name in names} | {"reading": read_options(args)}
+    same = {name: getattr(args, name) for name in names} | {"reading": common.read_options(args)}
     same |= {"features": {"items": args.item_features, "users": args.user_features}}
     cells = [
         {**same, "candidate": candidate, "at": (number, repeat), "seed": args.seed + repeat}
         for number, candidate in enumerate(candidates)
         for repeat in range(args.repeats)
     ]
-    say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
+    common.say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
     results: dict[tuple[int, int], dict[str, Any]] = {}
     try:
         for cell, result in each(try_cell, cells, args.jobs):
             results[cell["at"]] = result
             figure = f"{measure.upper()} {result[f'valid_{measure}']:.4f}"
-            say(args, f"{changing(cell['candidate'], grid)}: {figure}, {result['epochs']} epochs")
+            common.say(args, f"{changing(cell['candidate'], grid)}: {figure}, {result['epochs']} epochs")
     except KeyboardInterrupt:
         done = f"{len(results)} of {len(cells)} trainings, listed above"
         raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing was written") from None
-    of_splits = [[results[number, repeat] for repeat in range(args.repeats)] for number in range(len(candidates))]
-    rows = [
-        {"model": args.model, **candidate, "by": getattr(make(model, candidate).model, "by", None)}
-        | means(results, measure)
-        for candidate, results in zip(candidates, of_splits, strict=True)
-    ]
+    rows = []
+    for number, candidate in enumerate(candidates):
+        by = getattr(make(model, candidate).model, "by", None)
+        trials = [results[number, repeat] for repeat in range(args.repeats)]
+        rows.append({"model": args.model, **candidate, "by": by, **means(trials, measure)})
     rows.sort(key=lambda row: row[f"valid_{measure}"], reverse=measure == NDCG)
     if math.isinf(rows[0][f"valid_{measure}"]):
         raise Diverged("every candidate diverged; try smaller learning rates or another l2")
     result = {"dataset": args.dataset, "valid": args.valid, "candidates": rows}
-    write_result(args, result, text(rows, grid, measure))
+    common.write_result(args, result, text(rows, grid, measure))
     if args.write:
         write_config(args, rows[0], measure)
 
@@ -108,7 +103,7 @@ def make(model: Any, candidate: Candidate) -> TrainingConfig:
 
 
 def check_candidate(args: argparse.Namespace, config: TrainingConfig) -> None:
-    check_feature_flags(args, [config.model])
+    common.check_feature_flags(args, [config.model])
     if isinstance(config.model, Autoencoder):
         valid = None if config.model.implicit else args.valid
         check_options(config.model, config.optimizer, config.epochs, valid, config.batch_size, args.seed)
@@ -117,7 +112,7 @@ def check_candidate(args: argparse.Namespace, config: TrainingConfig) -> None:
 def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
     """Train one candidate on one split; one that diverges gets the worst value."""
     started = time.perf_counter()
-    config = make(find_model(argparse.Namespace(**cell)), cell["candidate"])
+    config = make(common.find_model(argparse.Namespace(**cell)), cell["candidate"])
     data = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
     data = as_feedback(data, cell["feedback"], config.model.implicit, cell["threshold"])
     try:
@@ -149,9 +144,9 @@ def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
     """["l2=100,200", "dropout=0.1..0.5"] -> {"l2": [100, 200], "dropout": (0.1, 0.5)}"""
     grid: dict[str, list[Any] | tuple[float, float]] = {}
     for text in texts:
-        key, equals, values = text.partition("=")
-        if key.strip() in grid:
-            raise UsageError(f"--grid gives {key.strip()} twice; write --grid {key}=A,B,...")
+        key, equals, values = (part.strip() for part in text.partition("="))
+        if key in grid:
+            raise UsageError(f"--grid gives {key} twice; write --grid {key}=A,B,...")
         bounds = RANGE.fullmatch(values)
         if not equals or not values:
             raise UsageError(f"--grid {text} has no values; write --grid {key}=A,B,...")
@@ -159,15 +154,15 @@ def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:
             low, high = (parse_value(bound) for bound in bounds.groups())
             if not (isinstance(low, int | float) and isinstance(high, int | float) and 0 < low < high < math.inf):
                 raise UsageError(f"--grid {text} is not a range; write --grid {key}=LOW..HIGH, with 0 < LOW < HIGH")
-            grid[key.strip()] = (low, high)
+            grid[key] = (low, high)
         else:
-            grid[key.strip()] = [parse_value(value.strip()) for value in values.split(",")]
+            grid[key] = [parse_value(value.strip()) for value in values.split(",")]
     return grid
 
 
 def default_grid(args: argparse.Namespace) -> dict[str, list[Any] | tuple[float, float]]:
     """Return five values of λ around 0.3 √(number of ratings), see AutoRec.candidates."""
-    data = load_dataset(args.dataset, **read_options(args))
+    data = load_dataset(args.dataset, **common.read_options(args))
     return {"l2": [float(f"{factor * 0.3 * data.ratings.size**0.5:.3g}") for factor in (0.25, 0.5, 1, 2, 4)]}
 
 
@@ -231,7 +226,7 @@ def text(rows: list[dict[str, Any]], grid: dict[str, Any], measure: str) -> str:
     for row in rows:
         settings = [as_text(value_of(row, key)) for key in keys]
         cells.append([*settings, row["epochs"], row[f"valid_{measure}"], f"{row['seconds']:7.1f}"])
-    return table(cells, [*keys, "epochs", f"valid {measure.upper()}", "seconds"])
+    return common.table(cells, [*keys, "epochs", f"valid {measure.upper()}", "seconds"])
 
 
 def toml(value: Any) -> str:
@@ -244,7 +239,9 @@ def write_config(args: argparse.Namespace, best: dict[str, Any], measure: str) -
     flags = {"dataset": args.dataset, "model": args.model, "by": best["by"], "optimizer": best["optimizer"]}
     flags |= {"epochs": best["epochs"], "batch-size": best["batch_size"], "seed": args.seed, "test": args.test}
     flags |= {"item-features": args.item_features, "user-features": args.user_features}
-    flags |= {name: list(value) if isinstance(value, tuple) else value for name, value in read_options(args).items()}
+    flags |= {
+        name: list(value) if isinstance(value, tuple) else value for name, value in common.read_options(args).items()
+    }
     flags |= {"feedback": args.feedback, "threshold": args.threshold, "latest": args.latest or None}
     figure = f"{measure.upper()} {best[f'valid_{measure}']:.4f}"
     lines = [f"# by tinyrec tune: {figure} on validation parts of the training data"]
