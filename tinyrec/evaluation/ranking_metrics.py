@@ -1,6 +1,6 @@
 """Ranking metrics: at which ranks are the held-out items of a user, among all items of the catalogue?
 
-A sample of negatives would be quicker, but can reverse the order of two models (Krichene & Rendle 2020).
+Ranking among a sample of items would be faster, but can reverse the order of two models (Krichene & Rendle 2020).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from tinyrec.backend import Array, to_host
 from tinyrec.checks import check_whole
-from tinyrec.errors import DataError
+from tinyrec.errors import DataError, UsageError
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.sparse import Ratings
 
@@ -34,6 +34,8 @@ def rank(scores_of: ScoresOf, train: Ratings, test: Ratings, at: Sequence[int] =
     "items" are their test items, "unseen" those that are in no user's training data: they are ranked like all others.
     DataError: no test items, test items that were trained on, other shapes, or scores that are NaN
     """
+    if isinstance(at, int):
+        raise UsageError(f"at is {at}; give a list, such as [{at}]")
     for k in at:
         check_whole("each k", k, 1)
     ranks = mid_ranks(scores_of, train, test)
@@ -49,7 +51,7 @@ def mid_ranks(scores_of: ScoresOf, train: Ratings, test: Ratings) -> Array:
 
     scores_of: users (b,) -> (b, d);  train, test (n, d)  ->  m (p,), one for each test cell, in the order of its cells
 
-    Half of the ties: by strictly higher scores alone, a model that scores all items alike would always be at rank 1.
+    Half of the ties: counting only higher scores would give a model that scores all items alike rank 1 everywhere.
     """
     _check(train, test)
     users = np.flatnonzero(np.diff(test.pattern.indptr))

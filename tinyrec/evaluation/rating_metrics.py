@@ -1,4 +1,4 @@
-"""Rating metrics, and the protocol that every figure follows."""
+"""Rating metrics, and the protocol that all published figures follow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def mae(y: Array, r: Array) -> float:
 
 def interval(values: Sequence[float]) -> float:
     """The half-width of the 95 % interval of the mean of at least two values: t √(s² / n), by Student's t."""
-    from scipy.stats import t  # takes a while to import
+    from scipy.stats import t  # slow to import
 
     n = len(values)
     return float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / n**0.5)
@@ -41,7 +41,7 @@ def score(
 def follow_protocol(
     y: Array, cold: Array, scale: tuple[float, float], *, clip: bool = True, default: bool = True
 ) -> Array:
-    """Predictions as they are scored: the default rating where `cold`, and nothing off the scale.
+    """Predictions as they are scored: the default rating where `cold`, and clipped to the scale.
 
     y (p,); cold (p,) bool: the user or the item has no training ratings, see `warm`
     """

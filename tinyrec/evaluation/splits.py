@@ -1,4 +1,4 @@
-"""Ways to split a data set into train and test parts; all parts keep the rows, columns and ids of the whole."""
+"""Ways to split a data set into train and test parts, which keep the rows, columns and ids of the whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The best of many scores."""
+"""The n highest scores of each row."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from tinyrec.backend import Array
 
-BLOCK = 1_000_000  # numbers in one block of work, so that memory stays bounded whatever is asked for
+BLOCK = 1_000_000  # numbers in one block of work, which bounds the memory
 
 
 def blocks(n: int, width: int) -> Iterator[slice]:
-    """Slices of 0 to n, each of as many rows of `width` numbers as make a block of work."""
+    """Slices of 0 to n, each of as many rows of `width` numbers as fit into a block."""
     height = max(1, BLOCK // max(width, 1))
     for start in range(0, n, height):
         yield slice(start, min(start + height, n))
@@ -23,8 +23,8 @@ def top(scores: Array, n: int) -> tuple[Array, Array]:
 
     scores (b, d)  ->  rows (q,), cols (q,), with q <= b n
 
-    Sorting whole rows would take most of the time. But the n-th best of the best scores of some groups of columns is a
-    lower bound of the n best of all, and few other scores reach it.
+    Sorting whole rows would be slow. The n-th best of the maxima of groups of columns is a lower bound of the n best
+    scores, and few other scores reach it, so only those that do are sorted.
     """
     starts = np.arange(0, scores.shape[1], max(1, scores.shape[1] // (6 * n)))
     bests = np.maximum.reduceat(scores, starts, axis=1)  # (b, groups)

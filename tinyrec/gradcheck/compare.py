@@ -1,8 +1,9 @@
 """Compare hand-written gradients with numeric ones, and explain what is wrong.
 
-Two answers, both in float64. The complex step, f'(x) = Im f(x + ih) / h, has no cancellation, so h = 1e-30 is exact to
-rounding (Squire & Trapp 1998); it asks for every parameter. Central differences along random directions know nothing
-of complex numbers, so they also notice a forward that treats those differently, and then answer alone.
+Two numeric derivatives, both in float64. The complex step, f'(x) = Im f(x + ih) / h, has no cancellation, so h = 1e-30
+is exact to rounding (Squire & Trapp 1998); it is taken for every parameter. Central differences along random directions
+need no complex numbers: they show whether the forward is also right for complex numbers, and replace the complex step
+if it is not.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What the check of a case found.
+    """The result of checking a case.
 
-    problems: what is wrong, in sentences; none: all is right
-    errors: the relative error of the gradient of each parameter: 0 is perfect, 1 is hopeless
-    complex: the largest of them, by the complex step; NaN: the function does not take complex numbers
+    problems: what is wrong, in sentences; none: the gradients are right
+    errors: the relative error of the gradient of each parameter
+    complex: the largest of these errors, by the complex step; NaN: the function does not take complex numbers
     central: the relative error along random directions, by central differences
     """
 
@@ -64,7 +65,7 @@ def passed(result: Result) -> bool:
 def check(case: Case, rng: np.random.Generator) -> Result:
     """Compare the gradients of a case with numeric ones; an exception is a problem like any other."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # of overflow: then a number is not finite, which is noticed
+        with warnings.catch_warnings(action="ignore"):  # of overflow: numbers that are not finite are problems anyway
             return _compare(case, rng)
     except Exception as problem:
         frames = traceback.extract_tb(problem.__traceback__)
@@ -92,7 +93,7 @@ def _compare(case: Case, rng: np.random.Generator) -> Result:
 
 
 def _misfits(case: Case, loss: Array, grads: Params) -> Iterator[str]:
-    """What is wrong whatever the derivative is, in sentences."""
+    """Problems other than a wrong derivative, in sentences."""
     if np.ndim(loss) or not np.isfinite(loss):
         yield f"the loss is {'an array' if np.ndim(loss) else loss}, but must be one finite number"
     elif case.function(case.params)[0] != loss:
@@ -117,9 +118,9 @@ def _wrong_gradient(name: str, ours: Array, numeric: Array, error: float) -> str
 
 
 def explanation(results: list[Result]) -> str:
-    """The smallest piece that is wrong in its smallest case, and in one line what else is; "" where all is right.
+    """The smallest wrong piece in its smallest case, and one line with the other wrong pieces; "" if none is wrong.
 
-    The order of the results tells which piece is smaller: a layer comes before the models that use it.
+    Results are in the order of the size of the pieces: a layer comes before the models that use it.
     """
     wrong = [result for result in results if not passed(result)]
     if not wrong:

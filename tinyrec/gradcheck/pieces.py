@@ -21,7 +21,7 @@ from tinyrec.sparse import Ratings
 
 
 def cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Every public activation, loss, layer and model, in this order, on matrices with every trap that we know of."""
+    """Every public activation, loss, layer and model, in this order, on all of `matrices`."""
     yield from element_cases(rng)
     for some_cases in (layer_cases, model_cases):
         for name, R in matrices(rng).items():
@@ -29,7 +29,7 @@ def cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def matrices(rng: np.random.Generator) -> dict[str, Ratings]:
-    """Rating matrices (n, d) by name; the square ones let a forgotten transpose through the shape checks."""
+    """Rating matrices (n, d) by name, with special cases; in a square one, no shape shows a forgotten transpose."""
 
     def matrix(mask, values=None):
         rows, cols = np.nonzero(mask)
@@ -136,7 +136,7 @@ def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
 
 
 def autoencoders() -> Iterator[partial]:
-    """Each kind of autoencoder, with each setting that takes another way through its mathematics."""
+    """Each kind of autoencoder, with each setting that changes its mathematics."""
     for activation, center in itertools.product(differentiable(), (False, True)):
         yield partial(AutoRec, hidden_units=4, l2=0.7, activation=activation, center=center)
         yield partial(DeepAutoRec, hidden_units=(4, 3, 4), l2=0.7, activation=activation, center=center)

@@ -25,11 +25,11 @@ from tinyrec.sparse import Ratings
 class FittedAutoencoder(Recommender):
     """What `fit` of an autoencoder returns.
 
-    model: the hyper-parameters; params: what was learned; data: the training ratings; scaling: what the model reads
-    backend: whose kernels it uses; predictions are made on the host;  info: how it was trained
-    trained: which columns training has learned, (d,) bool; None: all that have ratings in `data`
+    model: the hyper-parameters; params: the trained parameters; data: the training ratings
+    scaling: from ratings to the input of the model, and back;  backend: for training; predictions are made on the CPU
+    info: how it was trained;  trained: which columns were trained, (d,) bool; None: all that have ratings in `data`
 
-    Below, row and column are those of the autoencoder: for an I-AutoRec a row is an item and a column a user.
+    Below, rows and columns are those of the autoencoder: for an I-AutoRec a row is an item and a column is a user.
     """
 
     model: Autoencoder
@@ -45,7 +45,7 @@ class FittedAutoencoder(Recommender):
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers were learned."""
+        """The number of trained parameters."""
         return sum(array.size for array in self.params.values())
 
     def predict_cells(self, users: Array, items: Array) -> Array:
@@ -69,10 +69,10 @@ class FittedAutoencoder(Recommender):
         if features and not encoding:
             raise UsageError(f"this model reads no features of a new {what}; train a cfn --by {what} with them")
         n = len(self.data.items if what == "user" else self.data.users)
-        pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # the new one has no bias yet
+        pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # -1: without a bias
         x = ((r - self.scaling.offset.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
         if self.model.by == what:
-            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(self._host)
+            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(host_backend(self.backend))
             if encoding:
                 columns = {name: [as_text(value)] for name, value in features.items()}
                 R = R.with_side(encoding.encode(columns) if features else np.zeros_like(encoding.X[:1]))
@@ -104,17 +104,13 @@ class FittedAutoencoder(Recommender):
         return replace(self, data=data, scaling=scaling, trained=self._trained)
 
     @property
-    def _host(self) -> str:
-        return host_backend(self.backend)
-
-    @property
     def _features(self) -> Features | None:
         """The features of the rows that the model reads."""
         return self.data.features_of(self.model.by) if self.model.reads_features else None
 
     @cached_property
     def _warm(self):
-        """As for all; but a row without ratings is not cold if the model has features of it."""
+        """As in Recommender; but a row without ratings is not cold if the model has features of it."""
         users, items = warm(self.data.ratings)
         features = self._features
         if features:
@@ -124,21 +120,21 @@ class FittedAutoencoder(Recommender):
 
     @property
     def _trained(self) -> Array:
-        """Which columns of the decoder were trained, (d,) bool; of implicit feedback all, as each cell counts."""
+        """Which columns of the decoder were trained, (d,) bool; for implicit feedback all, as every cell counts."""
         if self.trained is not None:
             return self.trained
         columns = self._warm[0 if self.model.by == "item" else 1][:-1]
         return np.full(len(columns), True) if self.model.implicit else columns
 
-    # The properties below have one more entry at the end, for an unknown row or column: number -1.
+    # The arrays below have one more entry at the end, number -1, for an unknown row or column.
 
     @cached_property
     def _codes(self):
-        """H (n + 1, k); the last is that of an empty row."""
+        """H (n + 1, k); the last is the code of an empty row."""
         dtype = next(iter(self.params.values())).dtype
-        R = self.scaling.to_model(self.data.ratings, dtype).to(self._host)
+        R = self.scaling.to_model(self.data.ratings, dtype).to(host_backend(self.backend))
         R = R.T if self.model.by == "item" else R
-        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(self._host)
+        nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(R.backend.name)
         features = self._features
         if features:
             R, nothing = R.with_side(features.X), nothing.with_side(np.zeros_like(features.X[:1]))
@@ -146,7 +142,7 @@ class FittedAutoencoder(Recommender):
 
     @cached_property
     def _decoder(self):
-        """The output layer, W (d + 1, k) and b (d + 1,). The last column, and those not trained, are the mean one."""
+        """The output layer, W (d + 1, k) and b (d + 1,). The last entry, and those not trained, are the mean entry."""
         columns = {}
         for name, array in self.model.decoder(self.params).items():
             mean = array[self._trained].mean(axis=0, keepdims=True)

@@ -1,4 +1,4 @@
-"""The mean of several recommenders, whose errors differ."""
+"""The mean of several recommenders: part of their errors cancel."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ from tinyrec.recommenders.fitted import FittedModel
 class Average(Recommender):
     """r̂ = mean of the members' r̂, before it is clipped
 
-    members: trained on the same ratings, by item and by user, say, or from different seeds
+    members: fitted models of the same ratings, such as one by item and one by user, or from different seeds
     UsageError: there are none, or they were trained on different ratings
     """
 
     def __init__(self, members: Sequence[FittedAutoencoder | FittedModel], info: dict[str, Any] | None = None):
+        if isinstance(members, Recommender):
+            raise UsageError("the members of an average are a list: Average([first, second])")
         if not members:
             raise UsageError("an average needs members; give at least one")
         if not all(isinstance(member, FittedAutoencoder | FittedModel) for member in members):
             raise UsageError("an average is of fitted models, which model.fit(data) returns; give these")
         data = members[0].data
-        if any(its.data is not data and not _are_same(its.data, data) for its in members):
+        others = (member.data for member in members if member.data is not data)
+        if any(its.scale != data.scale or its.fingerprint() != data.fingerprint() for its in others):
             raise UsageError("the members were trained on different ratings; train all of them on the same")
         self.members, self.info = tuple(members), info or {}
         self.data: Dataset = data
@@ -54,7 +57,3 @@ class Average(Recommender):
         """Warm for all members."""
         users, items = zip(*(member._warm for member in self.members), strict=True)
         return np.all(users, axis=0), np.all(items, axis=0)
-
-
-def _are_same(some: Dataset, other: Dataset) -> bool:
-    return some.scale == other.scale and some.fingerprint() == other.fingerprint()

@@ -1,4 +1,4 @@
-"""The interface of everything that was fitted: raw ids in, ratings out."""
+"""The interface of all fitted models: raw ids in, ratings out."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best
 
 
 class Recommender:
-    """Base of what training returns. A subclass defines predict_cells, predict_users and predict_new.
+    """Base of the fitted models. A subclass defines predict_cells, predict_users and predict_new.
 
     data: the training ratings;  info: how it was trained (seed, epochs, validation RMSE, history, ...)
 
-    Users and items are numbered as in `data`; -1 is an unknown one. One without training ratings is cold.
+    Users and items are numbered as in `data`; -1 is an unknown user or item. Those without training ratings are cold.
     """
 
     data: Dataset
@@ -53,10 +53,10 @@ class Recommender:
     def predict(self, users: Any, items: Any, *, clip: bool = True, default: bool = True) -> Array:
         """The predicted rating of each pair (users[j], items[j]) of raw ids: (p,) and (p,) -> (p,)   (AutoRec, eq. 3)
 
-        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); without it, what
-            the model predicts for an empty row or an average column
+        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); if False, what the
+            model predicts for an empty row or an average column
         clip: keep predictions on the rating scale
-        For implicit feedback, the scores that items are ranked by, as they are.
+        For implicit feedback: the scores that items are ranked by, unchanged.
         """
         u, i = self.data.users.find(users), self.data.items.find(items)
         if len(u) != len(i):
@@ -67,7 +67,7 @@ class Recommender:
     def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
         """RMSE and MAE on held-out ratings, with their number n and how many of them are cold.
 
-        For implicit feedback, the metrics of `rank`. DataError: a test rating is a training rating, too
+        For implicit feedback, the metrics of `rank`. DataError: a test rating is also a training rating
         UsageError: implicit feedback for a model of ratings
         """
         _check_test(test)
@@ -85,10 +85,10 @@ class Recommender:
         return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self._cold(u, i).sum())}
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
-        """How high the test items of each user are ranked among all items that are not in the user's training data:
-        hit ratio, NDCG, recall, precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
+        """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
 
-        test: split off the training data;  relevant: only test ratings of so much or more count as test items
+        The test items of each user are ranked among all items that are not in the user's training data.
+        test: a part split off the same data set;  relevant: the lowest rating that makes an item a test item
         """
         _check_test(test)
         if not (
@@ -147,7 +147,8 @@ class Recommender:
         One forward pass over the rows updates the predictions (CFN, section 4.4): for these items, if a row is an item.
         A pair that was rated before gets the new rating. DataError: an unknown id, or a rating off the scale
         """
-        raise UsageError(f"{self!r} cannot take new ratings without training; fit it to all ratings")
+        kind = type(getattr(self, "model", self)).__name__
+        raise UsageError(f"{kind} cannot take new ratings without training; fit it to all ratings")
 
     def save(self, path: str | PathLike) -> None:
         """Write the model to one file; `tinyrec.load` reads it."""

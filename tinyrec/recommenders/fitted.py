@@ -1,4 +1,4 @@
-"""A fitted model: hyper-parameters, what was learned, and the ratings it was learned from."""
+"""A fitted baseline: hyper-parameters, parameters, and the ratings it was fitted to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tinyrec.sparse import Ratings
 class FittedModel(Recommender):
     """What `fit` of a baseline returns; the model itself says how to predict from the parameters.
 
-    model: the hyper-parameters; params: what was learned, arrays by name; data: the training ratings
+    model: the hyper-parameters; params: arrays by name; data: the training ratings
     info: how it was trained
     """
 
@@ -33,11 +33,11 @@ class FittedModel(Recommender):
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers were learned."""
+        """The number of trained parameters."""
         return sum(array.size for name, array in self.params.items() if name not in self.model.derived)
 
     def predict_cells(self, users: Array, items: Array) -> Array:
-        """Of implicit feedback, an unknown user or item has the score 0."""
+        """For implicit feedback, pairs with an unknown user or item have the score 0."""
         if not self.data.implicit:
             return self.model.predict_cells(self.params, self.data.ratings, users, items)
         scores, known = np.zeros(len(users)), (users >= 0) & (items >= 0)

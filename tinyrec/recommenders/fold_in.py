@@ -14,8 +14,8 @@ DAMPING = 5.0  # of a new bias, in ratings; for held-out users of ML-1M, 4 and 8
 def new_row(model: Autoencoder, params: Params, decoder: Params, R: Ratings) -> Array:
     """h(r) at all columns, for one new row of ratings: R (1, d) -> (d,)                            (AutoRec, eq. 3)
 
-    decoder: W (d or more, k) and b. In training, the rows of a centred model came without their own biases, and those
-    of a CFN without their means. So the bias of the new row, always damped, is subtracted first and added at the end.
+    decoder: W (d or more, k) and b. In training, the bias of a row, or its mean for a CFN, had been subtracted. So the
+    bias of the new row, always damped, is subtracted first and added at the end.
     """
     bias = R.values.sum() / (R.size + DAMPING) if model.center else 0.0
     H = model.encode(params, R.with_values(R.values - bias))
@@ -27,11 +27,11 @@ def new_column(codes: Array, mean: Array, l2: float, rows: Array, x: Array) -> A
 
     min  Σ (x - mean - (H - H̄) w - c)² + λ/2 |w|² + DAMPING c²
 
-    codes: H (n, k), with H̄ the mean of its rows; mean (n,): the prediction of the mean column; l2: λ
+    codes: H (n, k), with H̄ the mean of its rows; mean (n,): the predictions of the mean column; l2: λ
 
-    For an identity output, this is eq. 2 for one more column with all else fixed, but relative to the mean column
-    instead of 0, and with c damped: otherwise, one high rating would raise all predictions of this user as much. It is
-    solved in dual form, a system of as many equations as ratings.
+    For an identity output, this is AutoRec's eq. 2 for one more column with all else fixed, but relative to the mean
+    column instead of 0, and with c damped: otherwise, one high rating would raise all predictions of this user by as
+    much. It is solved in dual form, a system of p equations.
     """
     C = codes - codes.mean(axis=0)
     K = C @ C[rows].T / max(l2 / 2, 1e-6) + 1 / DAMPING  # (n, p)

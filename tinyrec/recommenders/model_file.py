@@ -25,7 +25,7 @@ from tinyrec.sparse import Ratings
 
 
 def save(recommender: Recommender, path: str | PathLike) -> None:
-    """Write a model file; an existing one is replaced in one step. UsageError: not a recommender of tinyrec's kinds"""
+    """Write a model file; an existing one is replaced in one step. UsageError: another kind of recommender"""
     if not isinstance(recommender, FittedAutoencoder | FittedModel | Average):
         raise UsageError(f"a {type(recommender).__name__} cannot be saved; save what model.fit(data) returns")
     data = recommender.data
@@ -61,7 +61,7 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
 
 
 def _is_kept(column: Array) -> bool:
-    """Tags and friends, texts of any length, are not: what a model has learned from them is in its features."""
+    """Whether a column is saved: tags and friends, texts of any length, are not, as only their features are needed."""
     return not isinstance(column.dtype, np.dtypes.StringDType)
 
 
@@ -75,24 +75,33 @@ def _describe(member: FittedAutoencoder | FittedModel) -> dict[str, Any]:
 def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None = None) -> Recommender:
     """Read a model file.
 
-    model: the class of the model, if it is your own and not imported yet under the name that the file gives
-    FileError: missing, truncated, foreign, inconsistent, or of another version
+    model: the class of the model, if it is your own
+    FileError: missing, truncated, foreign, inconsistent, of another version, or of a model that is not known
     """
+    if model is not None and not (isinstance(model, type) and issubclass(model, Model)):
+        raise UsageError(f"model is {model!r}; give the class of the model")
     header, arrays = storage.read(path, "model")
     try:
+        names = [its["model"] for its in header["members"]]
+        if model is not None and model.__name__ not in names:
+            raise UsageError(f"{path} holds a {' and a '.join(names)}, not a {model.__name__}; leave model out")
         data = _dataset(header["data"], arrays)
         members = [_member(its, number, data, arrays, backend, model) for number, its in enumerate(header["members"])]
         return members[0] if header["average"] is None else Average(members, dict(header["average"]))
-    except (FileError, MemoryError):
+    except (FileError, UsageError, MemoryError):
         raise
-    except Exception as problem:  # a header whose fields have other types can raise nearly anything
+    except Exception as problem:  # fields of unexpected types can raise almost anything
         raise FileError(f"{path} is inconsistent ({problem}); write it again") from None
 
 
 def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | FittedModel:
     params, offset = _group(arrays, f"params/{number}"), _group(arrays, f"scaling/{number}")
     kind: Any = own if own and own.__name__ == its["model"] else _find_kind(its["model"])
-    model, info = kind(**its["settings"]), dict(its["info"])
+    try:
+        model, info = kind(**its["settings"]), dict(its["info"])
+    except (TypeError, UsageError) as problem:
+        cure = "load it with the class, and the activations, that it was saved with"
+        raise FileError(f"the file does not fit the class {kind.__name__} ({problem}); {cure}") from None
     if not isinstance(model, Autoencoder):
         _check_shapes(params, model.shapes(*data.ratings.shape))
         model.check_params(params, *data.ratings.shape)
@@ -115,16 +124,16 @@ def _find_kind(name: str) -> type[Model]:
         kinds += kind.__subclasses__()
         found = kind if kind.__name__ == name else found
     if found is None:
-        cure = "import the file that defines it first, or give --model FILE.py:CLASS on the command line"
+        cure = "import it first, or give its class: load(path, model=CLASS), or --model FILE.py:CLASS"
         raise FileError(f"the file holds a {name}, which is no model of tinyrec's own; {cure}")
     return found
 
 
 def _check_shapes(arrays: Params, wanted: Mapping[str, tuple[int | None, ...]]) -> None:
-    """Parameters must fit the model and the data, or a prediction would be wrong; None: any length."""
+    """ValueError: the arrays do not have the wanted shapes, where None is any length, or are not finite."""
     found = {name: array.shape for name, array in arrays.items()}
     fits = found.keys() == wanted.keys() and all(
-        len(found[name]) == len(shape) and all(b is None or a == b for a, b in zip(found[name], shape, strict=True))
+        len(found[name]) == len(shape) and all(b in (None, a) for a, b in zip(found[name], shape, strict=True))
         for name, shape in wanted.items()
     )
     if not fits:
@@ -134,7 +143,7 @@ def _check_shapes(arrays: Params, wanted: Mapping[str, tuple[int | None, ...]]) 
 
 
 def _group(arrays, group):
-    """The arrays below this one, by the rest of their names."""
+    """The arrays whose names start with this group and a slash, by the rest of their names."""
     return {name[len(group) + 1 :]: array for name, array in arrays.items() if name.startswith(group + "/")}
 
 
@@ -146,12 +155,8 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
         raise ValueError("the number of its users and the number of rows of its ratings differ")
     rows, values = np.repeat(np.arange(len(users)), n_ratings), check_values(arrays["data/values"], (low, high))
     ratings = Ratings.from_cells(rows, arrays["data/cols"], values, (len(users), len(items)))
-    more = {
-        "user_info": _group(arrays, "user_info"),
-        "item_info": _group(arrays, "item_info"),
-        "noise_floor": header["noise_floor"],
-        "implicit": bool(header["implicit"]),
-    }
+    more = {"noise_floor": header["noise_floor"], "implicit": bool(header["implicit"])}
+    more |= {info: _group(arrays, info) for info in ("user_info", "item_info")}
     data = Dataset(ratings, users, items, (low, high), str(header["name"]), **more)
     features = {
         kind: Features(tuple(its), **_group(arrays, f"features/{kind}"), embeddings=_embeddings(header, kind, arrays))

@@ -32,8 +32,8 @@ class Biases:
     def fit(cls, R: Ratings, user_damping: float = 15.0, item_damping: float = 10.0, iterations: int = 10) -> Biases:
         """Minimise Σ (r - r̂)² + user_damping Σ b_u² + item_damping Σ b_i² by alternating exact solutions.
 
-        R (n, d). A damping acts like so many additional ratings of the mean value. The defaults are those of the
-        library Surprise (BaselineOnly), so that results can be compared.
+        R (n, d). A damping acts like so many additional ratings of the mean value. The defaults are those of
+        BaselineOnly in the library Surprise, so that results can be compared.
         """
         biases = cls.constant(float(R.values.mean(dtype=np.float64)), R.shape)
         for _ in range(iterations):
@@ -44,8 +44,8 @@ class Biases:
     def estimate(cls, R: Ratings, iterations: int = 30) -> Biases:
         """The same with dampings estimated from the ratings, as ratios of variances: σ² / σ_u² and σ² / σ_i².
 
-        b_u ~ N(0, σ_u²), b_i ~ N(0, σ_i²), r ~ N(r̂, σ²): random effects, by variational EM (independent posteriors,
-        μ the mean of the ratings), with a fixed number of iterations.
+        A random-effects model, b_u ~ N(0, σ_u²), b_i ~ N(0, σ_i²), r ~ N(r̂, σ²), fitted by variational EM (independent
+        posteriors, μ the mean of the ratings) with a fixed number of iterations.
         """
         biases = cls.fit(R, iterations=1)
         per_user, per_item = np.bincount(R.rows, minlength=R.shape[0]), np.bincount(R.cols, minlength=R.shape[1])

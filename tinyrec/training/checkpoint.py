@@ -75,7 +75,7 @@ class Checkpoint:
         try:
             task, progress = header["task"], _progress(header, arrays)
             differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]
-        except Exception as problem:  # a header whose fields have other types can raise nearly anything
+        except Exception as problem:  # fields of unexpected types can raise almost anything
             raise FileError(f"{self.path} is damaged ({problem}); begin again in another folder") from None
         if differ:
             fields = ", ".join(f"{key} (was {task.get(key)}, is {self.task.get(key)})" for key in differ)
