@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -25,7 +25,9 @@ def check_choice(what: str, value: str, choices: Collection[str]) -> None:
 def suggestion(word: str, choices: Collection[str]) -> str:
     """What to try instead: all choices if they are few, else the closest one, if any, as in "did you mean l2?"."""
     close = difflib.get_close_matches(word, choices, 1) if len(choices) > FEW else []
-    return f"did you mean {close[0]}?" if close else f"choose one of {', '.join(choices)}"
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"choose one of {', '.join(choices)}" if choices else "there are none"
 
 
 def check_at_least(what: str, value: float, lowest: float) -> None:
@@ -68,9 +70,9 @@ def check_type(what: str, value: Any, wanted: Any) -> None:
 
     Types other than numbers, str, bool, None and tuple[int, ...] are not checked.
     """
-    if wanted == tuple[int, ...]:
+    if get_origin(wanted) is tuple:
         for part in value if isinstance(value, tuple) and value else (value,):
-            check_type(f"each of {what}", part, int)
+            check_type(f"each of {what}", part, get_args(wanted)[0])
         return
     kinds = get_args(wanted) or (wanted,)
     if not all(kind in KINDS for kind in kinds):

@@ -45,18 +45,27 @@ def huber(y, r, delta=1.0):
 # %% [markdown]
 # ## 2. The model
 #
-# A model is a frozen dataclass of its hyper-parameters. `Autoencoder` brings `by`, `l2`, `activation`, `dropout` and
-# so on; add what is your own. Four methods say what the model is:
+# A model is a frozen dataclass of its hyper-parameters. `Autoencoder` brings three: `by` (what a row is), `l2`
+# ($\lambda$) and `center` (subtract user and item biases first). Add your own. Four methods say what the model is:
 #
 # | method | what it returns |
 # | --- | --- |
 # | `shapes(d, q)` | the shape of each parameter, by name, for rows of `d` ratings (and `q` features, unused here) |
-# | `encode(params, R)` | the codes $H$, $(n, k)$ |
-# | `decoder(params)` | the output layer: `W` $(d, k)$ and `b` $(d,)$; here `W` is `V` |
+# | `encode(params, R)` | the codes $H$, $(n, k)$, as `loss_and_grads` computes them, without noise |
+# | `decoder(params)` | the output layer, `W` $(d, k)$ and `b` $(d,)$: predictions are $H W^\top + b$; here `W` is `V` |
 # | `loss_and_grads(params, R, rng)` | the objective on a batch of rows `R`, and its gradient by every parameter |
 #
-# The gradient of tied weights is the sum of two: $V$ is used in the encoder *and* in the decoder. `R.share` is the part
-# of all rows that the batch holds, so that the penalties of all batches add up to the whole penalty.
+# * The gradient of tied weights is the sum of two: $V$ is used in the encoder *and* in the decoder.
+# * `l2_penalty` adds $\lambda w$ to the gradients that you list, in place, and returns $\lambda/2 \sum w^2$.
+#   `R.share` is the part of all rows that the batch holds, so that the penalties of all batches add up to the whole
+#   penalty.
+# * Parameters start at random: matrices as Glorot & Bengio (2010) propose, vectors at 0. Define `init(R, rng)` for
+#   others.
+# * A second hidden layer is `tinyrec.nn.dense`. Noise is drawn from `rng`, which is `None` when there should be none:
+#   `tinyrec.nn.dropout(R, 0.3, rng)` hides ratings. The gradient of such a model is noisy, so train it with Adam, not
+#   with RProp, the default.
+# * A field called `output`, `activation`, `dropout` or `hidden_units` is checked as in the models of tinyrec, and an
+#   `output` such as `"tanh"` is applied to predictions: then `loss_and_grads` must apply it, too.
 
 # %%
 
@@ -65,7 +74,8 @@ def huber(y, r, delta=1.0):
 class TiedAutoRec(tr.Autoencoder):
     """h(r) = Vᵀ g(V r + mu) + b, with the Huber loss; parameters: V (d, k), mu (k,), b (d,)"""
 
-    l2: float | None = 150.0
+    l2: float = 150.0
+    activation: str = "sigmoid"
     hidden_units: int = 50
     delta: float = 1.0
 
@@ -125,9 +135,10 @@ assert "dV" in found
 # %% [markdown]
 # ## 4. Train, predict, save, load
 #
-# The rest works as for every model of tinyrec, with raw ids. `center=True` subtracts user and item biases first, which
-# is better on small data. To see what the Huber loss is for, 1,500 of the 10,800 training ratings are replaced by 1
-# star. A `delta` of 100 makes it the squared error.
+# The rest works as for every model of tinyrec, with raw ids. On small data, `center=True` is needed to be better than
+# user and item biases alone. Without `epochs`, their number is chosen on a validation part (`valid=0.1`). To see what
+# the Huber loss is for, 1,500 of the 10,800 training ratings are replaced by 1 star. A `delta` of 100 makes it the
+# squared error.
 
 # %%
 data = tr.make_synthetic(300, 200, 12_000, seed=1)
@@ -173,20 +184,20 @@ check_recommender(TiedAutoRec(hidden_units=3), epochs=3)
 # %% [markdown]
 # ## 6. On the command line
 #
-# Put the two cells of parts 1 and 2 into a file `mine.py`. Then:
+# Put the two cells of code of parts 1 and 2 into a file `mine.py`. Then:
 #
 # ```
 # python -m tinyrec gradcheck --model mine.py:TiedAutoRec
-# python -m tinyrec train --model mine.py:TiedAutoRec --dataset ratings.csv --epochs 60 --set delta=0.5 --save tied.npz
-# python -m tinyrec tune --model mine.py:TiedAutoRec --dataset ratings.csv --grid l2=5,20,80 --grid delta=0.5,1,100
+# python -m tinyrec train --model mine.py:TiedAutoRec --dataset ratings.csv --set center=true --save tied.npz
+# python -m tinyrec tune --model mine.py:TiedAutoRec --dataset ratings.csv --set center=true --grid delta=0.5,1,100
 # python -m tinyrec recommend tied.npz --model mine.py:TiedAutoRec --user 3
 # ```
 #
 # A model file holds numbers and names but no code, so a model of your own needs `--model` again when it is loaded, and
-# in Python an `import mine` before `tr.load`.
+# in Python an `import mine` before `tr.load`, or `tr.load(path, model=TiedAutoRec)`.
 #
 # **A new activation** is a function that returns its output and its backward. Give it a name, and every model can use
-# it:
+# it; a model file holds the name, so the line that registers it belongs into `mine.py`, too:
 
 # %%
 from tinyrec.gradcheck import check_function
@@ -213,7 +224,7 @@ assert np.isfinite(fitted.score(test)["rmse"])
 #    train it then? (All but RProp and L-BFGS: they need the exact gradient.)
 # 2. Replace `huber` by $\log \cosh e$. Which line of `backward` changes? (It returns $\tanh e$.)
 # 3. Give the decoder its own scale $s_j$ per column: $h(r)_j = s_j\,(V g(V r + \mu))_j + b_j$. Which methods change?
-#    (`shapes`, `decoder` and `loss_and_grads`; `encode` stays.)
+#    (`shapes`, `decoder`, `loss_and_grads`, and `init`, so that $s$ starts at 1; `encode` stays.)
 
 # %%
 print("All assertions passed: a model of one's own is checked, trained, saved and loaded.")

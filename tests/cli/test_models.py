@@ -30,6 +30,7 @@ from tinyrec.nn import ACTIVATIONS, l2_penalty, sampled_out, sparse_in, squared_
 @dataclass(frozen=True, kw_only=True)
 class TiedAutoRec(Autoencoder):
     l2: float = 3.0
+    activation: str = "sigmoid"
     hidden_units: int = 4
     strength: float = 1.0
 
@@ -113,7 +114,7 @@ def test_what_a_person_reads_about_a_baseline(capsys, ratings):
 @pytest.mark.parametrize("flags, said", [
     (["--model", "biased-mf", "--epochs", "3"], "epochs is no option of BiasedMF; give its own settings with"),
     (["--model", "biased-mf", "--optimizer", "adam"], "optimizer is no option of BiasedMF"),
-    (["--model", "biased-mf", "--checkpoint", "c"], "--checkpoint is for autoencoders, and biased-mf is none"),
+    (["--model", "biased-mf", "--checkpoint", "c"], "--checkpoint is for autoencoders, and biased-mf is not one"),
     (["--model", "biased-mf", "--set", "factor=3"], "unknown setting 'factor' of BiasedMF; choose one of factors"),
     (["--model", "biased-mf", "--feedback", "implicit"], "biased-mf is for ratings; for implicit feedback use"),
     (["--model", "ease"], "ratings.csv has ratings, and this model is for implicit feedback; add --feedback implicit"),
@@ -178,14 +179,14 @@ BROKEN = {
     "no encode": ("    def encode(self, params, R):", "    def encoded(self, params, R):", "define encode"),
     "no gradient of e": ('"c": dc, "e": de}', '"c": dc}', "the gradient of e is missing; fix loss_and_grads"),
     "a transposed gradient": (
-        '{"A": dA + dA_in,',
-        '{"A": (dA + dA_in).T,',
+        "R.backend), grads\n",
+        "R.backend), {**grads, 'A': grads['A'].T}\n",
         "the gradient of A has shape (4, 40), but A has (40, 4)",
     ),
     "no dataclass": (
         "@dataclass(frozen=True, kw_only=True)\n",
         "",
-        "declares hidden_units, l2, strength, but is no dataclass",
+        "declares activation, hidden_units, strength, but is no dataclass",
     ),
     "no l2": ("    l2: float = 3.0\n", "    l2: float | None = None\n", "has no candidates to choose it from; give l2"),
 }

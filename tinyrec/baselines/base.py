@@ -12,7 +12,7 @@ import numpy as np
 from tinyrec.backend import Array, Params, get_backend
 from tinyrec.checks import check_settings, check_whole
 from tinyrec.data import Dataset
-from tinyrec.errors import DataError, UsageError
+from tinyrec.errors import Diverged, UsageError
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.models import Model
 from tinyrec.recommenders import FittedModel
@@ -77,7 +77,7 @@ class Baseline(Model):
         params = self.learn(data.ratings, seed)
         if not all(np.isfinite(array).all() for array in params.values()):
             name = type(self).__name__
-            raise DataError(f"{name} learned a number that is not finite; try a larger l2 or a smaller learning rate")
+            raise Diverged(f"{name} learned a number that is not finite; try a larger l2 or a smaller learning rate")
         return FittedModel(self, params, data, {"seed": seed, "seconds": time.perf_counter() - started})
 
 

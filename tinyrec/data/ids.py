@@ -38,7 +38,7 @@ class Index:
 
         DataError: `raw` is text but the ids are integers, or the other way round
         """
-        wanted = as_ids(raw, "id")
+        wanted = as_ids(raw, "requested")
         if len(wanted) == 0 or len(self) == 0:
             return np.full(len(wanted), -1)
         if wanted.dtype.kind != self.ids.dtype.kind:

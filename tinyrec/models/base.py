@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tinyrec.data import Dataset
     from tinyrec.recommenders import Recommender
 
+USED_AFTER_FIT = "predict", "recommend", "score", "rank", "save", "params"
 Train = Callable[[int, Any, Any, int, int], Params]  # (layer, model, rows, epochs, seed) -> the parameters learned
 
 
@@ -31,6 +32,11 @@ class Model:
     """
 
     implicit: ClassVar[bool] = False
+
+    def __getattr__(self, name: str) -> Any:
+        """AttributeError: with a hint for users of libraries in which `fit` changes the model itself"""
+        hint = ": use what fit returns, as in fitted = model.fit(data)" if name in USED_AFTER_FIT else ""
+        raise AttributeError(f"a {type(self).__name__} has no {name}{hint}")
 
     def fit(self, data: Dataset, *, seed: int = 0) -> Recommender:
         """Train on `data`, and return what predicts, recommends, scores and saves."""
@@ -102,7 +108,7 @@ class Autoencoder(Model):
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         """The shape of each parameter, by name, for rows of d ratings and q features."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define shapes(d, q)")
 
     def count(self, d: int, q: int = 0) -> int:
         """The number of parameters."""
@@ -145,7 +151,7 @@ class Autoencoder(Model):
 
         rng: draws the noise; None: no noise
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define loss_and_grads(params, R, rng)")
 
     def encode(self, params: Params, R: Ratings) -> Array:
         """The hidden codes H (n, k) of the rows of R (n, d), followed by their features, if the model reads any."""
