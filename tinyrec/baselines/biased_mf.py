@@ -40,9 +40,8 @@ class BiasedMF(RatingFactors):
         x = R.values - bias.mean
         for epoch in range(self.epochs):
             order, rate = rng.permutation(R.size), self.learning_rate * self.decay**epoch
-            fastest(descend, "biased_mf")(
-                R.rows[order], R.cols[order], x[order], bias.user, bias.item, P, Q, rate, self.l2
-            )
+            users, items = R.rows[order], R.cols[order]
+            fastest(descend, "biased_mf")(users, items, x[order], bias.user, bias.item, P, Q, rate, self.l2)
         return self.learned(R, bias, P, Q)
 
     def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:

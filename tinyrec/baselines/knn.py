@@ -41,9 +41,7 @@ class ItemKNN(Baseline):
             items = np.arange(d)[block]
             s = (columns[items] @ X).toarray()  # (b, d): |U_i ∩ U_j|
             s /= np.maximum(norms[items, np.newaxis] * norms + self.shrink, 1)  # 0 without users, else at least 1
-            s[s == 0] = s[
-                np.arange(len(items)), items
-            ] = -np.inf  # these are not neighbours: items without common users, and the item itself
+            s[s == 0] = s[np.arange(len(items)), items] = -np.inf  # exclude items without common users, and itself
             i, j = top(s, self.neighbours)
             nearest.append(csr_array((s[i, j], (i, j)), shape=s.shape))
         S = vstack(nearest).T.tocsr()

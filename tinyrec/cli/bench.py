@@ -27,22 +27,15 @@ def add_to(subparsers: Any) -> None:
     summary = "Time an epoch of I-AutoRec and its parts on synthetic ratings."
     parser = add_command(subparsers, "bench", run, summary, "bench --shape ml-1m --against torch --plot bench.png")
     shapes = f"{', '.join(SHAPES)}, or USERSxITEMSxRATINGS; repeatable; default: {', '.join(DEFAULT_SHAPES)}"
-    parser.add_argument("--shape", action="append", metavar="NAME", help=shapes)
-    parser.add_argument("--hidden-units", type=whole(1), default=500, metavar="K", help="default: 500")
-    parser.add_argument(
-        "--rounds", type=whole(1), default=10, metavar="N", help="repetitions of each timing; default: 10"
-    )
-    parser.add_argument("--against", choices=("torch",), help="also time the same training in PyTorch")
-    parser.add_argument(
-        "--race", action="store_true", help=f"time training to test RMSE {TARGET} on ml-1m, and the same in PyTorch"
-    )
-    parser.add_argument(
-        "--implicit",
-        action="store_true",
-        help="time the loss for implicit feedback instead, and the same in dense NumPy",
-    )
-    parser.add_argument("--seed", type=whole(0), default=0, help="of the synthetic ratings; default: 0")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
+    add = parser.add_argument
+    add("--shape", action="append", metavar="NAME", help=shapes)
+    add("--hidden-units", type=whole(1), default=500, metavar="K", help="default: 500")
+    add("--rounds", type=whole(1), default=10, metavar="N", help="repetitions of each timing; default: 10")
+    add("--against", choices=("torch",), help="also time the same training in PyTorch")
+    add("--race", action="store_true", help=f"time training to test RMSE {TARGET} on ml-1m, and the same in PyTorch")
+    add("--implicit", action="store_true", help="time the loss for implicit feedback instead, and that of dense NumPy")
+    add("--seed", type=whole(0), default=0, help="of the synthetic ratings; default: 0")
+    add("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
     add_backend_flag(parser)
 
 

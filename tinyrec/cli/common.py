@@ -46,9 +46,7 @@ def add_reading_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("reading a file")
     group.add_argument("--columns", metavar="U,I,R", help="names or numbers (from 0) of user, item, rating")
     group.add_argument("--sep", help=r"the delimiter, \t for a tab; default: detected")
-    group.add_argument(
-        "--header", action=argparse.BooleanOptionalAction, help="whether the first line is a header; default: detected"
-    )
+    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="is there a header? default: detected")
     scale = "the rating scale; default: lowest and highest rating found"
     group.add_argument("--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help=scale)
     duplicates = "what to do with a pair rated twice; default: error"
@@ -58,21 +56,22 @@ def add_reading_flags(parser: argparse.ArgumentParser) -> None:
 def add_training_flags(parser: argparse.ArgumentParser, also: str = "") -> None:
     """The flags of the commands that train; also: further choices of --model"""
     parser.usage = "%(prog)s [FLAG ...]"
-    parser.add_argument("--dataset", default="synthetic", **SOURCE)
+    add = parser.add_argument
+    add("--dataset", default="synthetic", **SOURCE)
     add_reading_flags(parser)
     add_backend_flag(parser)
     models = f"{', '.join(ALL_MODELS)}{also}, or FILE.py:CLASS; default: autorec"
-    parser.add_argument("--model", default="autorec", metavar="NAME", help=models)
-    parser.add_argument("--by", choices=("item", "user"), help="what a row is; default: item")
+    add("--model", default="autorec", metavar="NAME", help=models)
+    add("--by", choices=("item", "user"), help="what a row is; default: item")
     features = "for cfn: own, for those in the data set itself, or a CSV file with the id in its first column"
-    parser.add_argument("--item-features", metavar="own|FILE", help=features)
-    parser.add_argument("--user-features", metavar="own|FILE", help="the same for users, with --by user")
-    parser.add_argument("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; default: the model's")
+    add("--item-features", metavar="own|FILE", help=features)
+    add("--user-features", metavar="own|FILE", help="the same for users, with --by user")
+    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; default: the model's")
     batch_size = "rows in a step of sgd, rmsprop or adam; 0: all rows"
-    parser.add_argument("--batch-size", type=whole(0), metavar="N", help=batch_size)
+    add("--batch-size", type=whole(0), metavar="N", help=batch_size)
     settings = "a setting of model or optimizer; repeatable"
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=settings)
-    parser.add_argument("--seed", type=whole(0), default=0, help="of the split and of the initial weights; default: 0")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help=settings)
+    add("--seed", type=whole(0), default=0, help="of the split and of the initial weights; default: 0")
     group = parser.add_argument_group("implicit feedback")
     group.add_argument("--feedback", choices=("explicit", "implicit"), help="implicit: ratings become interactions")
     group.add_argument("--threshold", type=float, metavar="R", help="keep only ratings of at least R; default: all")
@@ -202,11 +201,16 @@ def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) ->
     document = json.dumps(_plain(result), indent=2, ensure_ascii=False)
     if args.json == "-":
         print(document)
-        return
+    else:
+        write_text(args.json, document)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write text and a line break to a file."""
     try:
-        Path(args.json).write_text(document + "\n", encoding="utf-8")
+        Path(path).write_text(text + "\n", encoding="utf-8")
     except OSError as problem:
-        raise FileError(f"cannot write {args.json}: {problem.strerror}; choose another place") from None
+        raise FileError(f"cannot write {path}: {problem.strerror}; choose another place") from None
 
 
 def say(args: argparse.Namespace, text: str) -> None:

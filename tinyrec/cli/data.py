@@ -13,9 +13,8 @@ from tinyrec.errors import FileError
 
 def add_to(subparsers: Any) -> None:
     summary = "List, fetch, describe and check data sets."
-    group = subparsers.add_parser(
-        "data", help=summary, description=summary, epilog="example: python -m tinyrec data list"
-    )
+    epilog = "example: python -m tinyrec data list"
+    group = subparsers.add_parser("data", help=summary, description=summary, epilog=epilog)
     commands = group.add_subparsers(required=True, metavar="COMMAND")
     add_command(commands, "list", list_, "List the known data sets, and where they are.", "data list")
     parser = add_command(commands, "fetch", fetch_, "Download a data set, if it is not here yet.", "data fetch ml-100k")

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     recommender = common.load_model(args)
     if recommender.data.implicit and args.dataset:
         raise UsageError(
-            "for implicit feedback, only the test part of the model's own split can be scored; leave --dataset out"
+            "for implicit feedback, only the test part of the model's split can be scored; leave --dataset out"
         )
     if common.read_options(args) and not args.dataset:
         raise UsageError("--columns, --sep, --header, --scale and --duplicates are for --dataset; give it, too")
@@ -36,7 +36,6 @@ def run(args: argparse.Namespace) -> None:
         common.write_result(args, {**result, **ranked}, ranking_table({test.name: ranked}))
         return
     score = recommender.score(test, clip=not args.no_clip, default=not args.no_default)
-    row = (test.name, score["n"], score["cold"], score["rmse"], score["mae"])
-    common.write_result(
-        args, {**result, **score}, common.table([row], ("test ratings of", "number", "cold", "RMSE", "MAE"))
-    )
+    row = [test.name, *(score[key] for key in ("n", "cold", "rmse", "mae"))]
+    text = common.table([row], ("test ratings of", "number", "cold", "RMSE", "MAE"))
+    common.write_result(args, {**result, **score}, text)

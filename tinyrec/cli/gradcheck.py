@@ -19,7 +19,7 @@ def add_to(subparsers: Any) -> None:
     summary = "Check every gradient against a complex step and against central differences."
     parser = add_command(subparsers, "gradcheck", run, summary, "gradcheck --only sparse_in")
     parser.add_argument(
-        "--only", metavar="PATTERN", help="only the layers, losses, models and cases with PATTERN in their names"
+        "--only", metavar="PATTERN", help="only layers, losses, models and cases with PATTERN in the name"
     )
     own = "your own model, activation f(X) -> (Y, backward) or loss(y, r) -> (loss, backward); no NAME: all of them"
     parser.add_argument("--model", metavar="FILE.py:NAME", help=own)

@@ -97,7 +97,6 @@ def text(rows: list[dict[str, Any]], titled: bool) -> str:
         columns.insert(0, "user")
     body = common.table([[row[column] for column in columns] for row in rows], columns).splitlines()
     if titled:
-        body = [
-            f"{line}  {title}" for line, title in zip(body, ["title", *(row["title"] for row in rows)], strict=True)
-        ]
+        titles = ["title", *(row["title"] for row in rows)]
+        body = [f"{line}  {title}" for line, title in zip(body, titles, strict=True)]
     return "\n".join(body)

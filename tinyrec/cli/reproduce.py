@@ -23,9 +23,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--splits", type=whole(1), metavar="N", help="random splits; default: as in the table")
     parser.add_argument("--quick", action="store_true", help="at most ten epochs, for a quick look; kept apart")
     parser.add_argument("--jobs", type=whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
-    parser.add_argument(
-        "--out", default="reproduced", metavar="DIR", help="for JSON, page and plot; default: reproduced"
-    )
+    parser.add_argument("--out", default="reproduced", metavar="DIR", help="for the results; default: reproduced")
     add_backend_flag(parser)
 
 
@@ -45,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         cells = run_cells(table, folder, observe=observe, **options)
     except KeyboardInterrupt:
         raise Interrupted(
-            signal.SIGINT, f"stopped; finished trainings are kept in {folder}: run it again to continue"
+            signal.SIGINT, f"stopped; finished trainings are in {folder}: run it again to continue"
         ) from None
     rows = pages.measured(table, cells, args.quick)
     result = {"table": table.name, "quick": args.quick, "rows": list(map(as_dict, rows))}

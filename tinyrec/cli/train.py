@@ -33,37 +33,30 @@ def add_to(subparsers: Any) -> None:
     common.add_training_flags(parser, also=", average (the mean of several models)")
     parser.add_argument("--epochs", type=common.whole(1), metavar="N", help="the number if l2 is set, else the maximum")
     parser.add_argument("--config", metavar="FILE.toml", help="read flags from a file; those given here override it")
-    parser.add_argument(
-        "--max-memory", type=common.positive, metavar="GB", help="refuse to train if it would take more"
-    )
+    parser.add_argument("--max-memory", type=common.positive, metavar="GB", help="refuse to train if it takes more")
     group = parser.add_argument_group("what to hold out, and how to score it")
-    group.add_argument(
-        "--test", type=float, default=0.1, metavar="FRACTION", help="default: 0.1; 0: train on everything"
-    )
-    group.add_argument("--valid", type=float, metavar="FRACTION", help="of the training part; default: 0.1 if needed")
-    group.add_argument("--split", metavar="NAME|PATH", help="u1 to u5, ua or ub of ml-100k, or a file of test ratings")
-    group.add_argument(
-        "--repeats", type=common.whole(1), default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ..."
-    )
-    group.add_argument("--folds", type=common.whole(2), metavar="K", help="K-fold cross-validation")
+    add = group.add_argument
+    add("--test", type=float, default=0.1, metavar="FRACTION", help="default: 0.1; 0: train on everything")
+    add("--valid", type=float, metavar="FRACTION", help="of the training part; default: 0.1 if needed")
+    add("--split", metavar="NAME|PATH", help="u1 to u5, ua or ub of ml-100k, or a file of test ratings")
+    add("--repeats", type=common.whole(1), default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ...")
+    add("--folds", type=common.whole(2), metavar="K", help="K-fold cross-validation")
     common.add_protocol_flags(group)
-    group = parser.add_argument_group("what to keep")
-    group.add_argument("--save", metavar="FILE.npz", help="write the model")
-    group.add_argument("--plot", metavar="FILE.png", help="draw the learning curve")
-    group.add_argument("--checkpoint", metavar="DIR", help="write checkpoints there")
-    group.add_argument("--resume", action="store_true", help="continue from the checkpoint")
+    add = parser.add_argument_group("what to keep").add_argument
+    add("--save", metavar="FILE.npz", help="write the model")
+    add("--plot", metavar="FILE.png", help="draw the learning curve")
+    add("--checkpoint", metavar="DIR", help="write checkpoints there")
+    add("--resume", action="store_true", help="continue from the checkpoint")
 
 
 def run(args: argparse.Namespace) -> None:
-    options = {"epochs": args.epochs, "batch_size": args.batch_size, "set": parse_settings(args.set)}
-    model = common.find_model(args)
-    configs, chosen_by = find_configs(
-        args.dataset, model, args.by, bool(args.valid), optimizer=args.optimizer, **options
-    )
-    implicit = configs[0].model.implicit
+    options = {"optimizer": args.optimizer, "epochs": args.epochs, "batch_size": args.batch_size}
+    options["set"] = parse_settings(args.set)
+    model, search = common.find_model(args), bool(args.valid)
+    configs, chosen_by = find_configs(args.dataset, model, args.by, search, **options)
     check_flags(args, configs)
     results: list[dict[str, Any]] = []
-    for seed, part, test in splits(args, implicit):
+    for seed, part, test in splits(args, configs[0].model.implicit):
         part = part.with_features(items=args.item_features, users=args.user_features)
         common.say(args, f"{part}, {test.ratings.size if test else 'no'} ratings held out for testing, seed {seed}")
         if part.item_features or part.user_features:

@@ -10,7 +10,6 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from tinyrec.cli import common
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
 from tinyrec.cli.split import as_feedback, check_feedback_flags
 from tinyrec.data import Dataset, load_dataset
-from tinyrec.errors import Diverged, FileError, Interrupted, UsageError
+from tinyrec.errors import Diverged, Interrupted, UsageError
 from tinyrec.evaluation.splits import split_leave_one_out, split_random
 from tinyrec.models import Autoencoder
 from tinyrec.reproduce.config import TrainingConfig
@@ -36,21 +35,16 @@ def add_to(subparsers: Any) -> None:
     parser = common.add_command(subparsers, "tune", run, "Search for settings on a validation part.", example)
     common.add_training_flags(parser)
     grid = "values to try for a setting, epochs or batch_size; repeatable; without one for l2: five values of l2"
-    parser.add_argument("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
+    add = parser.add_argument
+    add("--grid", action="append", default=[], metavar="KEY=A,B,...", help=grid)
     draws = "try N random combinations instead of all; then KEY=LOW..HIGH is a range, on a logarithmic scale"
-    parser.add_argument("--random", type=common.whole(1), metavar="N", help=draws)
-    parser.add_argument(
-        "--epochs", type=common.whole(1), metavar="N", help="the maximum; with linear_decay, the number"
-    )
-    parser.add_argument("--test", type=float, default=0.1, metavar="FRACTION", help="left unused; default: 0.1")
-    parser.add_argument("--valid", type=float, default=0.1, metavar="FRACTION", help="of the rest; default: 0.1")
-    parser.add_argument(
-        "--repeats", type=common.whole(1), default=1, metavar="K", help="K random splits; their mean counts"
-    )
-    parser.add_argument(
-        "--jobs", type=common.whole(1), default=1, metavar="N", help="trainings side by side; default: 1"
-    )
-    parser.add_argument("--write", metavar="FILE.toml", help="write the best for: train --config FILE.toml")
+    add("--random", type=common.whole(1), metavar="N", help=draws)
+    add("--epochs", type=common.whole(1), metavar="N", help="the maximum; with linear_decay, the number")
+    add("--test", type=float, default=0.1, metavar="FRACTION", help="left unused; default: 0.1")
+    add("--valid", type=float, default=0.1, metavar="FRACTION", help="of the rest; default: 0.1")
+    add("--repeats", type=common.whole(1), default=1, metavar="K", help="K random splits; their mean counts")
+    add("--jobs", type=common.whole(1), default=1, metavar="N", help="trainings side by side; default: 1")
+    add("--write", metavar="FILE.toml", help="write the best for: train --config FILE.toml")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -64,8 +58,11 @@ def run(args: argparse.Namespace) -> None:
         grid |= default_grid(args)
     drawn_or_all = drawn(fixed, grid, args) if args.random else combined(fixed, grid)
     candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # without duplicates
-    for candidate in candidates:  # find wrong settings before any training
-        check_candidate(args, make(model, candidate))
+    for config in [make(model, candidate) for candidate in candidates]:  # find wrong settings before any training
+        common.check_feature_flags(args, [config.model])
+        if isinstance(config.model, Autoencoder):
+            valid = None if base.implicit else args.valid
+            check_options(config.model, config.optimizer, config.epochs, valid, config.batch_size, args.seed)
     names = "dataset", "model", "feedback", "test", "valid", "backend", "threshold", "latest"
     same = {name: getattr(args, name) for name in names} | {"reading": common.read_options(args)}
     same |= {"features": {"items": args.item_features, "users": args.user_features}}
@@ -100,13 +97,6 @@ def run(args: argparse.Namespace) -> None:
 
 def make(model: Any, candidate: Candidate) -> TrainingConfig:
     return TrainingConfig.from_names(model, **candidate)
-
-
-def check_candidate(args: argparse.Namespace, config: TrainingConfig) -> None:
-    common.check_feature_flags(args, [config.model])
-    if isinstance(config.model, Autoencoder):
-        valid = None if config.model.implicit else args.valid
-        check_options(config.model, config.optimizer, config.epochs, valid, config.batch_size, args.seed)
 
 
 def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
@@ -239,15 +229,10 @@ def write_config(args: argparse.Namespace, best: dict[str, Any], measure: str) -
     flags = {"dataset": args.dataset, "model": args.model, "by": best["by"], "optimizer": best["optimizer"]}
     flags |= {"epochs": best["epochs"], "batch-size": best["batch_size"], "seed": args.seed, "test": args.test}
     flags |= {"item-features": args.item_features, "user-features": args.user_features}
-    flags |= {
-        name: list(value) if isinstance(value, tuple) else value for name, value in common.read_options(args).items()
-    }
+    flags |= common.read_options(args)
     flags |= {"feedback": args.feedback, "threshold": args.threshold, "latest": args.latest or None}
     figure = f"{measure.upper()} {best[f'valid_{measure}']:.4f}"
     lines = [f"# by tinyrec tune: {figure} on validation parts of the training data"]
     lines += [f"{key} = {toml(value)}" for key, value in flags.items() if value is not None]
     lines += ["", "[set]", *(f"{key} = {toml(value)}" for key, value in best["set"].items() if value is not None)]
-    try:
-        Path(args.write).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as problem:
-        raise FileError(f"cannot write {args.write}: {problem.strerror}; choose another place") from None
+    common.write_text(args.write, "\n".join(lines))

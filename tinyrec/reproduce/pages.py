@@ -55,10 +55,8 @@ def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> 
     cells, rows = sorted(cells, key=lambda cell: cell["task"]["split"]), []
     for row in table.rows:
         task = run.task_of(row, 0, quick) if row.train else {}
-        own = [
-            cell for cell in cells if task and run.serves(cell, task | {"split": cell["task"]["split"]}, {row.score})
-        ]
-        rows.append(Measured(row, own))
+        on_splits = [(cell, {**task, "split": cell["task"]["split"]}) for cell in cells if task]
+        rows.append(Measured(row, [cell for cell, task in on_splits if run.serves(cell, task, {row.score})]))
     return rows
 
 

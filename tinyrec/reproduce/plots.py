@@ -49,9 +49,7 @@ def line(table: Table, rows: list[Measured], axes) -> None:
     for number, name in enumerate(series):
         points = [measured for measured in ours if measured.row.series == name]
         xs, ys = [point.row.x for point in points], [point.value for point in points]
-        errors = [
-            point.interval if len(point.cells) > 2 else 0 for point in points
-        ]  # with two splits, it is too wide to draw
+        errors = [point.interval if len(point.cells) > 2 else 0 for point in points]  # of two splits it is too wide
         color, label = (OURS, "ours, 95 % interval") if len(series) == 1 else (f"C{number}", name)
         axes.errorbar(xs, ys, yerr=errors, fmt="o-", color=color, capsize=3, label=label)
     published = [measured.row for measured in rows if measured.row.published is not None]
