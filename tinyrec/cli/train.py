@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,22 +122,16 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
     if not configs:
         return
     on_gpu = get_backend(args.backend).name == "cupy"
-    needed = max(map(partial(bytes_of, part), configs)) + (0 if on_gpu else present_bytes())
-    needed += sum(8 * config.model.count(shape_of(part, config.model)[1]) for config in configs[1:])  # type: ignore[attr-defined]
-    common.say(args, f"this takes about {needed / 1e9:.2f} GB of {'GPU memory' if on_gpu else 'memory'}")
-    check_memory(needed, args.max_memory)
-
-
-def shape_of(part: Dataset, model: Any) -> tuple[int, int]:
-    """Return the shape (rows, columns) of the matrix that an autoencoder reads."""
-    return part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]
-
-
-def bytes_of(part: Dataset, config: TrainingConfig) -> int:
-    model: Any = config.model
-    size = find_batch_size(model, config.optimizer, config.batch_size)
-    q = len(feature_names(part, model))
-    return training_bytes(model, shape_of(part, model), part.ratings.size, config.optimizer, size, q)
+    needed, fitted = [], []  # bytes of each training, and of each model after it
+    for config in configs:
+        model: Any = config.model
+        shape = part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]  # of the matrix that it reads
+        size, q = find_batch_size(model, config.optimizer, config.batch_size), len(feature_names(part, model))
+        needed.append(training_bytes(model, shape, part.ratings.size, config.optimizer, size, q))
+        fitted.append(8 * model.count(shape[1]))
+    total = max(needed) + sum(fitted[1:]) + (0 if on_gpu else present_bytes())
+    common.say(args, f"this takes about {total / 1e9:.2f} GB of {'GPU memory' if on_gpu else 'memory'}")
+    check_memory(total, args.max_memory)
 
 
 def feature_names(part: Dataset, model: Any) -> tuple[str, ...]:
