@@ -119,15 +119,8 @@ class Autoencoder(Model):
         return [self]
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        """The parameters before training, drawn on the host, so that every backend starts alike, in the dtype of R.
-
-        Weights of variance 2 / (units below + units above), biases of 0            (Glorot & Bengio 2010, eq. 16)
-        """
-        params = {}
-        for name, shape in self.shapes(R.shape[1], R.side_width).items():
-            drawn = rng.normal(0, (2 / sum(shape)) ** 0.5, shape) if len(shape) == 2 else np.zeros(shape)
-            params[name] = drawn.astype(R.values.dtype)
-        return params
+        """The parameters before training, in the dtype of R, drawn on the host, so that every backend starts alike."""
+        return glorot(self.shapes(R.shape[1], R.side_width), R.values.dtype, rng)
 
     def pretrained(self, R: Ratings, seed: int, train: Train) -> Params | None:
         """Parameters to start from, learned by training shallow models; None: start from `init`.
@@ -183,6 +176,15 @@ class Autoencoder(Model):
         """The predicted ratings (p,) at the cells of `at` (n, d), from the ratings R (n, d)      (AutoRec, eq. 3)"""
         a, _ = sampled_out(self.encode(params, R), **self.decoder(params), at=at)
         return self.f(a)
+
+
+def glorot(shapes: dict[str, tuple[int, ...]], dtype: Any, rng: np.random.Generator) -> Params:
+    """Normal weights of variance 2 / (units below + units above), biases of 0         (Glorot & Bengio 2010, eq. 12)"""
+    params = {}
+    for name, shape in shapes.items():
+        drawn = rng.normal(0, (2 / sum(shape)) ** 0.5, shape) if len(shape) == 2 else np.zeros(shape)
+        params[name] = drawn.astype(dtype)
+    return params
 
 
 def row_batches(R: Any, batch_size: int | None, rng: np.random.Generator) -> Iterator[Any]:

@@ -62,7 +62,7 @@ class DeepAutoRec(Autoencoder):
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         params = {}
         for name, shape in self.shapes(R.shape[1]).items():
-            scale = 0.01 if name in ("V1", "W") else (2 / sum(shape)) ** 0.5  # Glorot & Bengio 2010, eq. 16
+            scale = 0.01 if name in ("V1", "W") else (2 / sum(shape)) ** 0.5  # Glorot & Bengio 2010, eq. 12
             is_zero = len(shape) == 1 or (name == "W" and self.center)
             params[name] = (np.zeros(shape) if is_zero else rng.normal(0, scale, shape)).astype(R.values.dtype)
         return params

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array, Backend, Params
-from tinyrec.models.base import row_batches
+from tinyrec.models.base import glorot, row_batches
 from tinyrec.nn import ACTIVATIONS, dense, l2_penalty, squared_error
 from tinyrec.sparse import Ratings
 
@@ -45,14 +45,8 @@ class CodeAutoencoder:
     l2: float
 
     def init(self, X: Rows, rng: np.random.Generator) -> Params:
-        j, k, dtype = X.shape[1], self.hidden_units, X.values.dtype
-        scale = (2 / (j + k)) ** 0.5  # Glorot & Bengio 2010, eq. 16
-        return {
-            "V": rng.normal(0, scale, (j, k)).astype(dtype),
-            "mu": np.zeros(k, dtype),
-            "W": rng.normal(0, scale, (k, j)).astype(dtype),
-            "b": np.zeros(j, dtype),
-        }
+        j, k = X.shape[1], self.hidden_units
+        return glorot({"V": (j, k), "mu": (k,), "W": (k, j), "b": (j,)}, X.values.dtype, rng)
 
     def batches(self, X: Rows, batch_size: int | None, rng: np.random.Generator) -> Iterator[Rows]:
         return row_batches(X, batch_size, rng)
