@@ -460,7 +460,7 @@ def test_implicit_feedback_is_trained_on_ranked_saved_and_found_again(capsys, ra
     train += ["--threshold", "3", "--set", "hidden_units=4", "--epochs", "2"]
     result = run_json(capsys, *train, "--save", path)
     assert result["model"] == "implicit-ncae" and result["by"] == "user" and result["epochs"] == 2
-    assert set(result["baselines"]) == {"popularity", "EASE"}
+    assert set(result["baselines"]) == {"popularity", "EASE, l2 100"}
     assert 0 <= result["ranking"]["hr@10"] <= 1 and result["ranking"]["users"] == result["n_test"] <= 40
     assert main([*train, "--quiet"]) == 0
     out = capsys.readouterr().out
@@ -473,7 +473,7 @@ def test_implicit_feedback_is_trained_on_ranked_saved_and_found_again(capsys, ra
     Path(ratings).write_text(text)
     assert again["ndcg@100"] == pytest.approx(result["ranking"]["ndcg@100"])
     shown = run_json(capsys, "recommend", path, "--user", "u3", "-n", "3")["recommendations"]
-    assert len(shown) == 3 and shown[0]["rating"] >= shown[1]["rating"]
+    assert len(shown) == 3 and shown[0]["score"] >= shown[1]["score"]
     assert run_json(capsys, *train, "--test", "0")["ranking"] is None
 
 

@@ -97,9 +97,10 @@ def test_every_model_is_trained_saved_evaluated_and_recommends(capsys, ratings, 
     else:
         assert again["rmse"] == pytest.approx(result["test_rmse"], rel=1e-6)
     rows = run_json(capsys, "recommend", path, "--user", "u3", "-n", "2")["recommendations"]
-    assert len(rows) == 2 and rows[0]["rating"] >= rows[1]["rating"]
+    what = "score" if implicit else "rating"
+    assert len(rows) == 2 and rows[0][what] >= rows[1][what]
     (row,) = run_json(capsys, "predict", path, "--user", "u3", "--item", str(rows[0]["item"]))["predictions"]
-    assert row["rating"] == pytest.approx(rows[0]["rating"], rel=1e-5)
+    assert row[what] == pytest.approx(rows[0][what], rel=1e-5)
 
 
 def test_what_a_person_reads_about_a_baseline(capsys, ratings):
@@ -112,13 +113,13 @@ def test_what_a_person_reads_about_a_baseline(capsys, ratings):
 
 
 @pytest.mark.parametrize("flags, said", [
-    (["--model", "biased-mf", "--epochs", "3"], "epochs is no option of BiasedMF; give its own settings with"),
-    (["--model", "biased-mf", "--optimizer", "adam"], "optimizer is no option of BiasedMF"),
+    (["--model", "als-wr", "--epochs", "3"], "ALSWR has no epochs; set its own settings: factors, l2, iterations"),
+    (["--model", "biased-mf", "--optimizer", "adam"], "BiasedMF has no optimizer; set its own settings: factors"),
     (["--model", "biased-mf", "--checkpoint", "c"], "--checkpoint is for autoencoders, and biased-mf is not one"),
     (["--model", "biased-mf", "--set", "factor=3"], "unknown setting 'factor' of BiasedMF; choose one of factors"),
     (["--model", "biased-mf", "--feedback", "implicit"], "biased-mf is for ratings; for implicit feedback use"),
     (["--model", "ease"], "ratings.csv has ratings, and this model is for implicit feedback; add --feedback implicit"),
-    (["--model", "biasedmf"], "unknown model 'biasedmf'; did you mean biased-mf?"),
+    (["--model", "biased-fm"], "unknown model 'biased-fm'; did you mean biased-mf?"),
     (["--optimizer", "adm"], "unknown optimizer 'adm'; choose one of rprop"),
     (["--epohs", "3"], "unknown argument --epohs; did you mean --epochs?"),
     (["--set", "hiden_units=3"], "unknown setting 'hiden_units' of AutoRec; did you mean hidden_units?"),
@@ -206,3 +207,28 @@ def test_a_function_is_no_model(capsys, ratings, tmp_path):
     (tmp_path / "mine.py").write_text("def f(X):\n    return X, lambda dY: dY\n")
     flags = ["--dataset", ratings, "--model", f"{tmp_path / 'mine.py'}:f", "--quiet"]
     assert "mine.py:f is no model; name a subclass of tinyrec.Autoencoder" in fails(capsys, 2, "train", *flags)
+
+
+def test_a_model_may_be_named_by_its_class_and_has_its_epochs(capsys, ratings):
+    for name in ("BiasedMF", "biased_mf", "biasedmf"):
+        result = run_json(capsys, "train", "--dataset", ratings, "--model", name, "--epochs", "2")
+        assert result["model"] == "biased-mf" and result["settings"]["epochs"] == 2
+
+
+def test_predictions_for_unknown_ids_are_announced(capsys, ratings, tmp_path):
+    path = str(tmp_path / "m.npz")
+    assert main(["train", "--dataset", ratings, "--model", "bias", "--save", path, "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["predict", path, "--user", "u999", "--item", "3"]) == 0
+    assert "1 of 1 pairs have a user or an item that is not in the training data" in capsys.readouterr().err
+    assert main(["predict", path, "--user", "u3", "--item", "3"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_settings_of_a_config_name_the_file(capsys, ratings, tmp_path):
+    (tmp_path / "best.toml").write_text("epochs = 3\n[set]\nhiden_units = 3\n")
+    said = fails(capsys, 2, "train", "--dataset", ratings, "--config", str(tmp_path / "best.toml"), "--quiet")
+    assert "did you mean hidden_units? (flags of " in said and "best.toml included)" in said
+    (tmp_path / "best.toml").write_text("l2 = 3\n")
+    said = fails(capsys, 2, "train", "--dataset", ratings, "--config", str(tmp_path / "best.toml"), "--quiet")
+    assert "unknown key 'l2'; a setting of the model goes below a line [set]" in said

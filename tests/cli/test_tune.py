@@ -255,7 +255,7 @@ def test_baselines_are_compared_by_their_own_settings(search, ratings, capsys, t
     part, held_out = tr.split_random(train, 0.1, 0)
     for row in rows:
         fitted = tr.BiasedMF(**row["set"]).fit(part, seed=0)
-        assert row["valid_rmse"] == fitted.score(held_out)["rmse"] and row["epochs"] is None
+        assert row["valid_rmse"] == fitted.score(held_out)["rmse"] and row["epochs"] == 3
 
 
 def test_implicit_feedback_is_compared_by_ndcg(ratings, capsys, tmp_path):

@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as problem:
         return _fail(argv, f"out of memory ({problem}); use fewer hidden units or less data", 7)
     except KeyboardInterrupt:
+        print("tinyrec: stopped", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the program that reads our output has ended
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python's flush at exit would fail again

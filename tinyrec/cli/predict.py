@@ -30,13 +30,17 @@ def run(args: argparse.Namespace) -> None:
     pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
     users = [recommender.data.users.parse(user) for user, _ in pairs]
     items = [recommender.data.items.parse(item) for _, item in pairs]
+    data = recommender.data
+    if unknown := int(((data.users.find(users) < 0) | (data.items.find(items) < 0)).sum()):
+        common.say(args, f"{unknown} of {len(pairs)} pairs have a user or an item that is not in the training data")
     ratings = recommender.predict(users, items, clip=not args.no_clip, default=not args.no_default)
     triples = zip(users, items, ratings.tolist(), strict=True)
-    rows = [{"user": user, "item": item, "rating": rating} for user, item, rating in triples]
+    what = "score" if data.implicit else "rating"
+    rows = [{"user": user, "item": item, what: rating} for user, item, rating in triples]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("user", "item", "rating"))
-    writer.writerows((row["user"], row["item"], f"{row['rating']:.4f}") for row in rows)
+    writer.writerow(("user", "item", what))
+    writer.writerows((row["user"], row["item"], f"{row[what]:.4f}") for row in rows)
     common.write_result(args, {"predictions": rows}, text.getvalue().rstrip("\n"))
 
 

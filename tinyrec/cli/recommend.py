@@ -43,12 +43,12 @@ def run(args: argparse.Namespace) -> None:
     recommender, _ = common.load_with_new_ratings(args)
     info = recommender.data.item_info
     titles = info.get("title", info.get("name"))
-    rows = []
+    what, rows = "score" if recommender.data.implicit else "rating", []
     for user, ranking in rankings(args, recommender):
         for rank, (item, rating) in enumerate(ranking, 1):
             title = str(titles[recommender.data.items.find([item])[0]]) if titles is not None else None
-            rows.append({"user": user, "rank": rank, "item": item, "rating": rating, "title": title})
-    common.write_result(args, {"recommendations": rows}, text(rows, titled=titles is not None))
+            rows.append({"user": user, "rank": rank, "item": item, what: rating, "title": title})
+    common.write_result(args, {"recommendations": rows}, text(rows, what, titled=titles is not None))
 
 
 def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tuple[Any, Ranking]]:
@@ -90,9 +90,9 @@ def parse_ratings(pairs: list[str], data: Dataset) -> dict[Any, float]:
     return ratings
 
 
-def text(rows: list[dict[str, Any]], titled: bool) -> str:
+def text(rows: list[dict[str, Any]], what: str, titled: bool) -> str:
     """Return a table, with a column for the user if there are several."""
-    columns = ["rank", "item", "rating"]
+    columns = ["rank", "item", what]
     if len({row["user"] for row in rows}) > 1:
         columns.insert(0, "user")
     body = common.table([[row[column] for column in columns] for row in rows], columns).splitlines()

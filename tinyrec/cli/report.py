@@ -68,7 +68,8 @@ def ranking(recommender: Recommender, test: Dataset | None) -> dict[str, Any]:
     train = recommender.data
     simple: dict[str, Any] = {"popularity": Pop()}
     if min(train.ratings.shape) <= MAX_FOR_EASE:
-        simple["EASE"] = EASE()
+        simple[f"EASE, l2 {EASE.l2:g}"] = EASE()
+    simple = {name: its for name, its in simple.items() if its != getattr(recommender, "model", None)}
     baselines = {name: model.fit(train).rank(test, AT) for name, model in simple.items()} if test else {}
     return {"ranking": recommender.rank(test, AT) if test else None, "baselines": baselines}
 

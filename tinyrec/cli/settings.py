@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tinyrec.checks import suggestion
 from tinyrec.errors import FileError, UsageError
 
 
@@ -27,8 +27,8 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 def parse_value(text: str) -> Any:
     """Return a number, True, False, None, a tuple for whole numbers joined by x, or the text itself."""
-    if re.fullmatch(r"\d+(x\d+)+", text):
-        return tuple(map(int, text.split("x")))
+    if re.fullmatch(r"\d+([x,]\d+)+", text):
+        return tuple(map(int, re.split("[x,]", text)))
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
@@ -66,7 +66,9 @@ def expand_config(argv: Sequence[str], known: Mapping[str, argparse.Action]) -> 
     for key, value in config.items():
         key = key.replace("_", "-")
         if f"--{key}" not in known:
-            hint = suggestion(key, [flag.removeprefix("--") for flag in known])
+            flags_without = [flag.removeprefix("--") for flag in known if flag.startswith("--")]
+            close = difflib.get_close_matches(key, flags_without, 1)
+            hint = f"did you mean {close[0]}?" if close else "a setting of the model goes below a line [set]"
             raise UsageError(f"{found.config}: unknown key {key!r}; {hint}")
         if isinstance(value, dict):
             flags += [f"--{key}={name}={as_text(setting)}" for name, setting in value.items()]

@@ -52,7 +52,10 @@ def run(args: argparse.Namespace) -> None:
     options = {"optimizer": args.optimizer, "epochs": args.epochs, "batch_size": args.batch_size}
     options["set"] = parse_settings(args.set)
     model, search = common.find_model(args), bool(args.valid)
-    configs, chosen_by = find_configs(args.dataset, model, args.by, search, **options)
+    try:
+        configs, chosen_by = find_configs(args.dataset, model, args.by, search, **options)
+    except UsageError as problem:
+        raise UsageError(f"{problem} (flags of {args.config} included)" if args.config else str(problem)) from None
     check_flags(args, configs)
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):

@@ -77,7 +77,8 @@ def run(args: argparse.Namespace) -> None:
         for cell, result in each(try_cell, cells, args.jobs):
             results[cell["at"]] = result
             figure = f"{measure.upper()} {result[f'valid_{measure}']:.4f}"
-            common.say(args, f"{changing(cell['candidate'], grid)}: {figure}, {result['epochs']} epochs")
+            epochs = "" if result["epochs"] is None else f", {result['epochs']} epochs"
+            common.say(args, f"{changing(cell['candidate'], grid)}: {figure}{epochs}".removeprefix(": "))
     except KeyboardInterrupt:
         done = f"{len(results)} of {len(cells)} trainings, listed above"
         raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing was written") from None
@@ -117,7 +118,8 @@ def measure_rmse(cell: dict[str, Any], config: TrainingConfig, data: Dataset) ->
     train = split_random(data, cell["test"], cell["seed"])[0] if cell["test"] else data
     part, held_out = split_random(train, cell["valid"], cell["seed"])
     if not isinstance(config.model, Autoencoder):
-        return {"epochs": None, "valid_rmse": config.fit(part, seed=cell["seed"]).score(held_out)["rmse"]}
+        epochs = getattr(config.model, "epochs", None)
+        return {"epochs": epochs, "valid_rmse": config.fit(part, seed=cell["seed"]).score(held_out)["rmse"]}
     options = {"optimizer": config.optimizer, "batch_size": config.batch_size, "epochs": config.epochs}
     return try_candidate(config.model, part, held_out, backend=cell["backend"], seed=cell["seed"], **options)
 
@@ -127,7 +129,10 @@ def measure_ranking(cell: dict[str, Any], config: TrainingConfig, data: Dataset)
     train = split_leave_one_out(data, cell["latest"], cell["seed"])[0] if cell["test"] else data
     part, held_out = split_leave_one_out(train, cell["latest"], cell["seed"])
     fitted = config.fit(part, seed=cell["seed"])
-    return {"epochs": config.epochs, f"valid_{NDCG}": fitted.rank(held_out, (100,))[NDCG]}
+    return {
+        "epochs": getattr(config.model, "epochs", config.epochs),
+        f"valid_{NDCG}": fitted.rank(held_out, (100,))[NDCG],
+    }
 
 
 def parse_grid(texts: list[str]) -> dict[str, list[Any] | tuple[float, float]]:

@@ -82,16 +82,16 @@ def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None 
         raise UsageError(f"model is {model!r}; give the class of the model")
     header, arrays = storage.read(path, "model")
     try:
-        names = [its["model"] for its in header["members"]]
-        if model is not None and model.__name__ not in names:
-            raise UsageError(f"{path} holds a {' and a '.join(names)}, not a {model.__name__}; leave model out")
         data = _dataset(header["data"], arrays)
         members = [_member(its, number, data, arrays, backend, model) for number, its in enumerate(header["members"])]
-        return members[0] if header["average"] is None else Average(members, dict(header["average"]))
-    except (FileError, UsageError, MemoryError):
+        loaded = members[0] if header["average"] is None else Average(members, dict(header["average"]))
+    except (FileError, MemoryError):
         raise
     except Exception as problem:  # fields of unexpected types can raise almost anything
         raise FileError(f"{path} is inconsistent ({problem}); write it again") from None
+    if model is not None and all(type(its.model).__name__ != model.__name__ for its in members):
+        raise UsageError(f"{path} holds a {type(members[0].model).__name__}, not a {model.__name__}; leave model out")
+    return loaded
 
 
 def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | FittedModel:

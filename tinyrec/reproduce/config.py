@@ -44,15 +44,14 @@ class TrainingConfig:
 
         UsageError: a setting that neither has, or a value of the wrong type
         """
-        if isinstance(model, str):
-            check_choice("model", model, ALL_MODELS)
-        kind: Any = ALL_MODELS[model] if isinstance(model, str) else model
+        kind: Any = find_kind(model) if isinstance(model, str) else model
         settings = {**({} if by is None else {"by": by}), **(set or {})}
         if not issubclass(kind, Autoencoder):
-            options = {"optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
-            if given := [name for name, value in options.items() if value is not None]:
-                raise UsageError(f"{given[0]} is no option of {kind.__name__}; give its own settings with set (--set)")
-            return cls(_make(settings, kind))
+            types, options = setting_types(kind), {"optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
+            for name, value in options.items():
+                if value is not None and name not in types:
+                    raise UsageError(f"{kind.__name__} has no {name}; set its own settings: {', '.join(types)}")
+            return cls(_make({name: value for name, value in options.items() if value is not None} | settings, kind))
         optimizer = optimizer or kind.default_optimizer
         check_choice("optimizer", optimizer, OPTIMIZERS)
         types = setting_types(OPTIMIZERS[optimizer])
@@ -76,6 +75,14 @@ class TrainingConfig:
         batch_size = find_batch_size(self.model, self.optimizer, self.batch_size) or 0
         how = {"optimizer": name, "constants": asdict(self.optimizer), "epochs": self.epochs, "batch_size": batch_size}
         return described | how
+
+
+def find_kind(name: str) -> type[Model]:
+    """Return the class of a model by its name on the command line, or by that of the class: "biased-mf", "BiasedMF"."""
+    same = {key.replace("-", ""): kind for key, kind in ALL_MODELS.items()}
+    if (plain := name.replace("-", "").replace("_", "").lower()) not in same:
+        check_choice("model", name, ALL_MODELS)
+    return same[plain]
 
 
 def name_of(model: Model) -> str:
@@ -118,8 +125,9 @@ def find_configs(
             return [TrainingConfig.from_names(**member) for member in known], "known"
         return [TrainingConfig(AutoRec(by=rows), OPTIMIZERS["rprop"]()) for rows in ("item", "user")], "validation"
     if isinstance(model, str):
-        check_choice("model", model, [*ALL_MODELS, AVERAGE])
-        rows: Any = by or getattr(ALL_MODELS.get(model), "by", "item")
+        kind: Any = find_kind(model)
+        model = next(name for name, its in ALL_MODELS.items() if its is kind)
+        rows: Any = by or getattr(kind, "by", "item")
         known_options = None if options or search else known_settings.ALONE.get((dataset, model, rows))
         if known_options:
             return [TrainingConfig.from_names(model, by, **known_options)], "known"
