@@ -246,3 +246,8 @@ def test_a_progress_bar_is_shown_if_asked_for(data, capsys):
     model.fit(data, epochs=3, progress=True, backend="reference", observe=lambda progress: seen.append(repr(progress)))
     assert "3/3" in (shown := capsys.readouterr().err) and "loss" in shown
     assert len(seen) == 6 and seen[2] == "<Progress: 0 trials, 3 epochs in all, epoch 3>"
+
+
+def test_train_is_for_autoencoders(data):
+    with pytest.raises(UsageError, match=r"train is for autoencoders; call fit of BiasedMF\("):
+        tr.train(tr.BiasedMF(), data)

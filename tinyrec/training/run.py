@@ -58,6 +58,8 @@ def train(
     resume: a Progress to continue from
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
+    if not isinstance(model, Autoencoder):
+        raise UsageError(f"train is for autoencoders; call fit of {model!r}")
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     optimizer = find_optimizer(model, optimizer)
