@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data import summary
-from tinyrec.data.bad_rows import BadRows
 from tinyrec.data.features.columns import own_features, read_features
 from tinyrec.data.features.encoding import Features
 from tinyrec.data.ids import Index
-from tinyrec.data.validation import check_scale, check_times, check_values, resolve_duplicates
+from tinyrec.data.validation import BadRows, check_scale, check_times, check_values, resolve_duplicates
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Pattern, Ratings
 
@@ -143,18 +142,48 @@ class Dataset:
         return self.item_features if by == "item" else self.user_features
 
     def describe(self) -> dict[str, Any]:
-        """Return summary statistics as plain Python values that can be written as JSON."""
-        return summary.describe(self)
+        """Return summary statistics as plain Python values for JSON; implicit feedback has no scale, mean and std."""
+        (n, d), p, values = self.ratings.shape, self.ratings.size, self.ratings.values
+        summary: dict[str, Any] = {"name": self.name, "users": n, "items": d}
+        summary |= {"pairs" if self.implicit else "ratings": p, "density": p / (n * d)}
+        if self.implicit:
+            summary["feedback"] = "implicit"
+        else:
+            mean, std = (float(statistic(dtype=np.float64)) for statistic in (values.mean, values.std))
+            summary |= {"scale": self.scale, "mean": mean, "std": std}
+        summary["per_user"] = _spread(np.diff(self.ratings.pattern.indptr))
+        summary["per_item"] = _spread(np.bincount(self.ratings.cols, minlength=d))
+        levels, counts = np.unique(values, return_counts=True)
+        if len(levels) <= 20 and not self.implicit:
+            summary["histogram"] = dict(zip(levels.tolist(), counts.tolist(), strict=True))
+        if self.times is not None:
+            ends = np.array([self.times.min(), self.times.max()]).astype("datetime64[s]")
+            summary["times"] = tuple(np.datetime_as_string(ends, unit="D").tolist())
+        if self.noise_floor is not None:
+            summary["noise_floor"] = self.noise_floor
+        return summary
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of shape, pattern, values and ids, in hex; other fields do not change it."""
-        return summary.fingerprint(self)
+        digest = hashlib.sha256(f"{self.ratings.shape} {self.users} {self.items}".encode())
+        for numbers in (self.ratings.pattern.indptr, self.ratings.cols):
+            digest.update(numbers.astype("<i8").tobytes())
+        digest.update(self.ratings.values.astype("<f4").tobytes())
+        for index in (self.users, self.items):
+            # the bytes of a text array depend on its longest text, so end each id with a NUL, which no id contains
+            text = "".join(f"{raw}\0" for raw in index.ids.tolist())
+            digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
     def __repr__(self) -> str:
         n, d = self.ratings.shape
         density, (low, high) = self.ratings.size / (n * d), self.scale
         unit, scale = ("pairs", "implicit") if self.implicit else ("ratings", f"{low:g} to {high:g}")
         return f"<{self.name}: {n} users x {d} items, {self.ratings.size} {unit} ({density:.2%}), {scale}>"
+
+
+def _spread(counts: Array) -> dict[str, float]:
+    return {"min": int(counts.min()), "median": float(np.median(counts)), "max": int(counts.max())}
 
 
 def _find_features(source: str | Features | None, index: Index, info: dict[str, Array]) -> Features | None:

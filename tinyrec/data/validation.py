@@ -1,16 +1,37 @@
-"""Validate ratings, timestamps and the scale before they become a data set."""
+"""Validate ratings, timestamps and the scale before they become a data set, and report bad rows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data.bad_rows import BadRows
 from tinyrec.errors import DataError, UsageError
 
 DUPLICATES = ("error", "last", "mean")
+MAX_SHOWN = 5  # an error lists this many bad rows and counts the others
+
+
+def explain(unit: str, places: Sequence[int], total: int, cause: str, cure: str) -> str:
+    """Return the message "cause; cure" for the first bad row or line, with a list of the others.
+
+    unit: "row" or "line"; places: the numbers of the first bad ones, ascending; total: how many are bad
+    """
+    message = f"{unit} {places[0]}: {cause}; {cure}"
+    if total == 1:
+        return message
+    listed = ", ".join(map(str, places[:MAX_SHOWN])) + (", ..." if total > MAX_SHOWN else "")
+    return f"{message} ({total} bad {unit}s in all: {listed})"
+
+
+class BadRows(DataError):
+    """Some rows of the input are invalid; rows: their numbers, counted from 0, ascending."""
+
+    def __init__(self, cause: str, cure: str, rows: Array):
+        super().__init__(explain("row", rows, len(rows), cause, cure))
+        self.cause, self.cure, self.rows = cause, cure, rows
 
 
 def check_scale(scale: Any) -> tuple[float, float] | None:

@@ -6,8 +6,6 @@ import re
 
 import numpy as np
 
-from tinyrec.data.bad_rows import shorten
-
 # stricter than float(), which also accepts "1_000", "nan" and digits of other scripts
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MAX_ID_LENGTH = 255  # characters; a NumPy text array reserves the length of its longest text for each
@@ -43,12 +41,12 @@ def line_error(line: str, fields: list[str] | None, width: int) -> LineError | N
 
 def id_errors(texts: list[str], what: str) -> dict[int, LineError]:
     """Return the errors in a column of ids, by position in `texts`."""
-    errors = {}
-    for number, text in enumerate(texts):
-        if not 0 < len(text) <= MAX_ID_LENGTH:
-            size = "empty" if not text else f"longer than {MAX_ID_LENGTH} characters"
-            errors[number] = f"the {what} id is {size}", "complete or remove the line"
-    return errors
+    long = f"longer than {MAX_ID_LENGTH} characters"
+    return {
+        number: (f"the {what} id is {long if text else 'empty'}", "complete or remove the line")
+        for number, text in enumerate(texts)
+        if not 0 < len(text) <= MAX_ID_LENGTH
+    }
 
 
 def rating_errors(texts: list[str], scale: tuple[float, float] | None) -> dict[int, LineError]:
@@ -57,10 +55,11 @@ def rating_errors(texts: list[str], scale: tuple[float, float] | None) -> dict[i
     largest = float(np.finfo(np.float32).max)
     errors = {}
     for number, text in enumerate(texts):
+        short = repr(text if len(text) <= 40 else text[:37] + "...")  # repr escapes, so that the error stays one line
         if not NUMBER.fullmatch(text):
-            errors[number] = f"the rating {shorten(text)} is not a number", "write it like 3.5, or remove the line"
+            errors[number] = f"the rating {short} is not a number", "write it like 3.5, or remove the line"
         elif abs(float(text)) > largest:
-            errors[number] = f"the rating {shorten(text)} is too large", "correct or remove the line"
+            errors[number] = f"the rating {short} is too large", "correct or remove the line"
         elif not low <= float(text) <= high:
             cause = f"the rating {text} is outside the scale {low:g} to {high:g}"
             errors[number] = cause, "correct it or widen the scale"

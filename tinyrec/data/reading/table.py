@@ -4,42 +4,36 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data.bad_rows import MAX_SHOWN, BadRows, explain
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index, ids_from_text
 from tinyrec.data.reading import line_errors
 from tinyrec.data.reading.layout import Layout, split
-from tinyrec.data.validation import check_scale
+from tinyrec.data.validation import MAX_SHOWN, BadRows, check_scale, explain
 from tinyrec.errors import DataError
 
 BLANKS = " \t"  # stripped from both ends of a field
 TIME = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
-class Vocabulary(dict[str, int]):
-    """The distinct texts of a column, each with its number in order of appearance."""
-
-    def __missing__(self, text: str) -> int:
-        self[text] = number = len(self)
-        return number
-
-
 class Table:
     """The user, item, rating and, optionally, time of each line read so far.
 
-    To save memory, each distinct text of a column is stored and checked once, and a line stores its number; times are
-    mostly distinct, so they are converted at once. Lines that cannot be split are counted, and the first are kept.
+    To save memory, each distinct text of a column is stored and checked once, and a line stores its number, counted by
+    first appearance; times are mostly distinct, so they are converted at once. Lines that cannot be split are counted,
+    and the first are kept.
     """
 
     def __init__(self, name: str, layout: Layout):
         self.name, self.layout = name, layout
-        self.texts = Vocabulary(), Vocabulary(), Vocabulary()
+        self.texts = [defaultdict[str, int](count().__next__) for _ in range(3)]
         self.codes: tuple[list[Array], ...] = [], [], []
         self.times: list[Array] = []
         self.numbers: list[Array] = []
