@@ -81,7 +81,7 @@ def as_ids(raw: Any, what: str = "id") -> Array:
         raise DataError(f"{raw!r} is not a list of {what}s; give a list, even for a single one")
     values = raw.to_numpy() if hasattr(raw, "to_numpy") else raw
     if not isinstance(values, np.ndarray) or values.dtype.kind in "OT":
-        values = _from_objects(list(values), what)
+        values = _from_objects(values, what)
     if values.ndim != 1:
         raise DataError(f"the {what} ids have {values.ndim} dimensions; give a flat list")
     if values.dtype.kind == "U":

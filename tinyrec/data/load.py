@@ -67,9 +67,12 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
     if isinstance(source, str) and source == "synthetic":
         return make_synthetic, ()
     if isinstance(source, str) and source in READERS:
-        return _read_official, (source,)
+        return lambda: READERS[source](locate(source)), ()
+    if isinstance(source, str) and not os.path.exists(source):  # read_ratings checks Path objects itself
+        close = difflib.get_close_matches(source, DATASETS, n=1)
+        cure = f"did you mean {close[0]}?" if close else "check the name or the path"
+        raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {cure}")
     if isinstance(source, str | os.PathLike):
-        _check_path(source)
         return read_ratings, (source,)
     if hasattr(source, "tocoo"):
         return _from_sparse, (source,)
@@ -78,19 +81,6 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
     if isinstance(source, tuple | list) and len(source) == 3:
         return Dataset.from_triples, source
     raise UsageError(f"cannot read type {type(source).__name__}; give a name, path, data frame, matrix or three arrays")
-
-
-def _check_path(source: str | os.PathLike[str]) -> None:
-    """Raise UsageError if a string is neither a known name nor a file; read_ratings checks Path objects itself."""
-    if not isinstance(source, str) or os.path.exists(source):
-        return
-    close = difflib.get_close_matches(source, DATASETS, n=1)
-    cure = f"did you mean {close[0]}?" if close else "check the name or the path"
-    raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {cure}")
-
-
-def _read_official(name: str) -> Dataset:
-    return READERS[name](locate(name))
 
 
 def _from_frame(
@@ -119,5 +109,5 @@ def _from_sparse(
     if len(cells.shape) != 2:
         raise DataError(f"the sparse matrix has {len(cells.shape)} dimensions; give a matrix of users x items")
     users, items = (Index(np.arange(size)) for size in cells.shape)
-    rows, cols, values = cells.row, cells.col, cells.data
-    return Dataset.from_cells(users, items, rows, cols, values, scale=scale, duplicates=duplicates, name=name)
+    triple = cells.row, cells.col, cells.data
+    return Dataset.from_cells(users, items, *triple, scale=scale, duplicates=duplicates, name=name)

@@ -63,7 +63,7 @@ def read_features(path: str, index: Index) -> Features:
     DataError: the file lists none of the ids
     """
     header, ids, columns = read_columns(path)
-    if index.find([_parse_or_unknown(header, index)])[0] >= 0:
+    if header in index.ids.astype(str):
         raise DataError(f"{path} has the id {header} in place of a header; add one, such as id,genres")
     features, rows = Features.of(columns), index.find(index.parse_all(ids))
     if (rows < 0).all():
@@ -71,10 +71,3 @@ def read_features(path: str, index: Index) -> Features:
     X = np.zeros((len(index), len(features.names)), np.float32)
     X[rows[rows >= 0]] = features.X[rows >= 0]
     return replace(features, X=X)
-
-
-def _parse_or_unknown(text: str, index: Index) -> int | str:
-    try:
-        return index.parse(text)
-    except DataError:
-        return -1 if not index.is_text else text

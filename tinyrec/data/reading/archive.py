@@ -25,7 +25,12 @@ def open_member(path: str | os.PathLike[str], member: str, max_bytes: int, encod
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            info = _find(archive, path, member)
+            found = [info for info in archive.infolist() if info.filename == member]
+            if len(found) != 1:
+                raise FileError(f"{path} has {len(found)} members {member}, not one; download the official file again")
+            info = found[0]
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise FileError(f"{member} in {path} has an unsupported compression; download the official file again")
             if info.file_size > max_bytes:
                 cause = f"{member} in {path} unpacks to {info.file_size} bytes, above the limit of {max_bytes}"
                 raise FileError(f"{cause}; download the official file again")
@@ -38,12 +43,3 @@ def open_member(path: str | os.PathLike[str], member: str, max_bytes: int, encod
         raise FileError(f"{path} does not exist; check the path") from None
     except ZIP_ERRORS as problem:
         raise FileError(f"{member} in {path} cannot be read ({problem}); copy or download the file again") from None
-
-
-def _find(archive: zipfile.ZipFile, path: str | os.PathLike[str], member: str) -> zipfile.ZipInfo:
-    found = [info for info in archive.infolist() if info.filename == member]
-    if len(found) != 1:
-        raise FileError(f"{path} has {len(found)} members {member}, not one; download the official file again")
-    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise FileError(f"{member} in {path} has an unsupported compression; download the official file again")
-    return found[0]

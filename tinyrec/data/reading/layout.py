@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from tinyrec.errors import DataError, UsageError
 
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")  # tried in this order; " " stands for any run of blanks
-COLUMN_NAMES = (
-    ("user", {"user", "userid", "uid"}),
-    ("item", {"item", "itemid", "movie", "movieid", "iid"}),
-    ("rating", {"rating", "score", "stars"}),
-)
-TIME_NAMES = {"timestamp", "time", "date"}
+COLUMN_NAMES = {
+    "user": {"user", "userid", "uid"},
+    "item": {"item", "itemid", "movie", "movieid", "iid"},
+    "rating": {"rating", "score", "stars"},
+    "time": {"timestamp", "time", "date"},
+}
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,10 @@ def _find_column(column: int | str, header: Sequence[str], width: int) -> int:
 
 def _columns_by_name(header: Sequence[str]) -> tuple[int, ...]:
     plain = [name.strip().lower().replace("_", "") for name in header]
-    found = [next((k for k, name in enumerate(plain) if name in usual), None) for _, usual in COLUMN_NAMES]
-    time = next((k for k, name in enumerate(plain) if name in TIME_NAMES), None)
+    *found, time = (next((k for k, name in enumerate(plain) if name in usual), None) for usual in COLUMN_NAMES.values())
     if None not in found:
         return tuple(at for at in (*found, time) if at is not None)
     if any(at not in (None, default) for default, at in enumerate(found)):  # then the first three fields would be wrong
-        missing = " and ".join(what for (what, _), at in zip(COLUMN_NAMES, found, strict=True) if at is None)
+        missing = " and ".join(what for what, at in zip(COLUMN_NAMES, found, strict=False) if at is None)
         raise DataError(f"the header has no column for {missing}; name all three with columns (--columns)")
     return (0, 1, 2) if time is None or time < 3 else (0, 1, 2, time)

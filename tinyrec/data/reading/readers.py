@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tinyrec.data.dataset import Dataset
-from tinyrec.data.reading.layout import Layout, find_layout
+from tinyrec.data.reading.layout import find_layout
 from tinyrec.data.reading.lines import blocks_of_lines, open_text
 from tinyrec.data.reading.table import Table
 from tinyrec.errors import DataError
@@ -39,17 +38,12 @@ def read_ratings(
     with open_text(path) as stream:
         for numbers, lines in blocks_of_lines(stream, name):
             if table is None:
-                table = Table(name, _find_layout(f"{name}, line {numbers[0]}", lines[0], sep, header, columns))
-                if table.layout.header:
-                    numbers, lines = numbers[1:], lines[1:]
+                try:
+                    table = Table(name, find_layout(lines[0], sep, header, columns))
+                except DataError as problem:
+                    raise DataError(f"{name}, line {numbers[0]}: {problem}") from None
+                numbers, lines = numbers[table.layout.header :], lines[table.layout.header :]
             table.add(numbers, lines)
     if table is None:
         raise DataError(f"{name} is empty; give a file with lines of user, item and rating")
     return table.finish(scale, duplicates)
-
-
-def _find_layout(where: str, *hints: Any) -> Layout:
-    try:
-        return find_layout(*hints)
-    except DataError as problem:
-        raise DataError(f"{where}: {problem}") from None

@@ -29,12 +29,36 @@ def locate(name: str) -> Path:
     Search the folder TINYREC_DATA (without checking the checksum), then the user's cache (the checksum must match).
     With TINYREC_OFFLINE=1 nothing is downloaded. FileError: not found, or the download failed
     """
-    return find(name) or _download(name)
+    if found := find(name):
+        return found
+    file, md5 = file_name(name), MD5[name]
+    if md5 is None:
+        raise FileError(f"{file} was not found, and its checksum is not known; {manual_download(name)}")
+    if offline():
+        raise FileError(f"{file} was not found, and TINYREC_OFFLINE is set; {manual_download(name)}")
+    with warnings.catch_warnings(action="ignore"):  # pooch imports tqdm.auto, which may warn in a notebook
+        import pooch
+    try:  # pooch downloads to a temporary file and renames it after the check; redirects, as to http, are not followed
+        server = pooch.HTTPDownloader(timeout=TIMEOUT, allow_redirects=False)
+        return Path(pooch.retrieve(url(name), f"md5:{md5}", file, _cache_folder(), downloader=server))
+    except (OSError, ValueError) as problem:
+        cause = "its checksum is wrong" if isinstance(problem, ValueError) else type(problem).__name__
+        raise FileError(f"{file} could not be downloaded ({cause}); {manual_download(name)}") from None
 
 
 def find(name: str) -> Path | None:
     """Return the path of the zip file if it is on this machine, else None."""
-    return _in_own_folder(name) or _in_cache(name)
+    if folder := os.environ.get("TINYREC_DATA"):
+        if not Path(folder).is_dir():
+            raise FileError(f"TINYREC_DATA is {folder!r}, which is not a folder; set it to a folder or unset it")
+        own = Path(folder, file_name(name))
+        if own.is_file():
+            return own
+    cached = _cache_folder() / file_name(name)
+    if not cached.is_file():
+        return None
+    with cached.open("rb") as file:
+        return cached if hashlib.file_digest(file, "md5").hexdigest() == MD5[name] else None
 
 
 def file_name(name: str) -> str:
@@ -54,39 +78,5 @@ def offline() -> bool:
     return os.environ.get("TINYREC_OFFLINE", "") not in ("", "0")
 
 
-def _in_own_folder(name: str) -> Path | None:
-    setting = os.environ.get("TINYREC_DATA", "")
-    if not setting:
-        return None
-    if not Path(setting).is_dir():
-        raise FileError(f"TINYREC_DATA is {setting!r}, which is not a folder; set it to a folder or unset it")
-    path = Path(setting, file_name(name))
-    return path if path.is_file() else None
-
-
 def _cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("tinyrec"))
-
-
-def _in_cache(name: str) -> Path | None:
-    path = _cache_folder() / file_name(name)
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return path if hashlib.file_digest(file, "md5").hexdigest() == MD5[name] else None
-
-
-def _download(name: str) -> Path:
-    file, md5 = file_name(name), MD5[name]
-    if md5 is None:
-        raise FileError(f"{file} was not found, and its checksum is not known; {manual_download(name)}")
-    if offline():
-        raise FileError(f"{file} was not found, and TINYREC_OFFLINE is set; {manual_download(name)}")
-    with warnings.catch_warnings(action="ignore"):  # pooch imports tqdm.auto, which may warn in a notebook
-        import pooch
-    try:  # pooch downloads to a temporary file and renames it after the check; redirects, as to http, are not followed
-        server = pooch.HTTPDownloader(timeout=TIMEOUT, allow_redirects=False)
-        return Path(pooch.retrieve(url(name), f"md5:{md5}", file, _cache_folder(), downloader=server))
-    except (OSError, ValueError) as problem:
-        cause = "its checksum is wrong" if isinstance(problem, ValueError) else type(problem).__name__
-        raise FileError(f"{file} could not be downloaded ({cause}); {manual_download(name)}") from None

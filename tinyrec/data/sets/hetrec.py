@@ -41,7 +41,9 @@ def read_delicious(path: ZipPath) -> Dataset:
     user_info: friends, as ids "12|34";  item_info: title, url and tags of the page
     """
     user, page, tag, time = read_numbers(path, "user_taggedbookmarks-timestamps.dat", 4).T  # in milliseconds
-    first = _first_of_each(user * (page.max() + 1) + page, time)
+    order = np.argsort(time, kind="stable")
+    _, first = np.unique((user * (page.max() + 1) + page)[order], return_index=True)
+    first = np.sort(order[first])  # the row of the first tag of each pair
     ones, seconds = np.ones(len(first)), time[first] // 1000
     data = Dataset.from_triples(user[first], page[first], ones, scale=(0, 1), name="delicious", times=seconds)
     raw, _, title, url, _, _ = read_info(path, "bookmarks.dat", "\t", 6, header=True)
@@ -55,13 +57,6 @@ def read_delicious(path: ZipPath) -> Dataset:
 
 
 READERS = {"lastfm": read_lastfm, "delicious": read_delicious}
-
-
-def _first_of_each(keys: Array, time: Array) -> Array:
-    """Return the row of the earliest time for each key, ascending; of equal times the first row. keys, time: (m,)"""
-    order = np.argsort(time, kind="stable")
-    _, first = np.unique(keys[order], return_index=True)
-    return np.sort(order[first])
 
 
 def _read_tags(path: ZipPath, tag: Array) -> list[str]:

@@ -60,20 +60,14 @@ def _draw_scores(n_users: int, n_items: int, rows: Array, cols: Array, rng: np.r
 
 
 def _draw_cells(n_users: int, n_items: int, n_ratings: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw distinct cells: (p,) rows and (p,) columns."""
+    """Draw distinct cells, at most n_items for each user: (p,) rows and (p,) columns."""
     activity = rng.lognormal(0, USER_SKEW, n_users)
     rarity = rng.lognormal(0, ITEM_SKEW, n_items)
-    counts = _draw_counts(activity, n_items, n_ratings, rng)
+    counts = np.full(n_users, min(MIN_PER_USER, n_ratings // n_users))
+    while missing := n_ratings - counts.sum():
+        share = np.where(counts < n_items, activity, 0)
+        counts = np.minimum(counts + rng.multinomial(missing, share / share.sum()), n_items)
     # the items with the smallest exponential waiting times are a sample without replacement by popularity 1 / rarity
     waits = (rng.exponential(rarity) for _ in range(n_users))
     cols = [np.argsort(wait)[:count] for wait, count in zip(waits, counts, strict=True)]
     return np.repeat(np.arange(n_users), counts), np.concatenate(cols)
-
-
-def _draw_counts(activity: Array, n_items: int, n_ratings: int, rng: np.random.Generator) -> Array:
-    """Draw how many items each user rates, (n,): at most n_items each, n_ratings in total."""
-    counts = np.full(len(activity), min(MIN_PER_USER, n_ratings // len(activity)))
-    while missing := n_ratings - counts.sum():
-        share = np.where(counts < n_items, activity, 0)
-        counts = np.minimum(counts + rng.multinomial(missing, share / share.sum()), n_items)
-    return counts
