@@ -30,7 +30,7 @@ def contest(model: AutoRec, R: Ratings, optimizer: RProp, rounds: int, seed: int
     start = model.init(R, np.random.default_rng(seed))
     contestants: dict[str, Iterator[float]] = {OURS: ours}
     l2 = model.l2 or 0.0
-    if rivals.fits_dense(R):
+    if np.prod(R.shape) <= rivals.MAX_DENSE_CELLS:
         contestants["torch dense"] = rivals.dense(R, l2, optimizer, start)
     contestants["torch sparse"] = rivals.sparse(R, l2, optimizer, start)
     results = take_turns(contestants, rounds, R.backend)

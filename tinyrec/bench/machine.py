@@ -24,36 +24,24 @@ REPEATS = 7
 
 
 def ceilings(name: str) -> dict[str, float]:
-    """Measure peak GFLOP/s of a matrix product and peak memory GB/s on the backend `name`."""
-    backend = get_backend(name)
-    return {"gemm_gflops": gemm_gflops(backend), "memory_gb_per_s": memory_gb_per_s(backend)}
+    """Measure peak GFLOP/s of a float32 matrix product, and peak memory GB/s, on the backend `name`.
 
-
-def gemm_gflops(backend: Backend) -> float:
-    """Measure 10⁹ float32 operations per second in the product of two square matrices."""
-    xp, size = backend.xp, GEMM_SIZE
-    A, B, C = (xp.ones((size, size), np.float32) for _ in range(3))
-    return 2 * size**3 / best_seconds(lambda: xp.matmul(A, B, out=C), backend) / 1e9
-
-
-def memory_gb_per_s(backend: Backend) -> float:
-    """Measure 10⁹ bytes read and written per second, when all threads change a large array in place.
-
-    Copying to a second array would show less, because the hardware reads that array before it is written.
+    The bytes are those that all threads read and write when they change a large array in place. Copying to a second
+    array would show less, because the hardware reads that array before it is written.
     """
-    xp, step = backend.xp, MEMORY_SIZE // threads()
+    backend = get_backend(name)
+    xp = backend.xp
+
+    def best_seconds(work):
+        return min(timed(work, backend)[0] for _ in range(REPEATS))
+
+    A, B, C = (xp.ones((GEMM_SIZE, GEMM_SIZE), np.float32) for _ in range(3))
+    flops = 2 * GEMM_SIZE**3 / best_seconds(lambda: xp.matmul(A, B, out=C))
     array = xp.ones(MEMORY_SIZE, np.float32)
-    parts = [array[start : start + step] for start in range(0, MEMORY_SIZE, step)]
-
-    def negate(part):
-        xp.negative(part, out=part)
-
+    parts = xp.array_split(array, threads())
     with ThreadPoolExecutor(threads()) as pool:
-        return 2 * array.nbytes / best_seconds(lambda: list(pool.map(negate, parts)), backend) / 1e9
-
-
-def best_seconds(work: Callable[[], Any], backend: Backend) -> float:
-    return min(timed(work, backend)[0] for _ in range(REPEATS))
+        seconds = best_seconds(lambda: list(pool.map(lambda part: xp.negative(part, out=part), parts)))
+    return {"gemm_gflops": flops / 1e9, "memory_gb_per_s": 2 * array.nbytes / seconds / 1e9}
 
 
 def timed(work: Callable[[], Any], backend: Backend) -> tuple[float, Any]:

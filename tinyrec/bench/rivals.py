@@ -126,10 +126,6 @@ def csr(pattern: Pattern, values: torch.Tensor) -> torch.Tensor:
         return torch.sparse_csr_tensor(indptr, cols, values, pattern.shape)
 
 
-def fits_dense(R: Ratings) -> bool:
-    return R.shape[0] * R.shape[1] <= MAX_DENSE_CELLS
-
-
 def batch_size(R: Ratings) -> int:
     """Return how many rows `dense` processes at once; it sums the gradients of these batches before each step."""
     return max(1, BATCH_CELLS // R.shape[1])

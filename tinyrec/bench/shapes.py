@@ -61,8 +61,8 @@ def draw(shape: Shape, seed: int = 0) -> Ratings:
     ids = rng.permutation(shape.items).astype(np.int32)  # column of each item, from most to least popular
     indptr = np.concatenate([[0], np.cumsum(counts)])
     cols = np.empty(shape.ratings, np.int32)
-    for users in users_by_count(counts):
-        c = counts[users[0]]
+    for c in np.unique(counts):
+        users = np.flatnonzero(counts == c)
         order = rng.permutation(shape.items)
         ends = np.cumsum(inclusion_probabilities(popularity, c)[order])
         starts = rng.random((len(users), 1), np.float32)  # float32, so that the sums below are exact
@@ -89,12 +89,6 @@ def ratings_per_user(shape: Shape, rng: np.random.Generator) -> Array:
     if counts[0] > shape.items:
         raise UsageError(f"one user would rate {counts[0]} of {shape.items} items; choose fewer ratings or more items")
     return rng.permutation(counts)
-
-
-def users_by_count(counts: Array) -> list[Array]:
-    """Group the users by their number of ratings."""
-    order = np.argsort(counts, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(counts[order])) + 1)
 
 
 def inclusion_probabilities(popularity: Array, c: int) -> Array:
