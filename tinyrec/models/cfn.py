@@ -18,15 +18,15 @@ from tinyrec.sparse import Ratings
 class CFN(Autoencoder):
     """nn(x) = σ(W σ(V x + mu) + b), trained on x̃: x with a part of its entries masked                    (section 2.2)
 
-    Minimises  Σ over the rows x of  α Σ_masked (nn(x̃)_j - x_j)²  +  β Σ_kept (nn(x̃)_j - x_j)²,  and λ ||θ||²   (eq. 1)
+    Minimises  Σ over the rows x of  α Σ_masked (nn(x̃)_j - x_j)²  +  β Σ_kept (nn(x̃)_j - x_j)²,  plus λ ||θ||²  (eq. 1)
 
     x: the ratings of an item (I-CFN) or of a user (U-CFN) minus their mean, divided by half the width of the scale
     θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of V; mu1 (k_1,), ...; W (d, k); b (d,)
     CFN++ is a CFN on data with q features for each row. Every layer reads them: V2 is (k_1 + q, k_2), W is (d, k + q),
     and S1 (q, k_1) are their weights in the first layer                                               (fig. 2, eq. 4)
     hidden_units: k_1, ...;  activation, output: σ of the hidden layers and of the last one; identity: linear
-    dropout: the fraction of observed cells that is masked;  alpha, beta: the weights of masked and unmasked cells
-    l2: λ;  noise: the standard deviation of Gaussian noise on the input of each hidden layer after the first
+    dropout: the fraction of observed cells that is masked;  alpha, beta: the weights of masked and kept cells;  l2: λ
+    noise: the standard deviation of Gaussian noise on the codes read by hidden layers after the first; 0 in the paper
     damping: the mean of a row is computed with so many additional ratings of average value; 0 in the paper. But once
         its own mean is subtracted from each row, the model cannot learn that dramas are rated higher. To predict rows
         without ratings from features alone, set a large damping and mask nearly all ratings (dropout 0.97)
@@ -74,7 +74,7 @@ class CFN(Autoencoder):
         return shapes | {"W": (d, reads), "b": (d,)}
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
-        """Uniform within ±1/√(input units of a layer); the biases 0                                    (section 4.1)"""
+        """Uniform within ±1/√n, where a matrix reads n units, such as d for V1, q for S1; biases 0     (section 4.1)"""
         params = {}
         for name, shape in self.shapes(R.shape[1], R.side_width).items():
             reads = shape[1] if name == "W" else shape[0]

@@ -24,7 +24,7 @@ class NCAE(Autoencoder):
     Minimises  1/M Σ_i 1/|K_i| (α Σ_dropped (nn(ũ_i)_j - u_ij)² + β Σ_kept (nn(ũ_i)_j - u_ij)²) + λ/2 ||θ||²  (eq. 5-6)
 
     u_i: the |K_i| ratings of row i of M; ũ_i: a fraction q, `dropout`, of them is set to 0, and the rest is divided by
-    1 - q (eq. 3);  f: tanh, stretched to the rating scale;  g, activation: tanh
+    1 - q (eq. 3);  f, output: 3 + 2 tanh, as ratings are mapped to 1 to 5;  g, activation: tanh
     θ, all parameters: V1 (d, k_1), V2 (k_1, k_2), ..., transposes of the above; mu1 (k_1,), ...; W (d, k_L); b (d,)
     hidden_units: k_1 to k_L;  alpha, beta: the weights of dropped and kept ratings;  l2: λ
     balance: a rating has the weight |K_i|^-balance; 1 in the paper: all rows count the same; 0: all ratings do
@@ -63,10 +63,10 @@ class NCAE(Autoencoder):
     def pretrained(self, R: Ratings, seed: int, train: Train) -> Params | None:
         """Layer by layer, each with the layers below frozen                                             (section 4.3)
 
-        Supervised (S): a decoder on top of the layer predicts the ratings, after dropout. Unsupervised (U): it
-        reconstructs the input of the layer, without noise; for the first layer that is the observed ratings. "S+U+S"
-        is the paper's: the first layer supervised, the deeper ones unsupervised, then the last layer W supervised.
-        Parameters that no stage trains keep their random values.
+        Supervised (S): a decoder on top of the layer predicts the ratings, after dropout; λ as above. Unsupervised (U):
+        it reconstructs the input of the layer without noise: the observed ratings or, if deeper, the codes of u_i with
+        λ = 0 (in eq. 12-13, those of ũ_i). "S+U+S" is the paper's: the first layer supervised, the deeper ones
+        unsupervised, then the last layer W supervised. Parameters that no stage trains keep their random values.
         """
         if self.pretrain == "none":
             return None

@@ -35,7 +35,7 @@ class Rows:
 class CodeAutoencoder:
     """h(x) = g(W g(V x + mu) + b), which reconstructs codes x, themselves outputs of g
 
-    Minimises  Σ ||x - h(x)||²  +  l2/2 (||W||² + ||V||²)
+    Minimises  Σ ||x - h(x)||²  +  l2/2 (||W||² + ||V||²)             (NCAE, eq. 13: the mean over cells, and no l2)
 
     x (j,);  parameters, each the transpose of the above: V (j, k), mu (k,), W (k, j), b (j,)
     """
@@ -72,7 +72,7 @@ class CodeAutoencoder:
 
 @dataclass(frozen=True)
 class Frozen:
-    """A model with some of its parameters given; the others are trained."""
+    """A model with some of its parameters given; the others are trained. The loss includes the penalty on all."""
 
     model: Any
     given: Params

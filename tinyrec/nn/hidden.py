@@ -19,7 +19,7 @@ def hidden_layers(
 
     If params has S1 (q, k_1), every layer also reads the features X (n, q) of the rows of R       (CFN, fig. 2, eq. 4):
     H_1 = g(R V_1 + X S_1 + mu_1);  H_l = g([H_{l-1} X] V_l + mu_l);  and [H X] (n, k + q) is returned.
-    add_noise: applied to the input of each layer after the first
+    add_noise: applied to each H_{l-1} that a further layer reads, not to X
     """
     X = R.side if "S1" in params else None
 

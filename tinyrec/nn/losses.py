@@ -23,7 +23,7 @@ def squared_error(y: Array, r: Array) -> tuple[Array, Callable[[], Array]]:
 
 
 def weighted_squared_error(y: Array, r: Array, weight: Array) -> tuple[Array, Callable[[], Array]]:
-    """loss = Σ weight (y - r)² over the observed cells                                      (CFN, eq. 1, without λ)
+    """loss = Σ weight (y - r)² over the observed cells                          (CFN, eq. 1 without λ; NCAE, eq. 5)
 
     y, r, weight (p,)  ->  loss ()
     """

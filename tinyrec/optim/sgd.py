@@ -14,7 +14,7 @@ class SGD(Optimizer):
     """m <- momentum m - rate g;  w <- w + m               (Polyak 1964, "heavy ball")
 
     Most losses are sums over the observed cells, so the default rate is smaller than is usual for a mean.
-    decay: after e epochs the rate is learning_rate / (1 + decay e), as in the CFN authors' code
+    decay: after e epochs the rate is learning_rate / (1 + decay e); the CFN authors' code counts e from 1
     """
 
     learning_rate: float = 1e-4
