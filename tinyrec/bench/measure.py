@@ -55,6 +55,13 @@ def measure(case: Case) -> dict[str, Any]:
     backend = get_backend(case.backend)
     draw_seconds, R = timed(lambda: draw(find_shape(case.shape), case.seed).T.to(backend.name), backend)
     model, optimizer = AutoRec(hidden_units=case.hidden_units, l2=L2), RProp()
+    size = {"shape": case.shape, "users": R.shape[1], "items": R.shape[0], "ratings": R.size}
+    result = size | {"draw_seconds": draw_seconds} | measure_training(case, model, R, optimizer)
+    return result | {"contest": contest(model, R, optimizer, case.rounds, case.seed) if case.against else None}
+
+
+def measure_training(case: Case, model: AutoRec, R: Ratings, optimizer: RProp) -> dict[str, Any]:
+    """Measure the training by tinyrec; its gigabytes of parameters are freed before the contest."""
     start = begin(model, R, optimizer, case.seed)
     epochs = fit(model, R, optimizer, epochs=1 + case.rounds, start=start)
     times = [timed(lambda: next(epochs), R.backend)[0] for _ in range(1 + case.rounds)]
@@ -63,17 +70,11 @@ def measure(case: Case) -> dict[str, Any]:
     part_times = {part: [timed(part.run, R.backend)[0] for _ in range(case.rounds)] for part in works}
     epoch = summarize(times[1:], sum(part.flops for part in works), sum(part.bytes for part in works))
     return {
-        "shape": case.shape,
-        "users": R.shape[1],
-        "items": R.shape[0],
-        "ratings": R.size,
-        "draw_seconds": draw_seconds,
         "epoch": epoch,
         "ns_per_rating": epoch["seconds"] / R.size * 1e9,
         "peak_rss_mb": peak,
         "parts": {part.name: summarize(rounds, part.flops, part.bytes) for part, rounds in part_times.items()},
         "top10_seconds": top10_seconds(model, start.params, R) if np.prod(R.shape) <= MAX_TOP10_CELLS else None,
-        "contest": contest(model, R, optimizer, case.rounds, case.seed) if case.against else None,
     }
 
 
@@ -97,8 +98,8 @@ def parts(model: AutoRec, R: Ratings, optimizer: RProp, params: Params, state: d
     moved = p * (width + R.cols.itemsize) + (H.size + V.size) * width
     works = [Part(name, run, 2 * p * k, moved) for name, run in products.items()]
     weights = sum(w.size for w in params.values())
-    works.append(Part("RProp", lambda: optimizer.step(params, grads, state, R.backend, 0.0), 0, 7 * width * weights))
-    return works
+    update = Part("RProp", lambda: optimizer.step(params, grads, state, R.backend, loss=0.0), 0, 7 * width * weights)
+    return [*works, update]
 
 
 def summarize(rounds: list[float], flops: int, moved: int) -> dict[str, Any]:
