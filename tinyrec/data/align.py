@@ -25,7 +25,12 @@ def align_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
         replace(_move(part, users, items), scale=scale, user_info=user_info, item_info=item_info)
         for part in (train, test)
     )
-    _refuse_common_pairs(train, test)
+    d = len(items)
+    common = np.intersect1d(*(part.ratings.rows.astype(np.int64) * d + part.ratings.cols for part in (train, test)))
+    if len(common):
+        pair = f"user {users.ids[common[0] // d].item()!r} with item {items.ids[common[0] % d].item()!r}"
+        cause = f"{len(common)} pairs are in both train and test, such as {pair}"
+        raise DataError(f"{cause}; remove them from one of the two")
     return train, test
 
 
@@ -51,14 +56,3 @@ def _merge_info(ids: Index, a: Index, a_info: dict[str, Array], b: Index, b_info
         for index, column in parts:
             merged[name][ids.find(index.ids)] = column
     return merged
-
-
-def _refuse_common_pairs(train: Dataset, test: Dataset) -> None:
-    d = len(train.items)
-    train_cells, test_cells = (part.ratings.rows.astype(np.int64) * d + part.ratings.cols for part in (train, test))
-    common = np.intersect1d(train_cells, test_cells)
-    if len(common):
-        user, item = train.users.ids[common[0] // d], train.items.ids[common[0] % d]
-        pair = f"user {user.item()!r} with item {item.item()!r}"
-        cause = f"{len(common)} pairs are in both train and test, such as {pair}"
-        raise DataError(f"{cause}; remove them from one of the two")

@@ -65,8 +65,6 @@ class Index:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Index) and self.is_text == other.is_text and np.array_equal(self.ids, other.ids)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"Index({len(self)} {'text' if self.is_text else 'integer'} ids)"
 

@@ -80,8 +80,7 @@ class Features:
             if column not in columns:
                 raise DataError(f"this model was trained with the column {column}, which is missing; add it")
             rows = list(map(split_values, columns[column]))
-            if column in self.embeddings:
-                embedding = self.embeddings[column]
+            if embedding := self.embeddings.get(column):
                 X[:, [position[name] for name in _dimensions(column, embedding)]] = embedding.encode(rows)
                 continue
             for i, row in enumerate(rows):

@@ -46,7 +46,14 @@ def split(line: str, sep: str) -> list[str] | None:
 
 def find_layout(line: str, sep: str | None, header: bool | None, columns: Sequence[int | str] | None) -> Layout:
     """Detect what is None from the first line of the file.  DataError: fewer than three fields"""
-    sep = _find_delimiter(line) if sep is None else check_delimiter(sep)
+    if sep is None:
+        sep = next((sep for sep in DELIMITERS if len(split(line, sep) or []) >= 3), None)
+        if sep is None:
+            cause = "no known delimiter gives three fields: user, item and rating (1 for implicit feedback)"
+            raise DataError(f"{cause}; give the delimiter with sep (--sep)")
+    sep = "\t" if sep == "\\t" else sep  # a shell passes the two characters on
+    if not isinstance(sep, str) or sep == "" or set(sep) & set('"\r\n\0'):
+        raise UsageError(f"{sep!r} cannot be a delimiter; give one such as ',' or '::'")
     fields = split(line, sep)
     if fields is None or len(fields) < 3:
         found = "a quote that is not closed" if fields is None else f"{len(fields)} field(s) between {sep!r}"
@@ -54,21 +61,6 @@ def find_layout(line: str, sep: str | None, header: bool | None, columns: Sequen
     has_names = _looks_like_header(fields, columns) if header is None else header
     found_columns = find_columns(fields if has_names else [], len(fields), columns)
     return Layout(sep, len(fields), found_columns, has_names, guessed=columns is None)
-
-
-def check_delimiter(sep: str) -> str:
-    sep = "\t" if sep == "\\t" else sep  # a shell passes the two characters on
-    if not isinstance(sep, str) or sep == "" or set(sep) & set('"\r\n\0'):
-        raise UsageError(f"{sep!r} cannot be a delimiter; give one such as ',' or '::'")
-    return sep
-
-
-def _find_delimiter(line: str) -> str:
-    for sep in DELIMITERS:
-        if len(split(line, sep) or []) >= 3:
-            return sep
-    cause = "no known delimiter gives three fields: user, item and rating (1 for implicit feedback)"
-    raise DataError(f"{cause}; give the delimiter with sep (--sep)")
 
 
 def _looks_like_header(fields: list[str], columns: Sequence[int | str] | None) -> bool:
