@@ -14,13 +14,19 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index, ids_from_text
-from tinyrec.data.reading import line_errors
 from tinyrec.data.reading.layout import Layout, split
 from tinyrec.data.validation import MAX_SHOWN, BadRows, check_scale, explain
 from tinyrec.errors import DataError
 
 BLANKS = " \t"  # stripped from both ends of a field
+# stricter than float(), which also accepts "1_000", "nan" and digits of other scripts
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MAX_ID_LENGTH = 255  # characters; a NumPy text array reserves the length of its longest text for each
 TIME = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+INVALID_TIME = np.iinfo(np.int64).min  # the code of a text that is not a timestamp
+TIME_ERRORS = {INVALID_TIME: ("the time is not an integer", "write it in seconds since 1970, or leave the column out")}
+
+LineError = tuple[str, str]  # cause and cure
 
 
 class Table:
@@ -37,7 +43,7 @@ class Table:
         self.codes: tuple[list[Array], ...] = [], [], []
         self.times: list[Array] = []
         self.numbers: list[Array] = []
-        self.bad_lines: list[tuple[int, line_errors.LineError]] = []
+        self.bad_lines: list[tuple[int, LineError]] = []
         self.n_bad_lines = 0
 
     def add(self, numbers: Array, lines: list[str]) -> None:
@@ -57,7 +63,7 @@ class Table:
         """Split line by line, which is slow, and record the lines that cannot be split."""
         for number, line in zip(numbers.tolist(), lines, strict=True):
             fields = split(line, self.layout.sep)
-            error = line_errors.line_error(line, fields, self.layout.width)
+            error = line_error(line, fields, self.layout.width)
             if error:
                 self.n_bad_lines += 1
                 if len(self.bad_lines) < MAX_SHOWN:
@@ -70,12 +76,11 @@ class Table:
         codes = [_concatenate(parts, np.int32) for parts in self.codes]
         numbers = _concatenate(self.numbers, np.int64)
         users, items, ratings = ([text.strip(BLANKS) for text in texts] for texts in self.texts)
-        errors = [line_errors.id_errors(users, "user"), line_errors.id_errors(items, "item")]
-        errors.append(line_errors.rating_errors(ratings, check_scale(scale)))
+        errors = [id_errors(users, "user"), id_errors(items, "item"), rating_errors(ratings, check_scale(scale))]
         times = _concatenate(self.times, np.int64) if self.times else None
-        if times is not None and self.layout.guessed and (times == line_errors.INVALID_TIME).any():
+        if times is not None and self.layout.guessed and (times == INVALID_TIME).any():
             times = None  # the column is named like a timestamp but holds something else, such as 2001-01-01
-        columns, errors = (codes, errors) if times is None else ([*codes, times], [*errors, line_errors.TIME_ERRORS])
+        columns, errors = (codes, errors) if times is None else ([*codes, times], [*errors, TIME_ERRORS])
         self._refuse_errors(columns, numbers, errors)
         if len(numbers) == 0:
             raise DataError(f"{self.name} contains no ratings; give a file with lines of user, item and rating")
@@ -119,14 +124,14 @@ def _read_times(texts: Sequence[str]) -> Array:
     try:
         return np.fromiter(map(int, texts), np.int64, len(texts))
     except (ValueError, OverflowError):
-        times = (int(text) if TIME.fullmatch(text.strip()) else line_errors.INVALID_TIME for text in texts)
+        times = (int(text) if TIME.fullmatch(text.strip()) else INVALID_TIME for text in texts)
         return np.fromiter(times, np.int64, len(texts))
 
 
 def _split_all(lines: list[str], layout: Layout) -> Sequence[Sequence[str]] | None:
     """Split all lines at once into columns, which is fast; None: some line needs _split_each."""
     text, sep, width = "\n".join(lines), layout.sep, layout.width
-    if line_errors.text_error(text):
+    if text_error(text):
         return None
     if sep == " ":
         rows = [line.split() for line in lines]
@@ -143,3 +148,53 @@ def _split_all(lines: list[str], layout: Layout) -> Sequence[Sequence[str]] | No
     # an unclosed quote joins its line with the next ones, so the number of rows differs
     fits = len(rows) == len(lines) and set(map(len, rows)) == {width}
     return list(zip(*rows, strict=True)) if fits else None
+
+
+def text_error(text: str) -> LineError | None:
+    """Return what is wrong with the characters of one or many lines."""
+    if "\0" in text:
+        return "a NUL byte", "save the file as UTF-8 text again"
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:  # a lone surrogate, see lines.as_text
+            return "bytes that are not UTF-8", "save the file as UTF-8 text"
+    return None
+
+
+def line_error(line: str, fields: list[str] | None, width: int) -> LineError | None:
+    """Return why a line cannot be split into `width` fields; fields: the result of layout.split."""
+    if error := text_error(line):
+        return error
+    if fields is None:
+        return "a quote that is not closed, or text after a closing quote", "fix the quotes"
+    if len(fields) != width:
+        return f"{len(fields)} fields, but the first line has {width}", "complete or remove the line"
+    return None
+
+
+def id_errors(texts: list[str], what: str) -> dict[int, LineError]:
+    """Return the errors in a column of ids, by position in `texts`."""
+    long = f"longer than {MAX_ID_LENGTH} characters"
+    return {
+        number: (f"the {what} id is {long if text else 'empty'}", "complete or remove the line")
+        for number, text in enumerate(texts)
+        if not 0 < len(text) <= MAX_ID_LENGTH
+    }
+
+
+def rating_errors(texts: list[str], scale: tuple[float, float] | None) -> dict[int, LineError]:
+    """Return the errors in the column of ratings, by position in `texts`."""
+    low, high = scale or (-np.inf, np.inf)
+    largest = float(np.finfo(np.float32).max)
+    errors = {}
+    for number, text in enumerate(texts):
+        short = repr(text if len(text) <= 40 else text[:37] + "...")  # repr escapes, so that the error stays one line
+        if not NUMBER.fullmatch(text):
+            errors[number] = f"the rating {short} is not a number", "write it like 3.5, or remove the line"
+        elif abs(float(text)) > largest:
+            errors[number] = f"the rating {short} is too large", "correct or remove the line"
+        elif not low <= float(text) <= high:
+            cause = f"the rating {text} is outside the scale {low:g} to {high:g}"
+            errors[number] = cause, "correct it or widen the scale"
+    return errors
