@@ -125,6 +125,11 @@ def test_the_users_of_figure_3_are_augmented_as_it_shows():
     assert augmented(R, np.ones(5), 0.8, 1.0).shape == (4, 5)  # "p = 1.0 means [...] no data augmentation"
 
 
+def test_the_number_of_items_dropped_does_not_depend_on_rounding():
+    R = from_dense(np.ones((1, 100)), np.arange(100)[np.newaxis] < 90)
+    assert augmented(R, np.ones(100), 1.0, 0.7).size == 90 + 27  # in floating point, 0.7 * 90 is less than 63
+
+
 @pytest.fixture(scope="module")
 def tribes():
     """Two tribes of users, each of which meets its own half of the items."""

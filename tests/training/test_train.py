@@ -199,11 +199,17 @@ def test_impossible_options_are_refused(data, options):
         tr.AutoRec(hidden_units=2).fit(data, backend="reference", **options)
 
 
+NOISY = [
+    tr.AutoRec(hidden_units=2, l2=1.0, dropout=0.2),
+    tr.DeepAutoRec(hidden_units=2, l2=1.0, dropout=0.2),
+    tr.CFN(hidden_units=2, l2=1.0, dropout=0.0, noise=0.1),
+]
+
+
 @pytest.mark.parametrize("optimizer", [RProp(), LBFGS()], ids=repr)
-@pytest.mark.parametrize("kind", [tr.AutoRec, tr.DeepAutoRec])
-def test_dropout_is_refused_where_a_noisy_gradient_cannot_be_borne(data, kind, optimizer):
-    model = kind(hidden_units=2, l2=1.0, dropout=0.2)
-    with pytest.raises(UsageError, match="noisy, and (RProp|LBFGS) needs an exact one; use adam, rmsprop or sgd"):
+@pytest.mark.parametrize("model", NOISY, ids=repr)
+def test_noise_is_refused_where_a_noisy_gradient_cannot_be_borne(data, model, optimizer):
+    with pytest.raises(UsageError, match="noisy, and (RProp|LBFGS) needs an exact one; use adam or sgd"):
         model.fit(data, optimizer=optimizer, epochs=1)
     assert model.fit(data, optimizer=Adam(), epochs=1, backend="reference").info["epochs"] == 1
 

@@ -98,13 +98,14 @@ def augmented(R: Ratings, popularity: Array, epsilon: float, p: float) -> Rating
     popularity (d,) of each column; of equally popular columns, the first counts as more popular   (section 4.2, fig. 3)
     """
     (n, d), counts = R.shape, np.diff(to_host(R.pattern.indptr))
-    sparse = np.flatnonzero((counts / d < epsilon) & (np.floor(p * counts) < counts))  # rows that keep a cell
+    dropped = np.floor(p * counts + 1e-9)  # 1e-9, as 0.7 * 90 is 62.999... in floating point
+    sparse = np.flatnonzero((counts / d < epsilon) & (dropped < counts))  # rows that keep a cell
     if not len(sparse):
         return R
     rows, cols, values = to_host(R.rows), to_host(R.cols), to_host(R.values)
     order = np.lexsort((cols, -popularity[cols], rows))  # row by row, the most popular first
     place = np.arange(len(rows)) - to_host(R.pattern.indptr)[rows[order]]
-    kept = order[place >= np.floor(p * counts)[rows[order]]]
+    kept = order[place >= dropped[rows[order]]]
     number = np.full(n, -1)
     number[sparse] = n + np.arange(len(sparse))
     kept = kept[number[rows[kept]] >= 0]

@@ -236,8 +236,9 @@ def check_options(
         name = type(model).__name__
         raise UsageError(f"{name} has no search on a validation part; give the number of epochs, and leave valid out")
     name = type(optimizer).__name__
-    if getattr(model, "dropout", 0) and optimizer.full_batch:
-        raise UsageError(f"dropout makes the gradient noisy, and {name} needs an exact one; use adam, rmsprop or sgd")
+    for field in ("dropout", "noise"):
+        if getattr(model, field, 0) and optimizer.full_batch:
+            raise UsageError(f"{field} makes the gradient noisy, and {name} needs an exact one; use adam or sgd")
     if epochs is None and optimizer.patience is None:
         raise UsageError(f"the learning rate of {name} falls until the last epoch; give the number of epochs")
 
