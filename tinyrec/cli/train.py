@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> None:
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):
         part = part.with_features(items=args.item_features, users=args.user_features)
-        common.say(args, f"{part}, {test.ratings.size if test else 'no'} ratings held out for testing, seed {seed}")
+        held_out, what = test.ratings.size if test else "no", "pairs" if part.implicit else "ratings"
+        common.say(args, f"{part}, {held_out} {what} held out for testing, seed {seed}")
         if part.item_features or part.user_features:
             common.say(args, f"features: {part.item_features or part.user_features}")
         if not results:  # the other splits need as much

@@ -76,7 +76,7 @@ def as_ids(raw: Any, what: str = "id") -> Array:
     DataError: floats, missing values, bytes, mixed types, integers of more than 64 bits, or not one-dimensional
     """
     if isinstance(raw, str) or not isinstance(raw, Iterable):  # a str is an iterable of letters
-        raise DataError(f"{raw!r} is not a list of {what}s; give a list, even for a single one")
+        raise DataError(f"{raw!r} is not a list of {what} ids; give a list, even for a single one")
     values = raw.to_numpy() if hasattr(raw, "to_numpy") else raw
     if not isinstance(values, np.ndarray) or values.dtype.kind in "OT":
         values = _from_objects(values, what)

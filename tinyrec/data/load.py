@@ -80,7 +80,8 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
         return _from_frame, (source,)
     if isinstance(source, tuple | list) and len(source) == 3:
         return Dataset.from_triples, source
-    raise UsageError(f"cannot read type {type(source).__name__}; give a name, path, data frame, matrix or three arrays")
+    kind = type(source).__name__
+    raise UsageError(f"cannot read type {kind}; give a name, path, data frame, sparse matrix or three arrays")
 
 
 def _from_frame(

@@ -50,7 +50,10 @@ class TrainingConfig:
             types, options = setting_types(kind), {"optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
             for name, value in options.items():
                 if value is not None and name not in types:
-                    raise UsageError(f"{kind.__name__} has no {name}; set its own settings: {', '.join(types)}")
+                    own = f"set its own settings: {', '.join(types)}" if types else "it has no settings"
+                    raise UsageError(f"{kind.__name__} has no {name}; {own}")
+                if value is not None and name in settings:
+                    raise UsageError(f"{name} is given twice: {value} and {settings[name]}")
             return cls(_make({name: value for name, value in options.items() if value is not None} | settings, kind))
         optimizer = optimizer or kind.default_optimizer
         check_choice("optimizer", optimizer, OPTIMIZERS)
