@@ -173,7 +173,7 @@ def test_a_wrong_gradient_of_ones_own_is_named(mine, run, future):
         ("return error + penalty, {**grads", "return {**grads", "it raises ValueError: too many values to unpack"),
         ("hidden_units: int = 500", "hidden_units: int", "missing 1 required keyword-only argument: 'hidden_units'"),
         ("hidden_units: int = 500", 'hidden_units: int = "many"', "hidden_units is 'many', but must be int"),
-        ("def shapes(", "def forms(", "it raises NotImplementedError: TiedAutoRec must define shapes"),
+        ("def shapes(", "def forms(", "it raises UsageError: TiedAutoRec has no shapes; define shapes"),
     ],
 )
 def test_what_does_not_even_fit_is_said_in_a_sentence(mine, run, right, wrong, says):

@@ -66,5 +66,6 @@ def _import(path: Path) -> Any:
         del sys.modules[name], imported[name]
         frames, what = traceback.extract_tb(problem.__traceback__), f"{type(problem).__name__}: {problem}"
         at = [f", line {frame.lineno}" for frame in frames if frame.filename == file][-1:]
-        raise UsageError(f"cannot import {path}{''.join(at)}: {what}; fix it") from problem
+        cure = "write @dataclass(frozen=True, kw_only=True)" if "non-frozen dataclass" in what else "fix it"
+        raise UsageError(f"cannot import {path}{''.join(at)}: {what}; {cure}") from problem
     return imported[name]

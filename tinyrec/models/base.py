@@ -108,11 +108,19 @@ class Autoencoder(Model):
 
     def shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
         """The shape of each parameter, by name, for rows of d ratings and q features."""
-        raise NotImplementedError(f"{type(self).__name__} must define shapes(d, q)")
+        raise UsageError(f"{type(self).__name__} has no shapes; define shapes(d, q) to return that of each parameter")
+
+    def checked_shapes(self, d: int, q: int = 0) -> dict[str, tuple[int, ...]]:
+        """`shapes`, as tuples. UsageError: a number in place of one"""
+        shapes = self.shapes(d, q)
+        for name, shape in shapes.items():
+            if isinstance(shape, Integral):
+                raise UsageError(f"shapes gives {name} the shape {shape}; write the tuple ({shape},), with a comma")
+        return {name: tuple(shape) for name, shape in shapes.items()}
 
     def count(self, d: int, q: int = 0) -> int:
         """The number of parameters."""
-        return sum(math.prod(shape) for shape in self.shapes(d, q).values())
+        return sum(math.prod(shape) for shape in self.checked_shapes(d, q).values())
 
     def candidates(self, n_ratings: int) -> Sequence[Autoencoder]:
         """The models to compare on a validation part, given the number of ratings; [self] where l2 is set."""
@@ -120,7 +128,7 @@ class Autoencoder(Model):
 
     def init(self, R: Ratings, rng: np.random.Generator) -> Params:
         """The parameters before training, in the dtype of R, drawn on the host, so that every backend starts alike."""
-        return glorot(self.shapes(R.shape[1], R.side_width), R.values.dtype, rng)
+        return glorot(self.checked_shapes(R.shape[1], R.side_width), R.values.dtype, rng)
 
     def pretrained(self, R: Ratings, seed: int, train: Train) -> Params | None:
         """Parameters to start from, learned by training shallow models; None: start from `init`.
@@ -144,7 +152,8 @@ class Autoencoder(Model):
 
         rng: draws the noise; None: no noise
         """
-        raise NotImplementedError(f"{type(self).__name__} must define loss_and_grads(params, R, rng)")
+        cure = "define loss_and_grads(params, R, rng) to return the loss and the gradients"
+        raise UsageError(f"{type(self).__name__} has no loss_and_grads; {cure}")
 
     def encode(self, params: Params, R: Ratings) -> Array:
         """The hidden codes H (n, k) of the rows of R (n, d), followed by their features, if the model reads any."""

@@ -24,6 +24,7 @@ import numpy as np
 
 from tinyrec.backend import Array, Backend, Params
 from tinyrec.errors import Diverged, UsageError
+from tinyrec.models import Autoencoder
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,14 @@ class Epoch:
 
 
 def begin(model: Any, R: Any, optimizer: Any, seed: int = 0, params: Params | None = None) -> Epoch:
-    """Epoch 0: parameters as given or as drawn, before any update."""
+    """Epoch 0: parameters as given or as drawn, before any update. UsageError: other ones than in `shapes`"""
     rng = np.random.default_rng(seed)
     params = params or {name: R.backend.asarray(w) for name, w in model.init(R, rng).items()}
+    if isinstance(model, Autoencoder):
+        found, wanted = {name: w.shape for name, w in params.items()}, model.checked_shapes(R.shape[1], R.side_width)
+        for name in wanted | found:
+            if (has := found.get(name, "missing")) != (should := wanted.get(name, "missing")):
+                raise UsageError(f"{name} is {has} in what init returns, but {should} in shapes; make them agree")
     return Epoch(0, math.nan, 0.0, params, optimizer.init(params), rng)
 
 
@@ -78,8 +84,7 @@ def fit(
                 if now.line_search:
                     loss = now.minimize(partial(evaluate, model, batch, rng, backend, number), params, backend)
                 else:
-                    loss, grads = model.loss_and_grads(params, batch, rng)
-                    loss = finite(loss, grads, params, backend, number)
+                    loss, grads = evaluate(model, batch, rng, backend, number, params)
                     now.step(params, grads, state, backend, loss)
             total += loss
             done += batch.share
@@ -107,8 +112,11 @@ def finite(loss: Array, grads: Params, params: Params, backend: Backend, number:
 def evaluate(
     model: Any, batch: Any, rng: np.random.Generator, backend: Backend, number: int, params: Params
 ) -> tuple[float, Params]:
-    """The objective of L-BFGS: loss and gradients, checked by `finite`."""
-    loss, grads = model.loss_and_grads(params, batch, rng)
+    """The loss and the gradients, checked by `finite`. UsageError: they are not what loss_and_grads returns"""
+    returned = model.loss_and_grads(params, batch, rng)
+    if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
+        raise UsageError("loss_and_grads must return two things, the loss and a dict of gradients; fix its last line")
+    loss, grads = returned
     return finite(loss, grads, params, backend, number), grads
 
 
