@@ -104,8 +104,8 @@ def expected(params: Params, H: Array, cols: Array) -> Array:
     """The expected rating of column cols[j] given the hidden units H[j]: H (p, F), cols (p,) -> (p,)."""
     K = len(params["levels"])
     W, b = params["W"].reshape(-1, K, H.shape[1]), params["b"].reshape(-1, K)
-    z = np.einsum("pkf,pf->pk", W[cols], H) + b[cols]  # not @, whose BLAS may warn of invalid values in tiny products
-    return np.einsum("k,kp->p", params["levels"], softmax(z.T))
+    z = (W[cols] @ H[:, :, np.newaxis])[:, :, 0] + b[cols]  # (p, K)
+    return params["levels"] @ softmax(z.T)
 
 
 def one_hot(R: Ratings, levels: Array | None = None) -> tuple[Ratings, Array]:
