@@ -191,6 +191,11 @@ BROKEN = {
         "declares activation, hidden_units, strength, but is no dataclass",
     ),
     "no l2": ("    l2: float = 3.0\n", "    l2: float | None = None\n", "has no candidates to choose it from; give l2"),
+    "a setting without a default": (
+        "    strength: float = 1.0\n",
+        "    strength: float\n",
+        "strength of TiedAutoRec has no default",
+    ),
 }
 
 
@@ -202,6 +207,12 @@ def test_what_is_forgotten_in_a_model_of_ones_own_is_named_before_training(
     (tmp_path / "mine.py").write_text(OWN.replace(right, wrong))
     flags = ["--dataset", ratings, "--model", f"{tmp_path / 'mine.py'}:TiedAutoRec", "--epochs", "2", "--quiet"]
     assert said in fails(capsys, 2, "train", *flags)
+
+
+def test_a_setting_without_annotation_is_named(capsys, ratings, tmp_path):
+    (tmp_path / "mine.py").write_text(OWN.replace("    strength: float = 1.0\n", "    strength = 1.0\n"))
+    flags = ["--dataset", ratings, "--model", f"{tmp_path / 'mine.py'}:TiedAutoRec", "--set", "strength=2", "--quiet"]
+    assert "it needs an annotation, such as strength: float = 1.0" in fails(capsys, 2, "train", *flags)
 
 
 def test_a_function_is_no_model(capsys, ratings, tmp_path):

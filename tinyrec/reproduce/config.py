@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from tinyrec.baselines import BASELINES
@@ -102,11 +102,16 @@ def _make(settings: dict[str, Any], kind: Any, others: Mapping[str, Any] | None 
             if owners and others:
                 raise UsageError(f"{name} is a setting of {', '.join(owners)}; choose one of them with --optimizer")
             hint = suggestion(name, [*types, *(others or {})])
+            if isinstance(default := vars(kind).get(name), bool | int | float | str):
+                hint = f"it needs an annotation, such as {name}: {type(default).__name__} = {default!r}"
             raise UsageError(f"unknown setting {name!r} of {kind.__name__}; {hint}")
         if value is None and types[name] is str:  # where the word "none" is meant
             settings[name] = value = "none"
         if types[name] != tuple[int, ...]:  # the model checks it, and converts a single number
             check_type(name, value, types[name])
+    for field in fields(kind):
+        if field.name not in settings and field.default is field.default_factory is MISSING:
+            raise UsageError(f"{field.name} of {kind.__name__} has no default; give it one, or --set {field.name}=...")
     return kind(**settings)
 
 
