@@ -133,6 +133,17 @@ print(found)
 assert "dV" in found
 
 # %% [markdown]
+# A model with the right gradient can still predict badly, without any error: if `encode` and `decoder` do not compute
+# what `loss_and_grads` does, it learns one function and predicts another. `check_model` finds this, too. Apart from the
+# penalty, the loss depends on the parameters $\theta$ through the predictions $\hat r$ alone:
+#
+# $$\frac{\partial L}{\partial\theta} = J^\top x, \qquad J = \frac{\partial\hat r}{\partial\theta}, \qquad
+#   x = \frac{\partial L}{\partial\hat r}$$
+#
+# It solves this for $x$ by least squares, and fails if there is no solution, or if a larger error costs less. So it
+# expects a loss that is made of errors of predictions, and penalties in proportion to `l2` or `R.share`.
+
+# %% [markdown]
 # ## 4. Train, predict, save, load
 #
 # The rest works as for every model of tinyrec, with raw ids. On small data, `center=True` is needed to be better than

@@ -1,7 +1,8 @@
 """Gradient checks: is each hand-written backward the derivative of its forward?
 
-`compare.py` compares gradients with numeric ones, `pieces.py` has cases for each layer, loss and model of tinyrec, and
-`own.py` for a model of your own: `check_model(model)`, or `python -m tinyrec gradcheck --model FILE.py:NAME`.
+`compare.py` compares gradients with numeric ones, `predictions.py` what a model predicts with what it learns.
+`pieces.py` has cases for each layer, loss and model of tinyrec, and `own.py` for a model of your own:
+`check_model(model)`, or `python -m tinyrec gradcheck --model FILE.py:NAME`.
 """
 
 from tinyrec.gradcheck.compare import (

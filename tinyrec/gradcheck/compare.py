@@ -29,12 +29,17 @@ Function = Callable[[Params], tuple[Array, Params]]  # float64 arrays by name ->
 
 @dataclass(frozen=True)
 class Case:
-    """A number with hand-written gradients, at some params; `of` is the layer, loss or model under test."""
+    """A number with hand-written gradients, at some params.
+
+    of: the layer, loss or model under test
+    further: a check that is made once the gradients are right; it returns what is wrong, in sentences
+    """
 
     name: str
     of: Any
     function: Function
     params: Params
+    further: Callable[[], list[str]] = list  # nothing is wrong
 
     @property
     def piece(self) -> str:
@@ -45,7 +50,7 @@ class Case:
 class Result:
     """The result of checking a case.
 
-    problems: what is wrong, in sentences; none: the gradients are right
+    problems: what is wrong, in sentences; none: all is right
     errors: the relative error of the gradient of each parameter
     complex: the largest of these errors, by the complex step; NaN: the function does not take complex numbers
     central: the relative error along random directions, by central differences
@@ -89,6 +94,7 @@ def _compare(case: Case, rng: np.random.Generator) -> Result:
     central = central_difference(function, params, grads, rng)
     if not wrong and not central <= TOLERANCE["central"]:
         problems = [f"along random directions, the gradient differs from central differences by {central:.0e}"]
+    problems = problems or case.further()
     return Result(case, problems, errors, max(errors.values()) if way == "complex" else np.nan, central)
 
 

@@ -20,7 +20,8 @@ from tinyrec.models import Autoencoder
 def check_model(model: Autoencoder, seed: int = 0) -> dict[str, float]:
     """Check your own model, with few hidden units: the worst relative error of the gradient of each parameter.
 
-    AssertionError: a gradient is wrong, missing or of another shape; the message says which one, and where
+    AssertionError: a gradient is wrong, missing or of another shape, and the message says which one, and where; or
+        `encode` and `decoder` are missing, or predict something else than `loss_and_grads` learns
     """
     return _check(model, seed)
 

@@ -14,6 +14,7 @@ from tinyrec import nn
 from tinyrec.backend import Array, Params, get_backend
 from tinyrec.baselines import NeuMF
 from tinyrec.gradcheck.compare import Case, Function, draw
+from tinyrec.gradcheck.predictions import wrong_predictions
 from tinyrec.models import CFN, NCAE, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
 from tinyrec.models.stages import CodeAutoencoder, Frozen, Rows
 from tinyrec.nn.activations import stretched
@@ -160,7 +161,10 @@ def autoencoder_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.
 
 
 def model_case(kind: type, make: Callable, name: str, rows: Any, rng: np.random.Generator) -> Case:
-    """The loss of a batch, with the same noise each time; an error in making the model is raised by the case."""
+    """The loss of a batch, with the same noise each time; an error in making the model is raised by the case.
+
+    On the matrix 5x7, the predictions of an autoencoder are checked, too; those of NeuMF have no encoder and decoder.
+    """
     try:
         model = make()
         rows = model.prepare(rows).with_share(0.5) if isinstance(model, Autoencoder) else rows
@@ -174,7 +178,9 @@ def model_case(kind: type, make: Callable, name: str, rows: Any, rng: np.random.
     def function(params):
         return model.loss_and_grads(params, batch, np.random.default_rng(0))
 
-    return Case(f"{kind.__name__}({', '.join(changed)}), {name}", kind, function, params)
+    case = Case(f"{kind.__name__}({', '.join(changed)}), {name}", kind, function, params)
+    predicts = isinstance(model, Autoencoder) and isinstance(batch, Ratings) and name in ("5x7", "5x7, features")
+    return replace(case, further=partial(wrong_predictions, model, params, batch)) if predicts else case
 
 
 def _raise(problem: Exception, params: Params) -> Any:
