@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.test_gradcheck import plant
+from tests.gradcheck.test_gradcheck import plant
 from tinyrec import gradcheck
 from tinyrec.checks import setting_types
 from tinyrec.cli import main
@@ -302,7 +302,7 @@ def test_what_is_wrong_with_a_file_is_said_in_one_sentence(mine, text, name, say
 def test_a_file_that_is_not_there_or_has_a_name_in_use(tmp_path):
     for path in (tmp_path / "none.py", tmp_path / "folder.py"):
         (tmp_path / "folder.py").mkdir(exist_ok=True)
-        with pytest.raises(FileError, match="there is no Python file .*; check the path"):
+        with pytest.raises(FileError, match="there is no Python file .*; give FILE.py:CLASS"):
             load_own(f"{path}:Mine")
     for name in ("random.py", "numpy.py"):
         (tmp_path / name).write_text("class Mine:\n    pass\n")

@@ -54,7 +54,7 @@ def _import(path: Path) -> Any:
     """Import the file as a module with the name of the file, so that its classes can be pickled."""
     name, file = path.stem, str(path.resolve())
     if path.suffix != ".py" or not path.is_file():
-        raise FileError(f"there is no Python file {path}; check the path")
+        raise FileError(f"there is no Python file {path}; give FILE.py:CLASS, a model of your own")
     if name in sys.stdlib_module_names or sys.modules.get(name) is not imported.get(name):
         raise UsageError(f"{path} has the name of another module; rename the file")
     spec: Any = importlib.util.spec_from_file_location(name, file)
