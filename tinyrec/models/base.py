@@ -118,6 +118,13 @@ class Autoencoder(Model):
                 raise UsageError(f"shapes gives {name} the shape {shape}; write the tuple ({shape},), with a comma")
         return {name: tuple(shape) for name, shape in shapes.items()}
 
+    def check_params(self, params: Params, R: Ratings) -> None:
+        """UsageError: the parameters before training are not those of `shapes`"""
+        found, wanted = {name: w.shape for name, w in params.items()}, self.checked_shapes(R.shape[1], R.side_width)
+        for name in wanted | found:
+            if (has := found.get(name, "missing")) != (should := wanted.get(name, "missing")):
+                raise UsageError(f"{name} is {has} in what init returns, but {should} in shapes; make them agree")
+
     def count(self, d: int, q: int = 0) -> int:
         """The number of parameters."""
         return sum(math.prod(shape) for shape in self.checked_shapes(d, q).values())

@@ -24,7 +24,6 @@ import numpy as np
 
 from tinyrec.backend import Array, Backend, Params
 from tinyrec.errors import Diverged, UsageError
-from tinyrec.models import Autoencoder
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,9 @@ class Epoch:
 
 
 def begin(model: Any, R: Any, optimizer: Any, seed: int = 0, params: Params | None = None) -> Epoch:
-    """Epoch 0: parameters as given or as drawn, before any update. UsageError: other ones than in `shapes`"""
+    """Epoch 0: parameters as given or as drawn, before any update."""
     rng = np.random.default_rng(seed)
     params = params or {name: R.backend.asarray(w) for name, w in model.init(R, rng).items()}
-    if isinstance(model, Autoencoder):
-        found, wanted = {name: w.shape for name, w in params.items()}, model.checked_shapes(R.shape[1], R.side_width)
-        for name in wanted | found:
-            if (has := found.get(name, "missing")) != (should := wanted.get(name, "missing")):
-                raise UsageError(f"{name} is {has} in what init returns, but {should} in shapes; make them agree")
     return Epoch(0, math.nan, 0.0, params, optimizer.init(params), rng)
 
 
@@ -80,22 +74,25 @@ def fit(
         started, total, done = time.perf_counter(), 0.0, number - 1.0
         for batch in model.batches(R, batch_size, rng):
             now = optimizer.at(done, epochs) if optimizer.decays else optimizer
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `finite` reports it
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `checked` reports it
                 if now.line_search:
                     loss = now.minimize(partial(evaluate, model, batch, rng, backend, number), params, backend)
                 else:
-                    loss, grads = evaluate(model, batch, rng, backend, number, params)
+                    loss, grads = checked(model.loss_and_grads(params, batch, rng), params, backend, number)
                     now.step(params, grads, state, backend, loss)
             total += loss
             done += batch.share
         yield Epoch(number, total, time.perf_counter() - started, params, state, rng)
 
 
-def finite(loss: Array, grads: Params, params: Params, backend: Backend, number: int) -> float:
-    """The loss as a number.
+def checked(returned: tuple[Array, Params], params: Params, backend: Backend, number: int) -> tuple[float, Params]:
+    """What loss_and_grads returned in epoch `number`: the loss, as a number, and the gradients.
 
     Diverged: the loss or a gradient is not finite;  UsageError: a gradient is missing, or has another shape
     """
+    if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
+        raise UsageError("loss_and_grads must return two things, the loss and a dict of gradients; fix its last line")
+    loss, grads = returned
     for name, w in params.items():
         if name not in grads or grads[name].shape != w.shape:
             found = f"has shape {grads[name].shape}, but {name} has {w.shape}" if name in grads else "is missing"
@@ -106,18 +103,14 @@ def finite(loss: Array, grads: Params, params: Params, backend: Backend, number:
         if not math.isfinite(value):
             cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
             raise Diverged(f"{cause}; try a smaller learning rate or l2")
-    return float(sums[0])
+    return float(sums[0]), grads
 
 
 def evaluate(
     model: Any, batch: Any, rng: np.random.Generator, backend: Backend, number: int, params: Params
 ) -> tuple[float, Params]:
-    """The loss and the gradients, checked by `finite`. UsageError: they are not what loss_and_grads returns"""
-    returned = model.loss_and_grads(params, batch, rng)
-    if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
-        raise UsageError("loss_and_grads must return two things, the loss and a dict of gradients; fix its last line")
-    loss, grads = returned
-    return finite(loss, grads, params, backend, number), grads
+    """The objective of L-BFGS: loss and gradients."""
+    return checked(model.loss_and_grads(params, batch, rng), params, backend, number)
 
 
 def moved(epoch: Epoch, backend: Backend) -> Epoch:

@@ -145,6 +145,7 @@ def run_training(
             progress.history.pop()  # a pretraining that was interrupted, and starts again
         params = pretrain(model, R, optimizer, batch_size, seed, record) if epochs else None
         progress.epoch = begin(model, R, optimizer, seed, params)
+        model.check_params(progress.epoch.params, R)
         row = R.take_rows([0])
         model.predict_cells(progress.epoch.params, row, row)  # a model that cannot predict fails before training
     else:
