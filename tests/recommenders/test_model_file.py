@@ -55,6 +55,12 @@ def test_the_kind_of_feedback_comes_back(tmp_path):
         assert tr.load(tmp_path / "model.npz", backend="reference").data.implicit is implicit
 
 
+def test_of_two_classes_with_one_name_the_file_means_the_one_in_its_module(tmp_path):
+    stale = type("AutoRec", (tr.AutoRec,), {"__module__": tr.AutoRec.__module__})
+    tr.AutoRec(hidden_units=2, l2=1.0).fit(tr.make_synthetic(30, 20, 300), epochs=1).save(tmp_path / "model.npz")
+    assert type(tr.load(tmp_path / "model.npz").model) is tr.AutoRec is not stale
+
+
 def test_numbers_of_numpy_are_numbers(tmp_path):
     data = tr.make_synthetic(30, 20, 300)
     model = tr.AutoRec(hidden_units=np.int64(3), l2=np.float32(1)).fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from os import PathLike
@@ -118,15 +119,19 @@ def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | Fitt
 
 
 def _find_kind(name: str) -> type[Model]:
-    """The class of this name among all models that were imported; of several, the one defined last."""
-    kinds, found = list(Model.__subclasses__()), None
+    """The class of this name among all models that were imported.
+
+    Of several, it is the one that was defined last, unless its module holds another one now.
+    """
+    kinds = list(Model.__subclasses__())
     for kind in kinds:
         kinds += kind.__subclasses__()
-        found = kind if kind.__name__ == name else found
-    if found is None:
+    named = [kind for kind in kinds if kind.__name__ == name]
+    if not named:
         cure = "import it first, or give its class: load(path, model=CLASS), or --model FILE.py:CLASS"
         raise FileError(f"the file holds a {name}, which is no model of tinyrec's own; {cure}")
-    return found
+    held = [kind for kind in named if getattr(sys.modules.get(kind.__module__), name, None) is kind]
+    return (held or named)[-1]
 
 
 def _check_shapes(arrays: Params, wanted: Mapping[str, tuple[int | None, ...]]) -> None:
