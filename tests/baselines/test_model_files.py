@@ -4,26 +4,9 @@ import numpy as np
 import pytest
 
 import tinyrec as tr
+from tests.testing.test_check_recommender import BASELINES, name_of
 from tinyrec.errors import FileError
 from tinyrec.recommenders import storage
-
-MODELS = [
-    tr.Bias(),
-    tr.BiasedMF(factors=3, epochs=1),
-    tr.ALSWR(factors=3, iterations=1),
-    tr.BPMF(factors=3, burn_in=1, samples=2),
-    tr.RBM(by="user", hidden_units=3, epochs=1),
-    tr.RBM(by="item", hidden_units=3, epochs=1),
-    tr.LLORMA(anchors=2, rank=2, global_rank=3, iterations=1),
-    tr.Pop(),
-    tr.ItemKNN(neighbours=3),
-    tr.EASE(),
-    tr.WMF(factors=3, iterations=1),
-    tr.EALS(factors=3, iterations=1),
-    tr.BPR(factors=3, epochs=1),
-    tr.NeuMF(factors=4, epochs=1),
-]
-name_of = {"ids": lambda model: type(model).__name__}
 
 
 def saved(model, path):
@@ -61,7 +44,7 @@ OF_ANY_ARRAY = {
 
 
 @pytest.mark.parametrize("damage", OF_ANY_ARRAY)
-@pytest.mark.parametrize("model", MODELS, **name_of)
+@pytest.mark.parametrize("model", BASELINES, ids=name_of)
 def test_a_damaged_array_is_refused(model, damage, tmp_path):
     header, arrays = saved(model, tmp_path / "model.npz")
     assert params_of(arrays)
@@ -70,7 +53,7 @@ def test_a_damaged_array_is_refused(model, damage, tmp_path):
         assert is_refused(tmp_path / "model.npz", header, broken), name
 
 
-@pytest.mark.parametrize("model", MODELS, **name_of)
+@pytest.mark.parametrize("model", BASELINES, ids=name_of)
 def test_arrays_with_fewer_columns_or_missing_or_too_many_are_refused(model, tmp_path):
     header, arrays = saved(model, tmp_path / "model.npz")
     for name in params_of(arrays):
@@ -81,7 +64,7 @@ def test_arrays_with_fewer_columns_or_missing_or_too_many_are_refused(model, tmp
     assert is_refused(tmp_path / "model.npz", header, arrays | {"params/0/more": np.zeros(3)})
 
 
-@pytest.mark.parametrize("model", MODELS, **name_of)
+@pytest.mark.parametrize("model", BASELINES, ids=name_of)
 def test_settings_that_do_not_fit_the_arrays_are_refused(model, tmp_path):
     header, arrays = saved(model, tmp_path / "model.npz")
     (member,) = header["members"]
@@ -117,6 +100,6 @@ def test_values_of_an_rbm_in_another_order_are_refused(tmp_path):
     assert is_refused(tmp_path / "model.npz", header, arrays | {key: arrays[key][::-1].copy()})
 
 
-@pytest.mark.parametrize("model", MODELS, **name_of)
+@pytest.mark.parametrize("model", BASELINES, ids=name_of)
 def test_an_undamaged_file_is_not_refused(model, tmp_path):
     assert not is_refused(tmp_path / "model.npz", *saved(model, tmp_path / "model.npz"))
