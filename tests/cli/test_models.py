@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tinyrec as tr
 from tinyrec.cli import main
 from tinyrec.reproduce.config import ALL_MODELS
 
@@ -54,15 +53,6 @@ class TiedAutoRec(Autoencoder):
         grads = {"A": dA + dA_in, "c": dc, "e": de}
         return error + l2_penalty(R.share * self.l2, params, {"A": grads["A"]}, R.backend), grads
 """
-
-
-@pytest.fixture
-def ratings(tmp_path):
-    data = tr.make_synthetic(40, 30, 600, seed=1)
-    path = tmp_path / "ratings.csv"
-    lines = zip(data.ratings.rows, data.ratings.cols, data.ratings.values, strict=True)
-    path.write_text("user,item,rating\n" + "".join(f"u{u},{i},{r:g}\n" for u, i, r in lines))
-    return str(path)
 
 
 def run_json(capsys, *argv):

@@ -35,10 +35,8 @@ MISTAKES = {
 
 @pytest.mark.parametrize("optimizer", ["rprop", "lbfgs"])
 @pytest.mark.parametrize("right, wrong, said", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_in_a_model_of_ones_own_gets_one_sentence(capsys, tmp_path, right, wrong, said, optimizer):
+def test_a_mistake_in_a_model_of_ones_own_gets_one_sentence(capsys, ratings, tmp_path, right, wrong, said, optimizer):
     assert OWN.count(right) == 1
     (tmp_path / "mine.py").write_text(OWN.replace(right, wrong))
-    cells = [f"u{u},{i},{(u * i) % 5 + 1}\n" for u in range(40) for i in range(30) if (u + i) % 2]
-    (tmp_path / "ratings.csv").write_text("user,item,rating\n" + "".join(cells))
-    flags = ["--dataset", str(tmp_path / "ratings.csv"), "--test", "0", "--optimizer", optimizer, "--epochs", "2"]
+    flags = ["--dataset", ratings, "--test", "0", "--optimizer", optimizer, "--epochs", "2"]
     assert said in fails(capsys, 2, "train", *flags, "--model", f"{tmp_path / 'mine.py'}:TiedAutoRec", "--quiet")

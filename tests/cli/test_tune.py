@@ -20,15 +20,6 @@ MODEL = tr.AutoRec(hidden_units=3, l2=4.0)
 KEYS = "model", "by", "optimizer", "epochs", "batch_size", "set"
 
 
-@pytest.fixture(scope="module")
-def ratings(tmp_path_factory):
-    data = tr.make_synthetic(40, 30, 500, seed=1)
-    path = tmp_path_factory.mktemp("data") / "ratings.csv"
-    lines = zip(data.ratings.rows, data.ratings.cols, data.ratings.values, strict=True)
-    path.write_text("user,item,rating\n" + "".join(f"{u},{i},{r:g}\n" for u, i, r in lines))
-    return str(path)
-
-
 def command(ratings, *flags):
     flags = map(str, flags)
     return ["tune", "--dataset", ratings, "--backend", "reference", "--set", "hidden_units=3", "--quiet", *flags]
