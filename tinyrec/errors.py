@@ -19,6 +19,10 @@ class DataError(TinyrecError, ValueError):
     exit_code = 3
 
 
+class DataWarning(UserWarning):
+    """Ratings or predictions that can be used, but look wrong; the command line prints it as one line."""
+
+
 class BackendError(TinyrecError, RuntimeError):
     """Kernels that cannot run here."""
 

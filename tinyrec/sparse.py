@@ -91,22 +91,23 @@ class Ratings:
         Integers become float64: parameters take the dtype of the ratings that they are trained on.
         DataError: a cell outside the matrix, or one given twice
         """
-        (n, d), rows, cols, values = shape, np.asarray(rows, np.int64), np.asarray(cols, np.int64), np.asarray(values)
+        (n, d), rows, cols, values = shape, _whole(rows), _whole(cols), np.asarray(values)
         values = values if values.dtype.kind in "fc" else values.astype(np.float64)
         if not len(rows) == len(cols) == len(values):
             raise DataError(f"{len(rows)} rows, {len(cols)} columns and {len(values)} values; give as many of each")
         if not (_within(rows, n) and _within(cols, d)):
             raise DataError(f"a cell lies outside the {n} x {d} matrix; count rows and columns from 0")
-        cells = rows * d + cols
-        order = np.argsort(cells, kind="stable")
-        twice = np.flatnonzero(cells[order][1:] == cells[order][:-1])
+        cells = rows.astype(np.int64) * d + cols
+        if not (cells[1:] > cells[:-1]).all():
+            order = np.argsort(cells)
+            rows, cols, values, cells = rows[order], cols[order], values[order], cells[order]
+        twice = np.flatnonzero(cells[1:] == cells[:-1])
         if len(twice):
-            row, col = divmod(int(cells[order][twice[0]]), d)
+            row, col = divmod(int(cells[twice[0]]), d)
             raise DataError(f"row {row}, column {col} is rated twice; keep one rating of each cell")
         indptr = np.zeros(n + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=n), out=indptr[1:])
-        pattern = Pattern(shape, indptr, cols[order].astype(np.int32))
-        return cls(pattern, values[order], get_backend("reference"))
+        return cls(Pattern(shape, indptr, cols.astype(np.int32)), values, get_backend("reference"))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -246,6 +247,11 @@ class Ratings:
 def _restored(shape, indptr, cols, values, side, unobserved_weights, share, backend):
     pattern = Pattern(shape, indptr, cols)
     return Ratings(pattern, values, get_backend("reference"), side, unobserved_weights, share).to(backend)
+
+
+def _whole(numbers: Any) -> Array:
+    numbers = np.asarray(numbers)
+    return numbers if numbers.dtype in (np.int32, np.int64) else numbers.astype(np.int64)
 
 
 def _within(numbers: Array, end: int) -> bool:

@@ -263,7 +263,7 @@ def test_usage_errors_exit_2_with_one_sentence(capsys, ratings, tmp_path, flags,
 
 @pytest.mark.parametrize("content, message", [
     (b"", "is empty"),
-    (b"1,2\n3,4\n", "line 1"),
+    (b"1\n3\n", "line 1"),
     (b"1,2,3\n4,5\n6,7,4\n", "line 2"),
     (b"1,2,3\n4,5,good\n", "line 2"),
     (b"1,2,3\n4,5,nan\n", "line 2"),

@@ -44,13 +44,12 @@ def test_other_rows_are_encoded_with_the_same_names():
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "does not contain a table"),
+        ("", "is empty"),
         ("id\n7\n", "does not contain a table"),
         ("id,genres\n7,A,B\n", "line 2: 3 fields, not 2"),
         ("id,genres\n7,A\n7,B\n", "has the id 7 more than once"),
         ("id,genres\n70,A\n80,B\n", "has none of the ids of the ratings"),
         ("7,A\n8,B\n", "has the id 7 in place of a header"),
-        ("id;genres\n7;A\n", "lines with an id, a comma and at least one more column"),
         ("id,genres\nseven,A\n", "the ids are integers but 'seven' is not"),
         ("id,title\n" + "".join(f"{i},title {i}\n" for i in range(1001)), "has 1,001 distinct values"),
     ],
@@ -58,7 +57,7 @@ def test_other_rows_are_encoded_with_the_same_names():
 def test_a_file_that_is_not_a_table_of_these_ids_raises(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         read_features(write(tmp_path, text), Index(np.array([7, 8, 9])))
-    with pytest.raises(FileError, match="cannot read"):
+    with pytest.raises(FileError, match="cannot be read"):
         read_features(str(tmp_path / "nowhere.csv"), Index(np.array([7])))
 
 

@@ -181,5 +181,7 @@ def test_the_real_urls_are_https_and_pinned_by_checksum():
     assert fetch.URL.startswith("https://files.grouplens.org/")
     assert fetch.url("ml-1m") == "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
     assert fetch.url("lastfm") == "https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip"
-    assert all(len(md5) == 32 for name, md5 in fetch.MD5.items() if name.startswith("ml"))
+    unknown = {name for name, md5 in fetch.MD5.items() if md5 is None}  # published for none of these
+    assert unknown == {"ml-latest", "ml-latest-small", "lastfm", "delicious"}
+    assert all(len(md5) == 32 for md5 in fetch.MD5.values() if md5)
     assert set(fetch.MD5) == set(DATASETS) - {"synthetic"}

@@ -62,7 +62,9 @@ def check(args: argparse.Namespace) -> None:
 
 def compact(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {part:g}" for key, part in value.items())
+        return ", ".join(f"{key}: {compact(part)}" for key, part in value.items())
     if isinstance(value, tuple):
         return " to ".join(compact(part) for part in value)
+    if isinstance(value, list):
+        return "; ".join(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data.features.columns import own_features, read_features
 from tinyrec.data.features.encoding import Features
-from tinyrec.data.ids import Index
-from tinyrec.data.validation import BadRows, check_scale, check_times, check_values, resolve_duplicates
+from tinyrec.data.ids import Index, as_ids
+from tinyrec.data.reading.times import check_times
+from tinyrec.data.validation import BadRows, check_scale, check_values, resolve_duplicates
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Pattern, Ratings
 
@@ -30,6 +32,7 @@ class Dataset:
     times (p,): timestamps, int64, in seconds since 1970; None: unknown
     places (p,): the position of each rating in the input; it orders ratings with equal timestamps
     implicit: True for implicit feedback: each value is 1 and means that the user interacted with the item
+    columns: which column of the source was taken for what, {"user": "userId", ...}; notes: what else was assumed
     """
 
     ratings: Ratings
@@ -45,6 +48,8 @@ class Dataset:
     times: Array | None = None
     places: Array | None = None
     implicit: bool = False
+    columns: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_triples(
@@ -57,18 +62,27 @@ class Dataset:
         duplicates: str = "error",
         name: str = "ratings",
         times: Any = None,
+        missing: Sequence[float] = (),
+        **more: Any,
     ) -> Dataset:
         """Create a data set in which users[j] rates items[j] with ratings[j]; three (p,) lists, arrays or Series.
 
+        ratings: None for implicit feedback, where repeats of a pair are merged
         scale: lowest and highest possible rating; None: the lowest and highest rating in the data
-        duplicates: what to do with a pair that is rated more than once: "error", keep the "last", or take the "mean"
-        times: timestamps, (p,) integers, in seconds since 1970; a pair that is rated more than once keeps the last one
+        duplicates: what to do with a pair that is rated more than once: "error", keep the "last", or take the "mean";
+            the last is the latest by time, if times are known, else the last by place
+        times: (p,) seconds since 1970 or a finer unit, dates or ISO texts, see `check_times`
+        missing: ratings that stand for "not rated", and are left out;  more: other fields of the data set
         DataError: invalid ids (see as_ids), a rating that is not finite or outside the scale, or no ratings
         """
-        user_index, rows = Index.of(users, "user")
-        item_index, cols = Index.of(items, "item")
-        options: dict[str, Any] = {"scale": scale, "duplicates": duplicates, "name": name, "times": times}
-        return cls.from_cells(user_index, item_index, rows, cols, ratings, **options)
+        users, items = as_ids(users, "user"), as_ids(items, "item")
+        if len(missing) and ratings is not None:
+            kept = ~np.isin(np.asarray(ratings), missing)
+            users, items, ratings = users[kept], items[kept], np.asarray(ratings)[kept]
+            times = None if times is None else check_times(times, len(kept))[0][kept]
+        (user_index, rows), (item_index, cols) = Index.of(users), Index.of(items)
+        more |= {"scale": scale, "duplicates": duplicates, "name": name, "times": times}
+        return cls.from_cells(user_index, item_index, rows, cols, ratings, **more)
 
     @classmethod
     def from_cells(
@@ -85,22 +99,29 @@ class Dataset:
         **more: Any,
     ) -> Dataset:
         """Like from_triples, but with row and column numbers, (p,) each; more: other fields of the data set."""
-        values = check_values(values, check_scale(scale))
+        is_implicit, notes = values is None, list(more.pop("notes", ()))
+        values = check_values(np.ones(len(rows), np.float32) if is_implicit else values, check_scale(scale))
         if not len(rows) == len(cols) == len(values):
             raise DataError(f"got {len(rows)} users, {len(cols)} items and {len(values)} ratings; give equal lengths")
-        times = None if times is None else check_times(times, len(values))
-        cells = np.asarray(rows, np.int64) * len(items) + cols
+        if times is not None:
+            times, unit = check_times(times, len(values))
+            notes += [unit] if unit else []
+        cells = np.multiply(rows, len(items), dtype=np.int64)
+        cells += cols
         try:
-            kept, values = resolve_duplicates(cells, values, duplicates)
+            kept, values = resolve_duplicates(cells, values, "last" if is_implicit else duplicates, times)
         except BadRows as bad:
             user, item = users.ids[rows[bad.rows[0]]], items.ids[cols[bad.rows[0]]]
             raise BadRows(f"user {user.item()!r} rates item {item.item()!r} again", bad.cure, bad.rows) from None
-        rows, cols = np.divmod(cells[kept], len(items))
-        ratings = Ratings.from_cells(rows, cols, values, (len(users), len(items)))
-        scale = check_scale(scale) or (float(values.min()), float(values.max()))
+        if is_implicit:
+            more |= {"implicit": True}
+            repeats = len(rows) - len(kept)
+            notes += [f"{repeats} repeats of a pair were merged"] if repeats else []
+        ratings = Ratings.from_cells(rows[kept], cols[kept], values, (len(users), len(items)))
+        scale = (0.0, 1.0) if is_implicit else check_scale(scale) or (float(values.min()), float(values.max()))
         if times is not None:
             more |= {"times": times[kept], "places": kept.astype(np.int32)}
-        return cls(ratings, users, items, scale, **more)
+        return cls(ratings, users, items, scale, notes=tuple(notes), **more)
 
     def select(self, cells: Array) -> Dataset:
         """Keep only some of the p ratings; cells: their indices, or a mask (p,). The users and items stay the same."""
@@ -161,7 +182,43 @@ class Dataset:
             summary["times"] = tuple(np.datetime_as_string(ends, unit="D").tolist())
         if self.noise_floor is not None:
             summary["noise_floor"] = self.noise_floor
+        if self.columns:
+            summary["columns"] = self.columns
+        if self.notes:
+            summary["notes"] = list(self.notes)
         return summary
+
+    def triples(self) -> tuple[Array, Array, Array]:
+        """The raw ids of the users and of the items, and the ratings, (p,) each, by user and then by item."""
+        return self.users.ids[self.ratings.rows], self.items.ids[self.ratings.cols], self.ratings.values
+
+    def __len__(self) -> int:
+        """The number of ratings."""
+        return self.ratings.size
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, float]]:
+        """Each (user, item, rating), with raw ids."""
+        return zip(*(column.tolist() for column in self.triples()), strict=True)
+
+    def to_polars(self) -> Any:
+        """A polars DataFrame of user, item, rating and, if it is known, time."""
+        import polars as pl
+
+        return pl.DataFrame(self._table())
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame of user, item, rating and, if it is known, time."""
+        import pandas as pd
+
+        return pd.DataFrame(self._table())
+
+    def _table(self) -> dict[str, Array]:
+        columns = dict(zip(("user", "item", "rating"), self.triples(), strict=True))
+        return (
+            columns
+            if self.times is None
+            else columns | {"time": self.times.astype("datetime64[s]").astype("datetime64[ms]")}
+        )
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of shape, pattern, values and ids, in hex; other fields do not change it."""
@@ -179,7 +236,13 @@ class Dataset:
         n, d = self.ratings.shape
         density, (low, high) = self.ratings.size / (n * d), self.scale
         unit, scale = ("pairs", "implicit") if self.implicit else ("ratings", f"{low:g} to {high:g}")
-        return f"<{self.name}: {n} users x {d} items, {self.ratings.size} {unit} ({density:.2%}), {scale}>"
+        columns = f"; {self.taken}" if self.columns else ""
+        return f"<{self.name}: {n} users x {d} items, {self.ratings.size} {unit} ({density:.2%}), {scale}{columns}>"
+
+    @property
+    def taken(self) -> str:
+        """Which column of the source was taken for what: "columns: user=userId, item=movieId"."""
+        return "columns: " + ", ".join(f"{role}={name}" for role, name in self.columns.items())
 
 
 def _spread(counts: Array) -> dict[str, float]:

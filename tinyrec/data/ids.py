@@ -10,6 +10,8 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.errors import DataError
 
+DENSE = 4  # integer ids are dense if the largest is at most this many times their number
+
 
 class Index:
     """The raw ids of the rows (or columns) of a matrix, in ascending order.
@@ -25,8 +27,17 @@ class Index:
 
     @classmethod
     def of(cls, raw: Any, what: str = "id") -> tuple[Index, Array]:
-        """Return the index of all ids in `raw` (p,), and the row number of each, (p,) int64."""
-        ids, rows = np.unique(as_ids(raw, what), return_inverse=True)
+        """Return the index of all ids in `raw` (p,), and the row number of each, (p,)."""
+        values = raw if isinstance(raw, np.ndarray) and raw.dtype == np.int32 else as_ids(raw, what)
+        if values.dtype.kind == "i" and values.ndim == 1 and len(values) and values.min() >= 0:
+            size = int(values.max()) + 1
+            if size <= DENSE * len(values):  # a table of all integers up to the largest is faster than sorting
+                seen = np.zeros(size, bool)
+                seen[values] = True
+                rank = np.cumsum(seen, dtype=np.int32)
+                rank -= 1
+                return cls(np.flatnonzero(seen)), rank[values]
+        ids, rows = np.unique(values, return_inverse=True)
         return cls(ids), rows
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,13 +13,13 @@ import numpy as np
 
 from tinyrec.data.align import align_ids
 from tinyrec.data.dataset import Dataset
-from tinyrec.data.ids import Index
-from tinyrec.data.reading.layout import find_columns
+from tinyrec.data.reading.frames import from_frame, from_matrix, from_sparse
 from tinyrec.data.reading.readers import read_ratings
 from tinyrec.data.sets import hetrec, movielens
 from tinyrec.data.sets.fetch import locate
 from tinyrec.data.sets.synthetic import make_synthetic
-from tinyrec.errors import DataError, UsageError
+from tinyrec.data.validation import cautions
+from tinyrec.errors import DataWarning, UsageError
 
 READERS = {**movielens.READERS, **hetrec.READERS}
 DATASETS = ("synthetic", *READERS)
@@ -31,19 +32,27 @@ def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
     "synthetic"                               n_users, n_items, n_ratings, seed
     "ml-100k", "ml-1m", "ml-10m"              none; see tinyrec.data.sets.fetch for where the file is searched
     "lastfm", "delicious"                     none; implicit feedback
-    the path of a CSV or TSV file             columns, sep, header, scale, duplicates; see read_ratings
-    a pandas or polars DataFrame              columns, scale, duplicates, name
-    three arrays (users, items, ratings)      scale, duplicates, name; see Dataset.from_triples
+    the path of a file                        columns, sep, header, scale, duplicates, missing, wide, encoding, like;
+                                              see tinyrec.data.reading.readers.read_ratings
+    the folder or zip file of a MovieLens     none
+    a pandas or polars DataFrame              columns, scale, duplicates, missing, wide, name
+    two or three arrays (users, items[, ratings])  scale, duplicates, missing, times, name; see Dataset.from_triples
     a scipy.sparse matrix, users x items      scale, duplicates, name; ids are row and column numbers
+    an array of users x items                 scale, duplicates, missing, wide, name; NaN is "not rated"
 
     A stored 0 of a sparse matrix is a rating. UsageError: an unknown name or option
+    Warns (DataWarning) if one value may stand for "not rated", or all ratings are equal.
     """
     read, arguments = _reader(source)
-    allowed = list(inspect.signature(read).parameters)[len(arguments) :]
+    allowed = [name for name in list(inspect.signature(read).parameters)[len(arguments) :] if name != "more"]
     for option in options:
         if option not in allowed:
             raise UsageError(f"{option!r} is not an option of this source; its options: {', '.join(allowed) or 'none'}")
-    return read(*arguments, **options)
+    data = read(*arguments, **options)
+    is_known = isinstance(source, str) and source in DATASETS
+    for caution in [] if data.implicit or is_known else cautions(data.ratings.values):
+        warnings.warn(f"{data.name}: {caution}", DataWarning, stacklevel=2)
+    return data
 
 
 def load_split(train: Any, test: Any, **options: Any) -> tuple[Dataset, Dataset]:
@@ -53,7 +62,9 @@ def load_split(train: Any, test: Any, **options: Any) -> tuple[Dataset, Dataset]
     ua, ub.  DataError: a (user, item) pair is in both
     """
     if not (isinstance(train, str) and train == "ml-100k"):
-        return align_ids(load_dataset(train, **options), load_dataset(test, **options))
+        first = load_dataset(train, **options)
+        is_file = isinstance(test, str | os.PathLike) and test not in DATASETS
+        return align_ids(first, load_dataset(test, **options, **({"like": first} if is_file else {})))
     if options:
         raise UsageError("the splits of ml-100k have no options; leave them out")
     if test not in movielens.SPLITS_100K:
@@ -73,42 +84,15 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
         cure = f"did you mean {close[0]}?" if close else "check the name or the path"
         raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {cure}")
     if isinstance(source, str | os.PathLike):
-        return read_ratings, (source,)
+        known = movielens.recognise(source)
+        return ((lambda: known(source)), ()) if known else (read_ratings, (source,))
     if hasattr(source, "tocoo"):
-        return _from_sparse, (source,)
+        return from_sparse, (source,)
     if hasattr(source, "columns"):
-        return _from_frame, (source,)
-    if isinstance(source, tuple | list) and len(source) == 3:
-        return Dataset.from_triples, source
+        return from_frame, (source,)
+    if isinstance(source, tuple | list) and len(source) in (2, 3):
+        return Dataset.from_triples, (*source, None)[:3]
+    if isinstance(source, np.ndarray):
+        return from_matrix, (source,)
     kind = type(source).__name__
-    raise UsageError(f"cannot read type {kind}; give a name, path, data frame, sparse matrix or three arrays")
-
-
-def _from_frame(
-    frame: Any,
-    columns: Sequence[int | str] | None = None,
-    scale: tuple[float, float] | None = None,
-    duplicates: str = "error",
-    name: str = "ratings",
-) -> Dataset:
-    names = [str(name) for name in frame.columns]
-    if len(names) < 3:
-        raise DataError(f"the data frame has {len(names)} columns; give it three: user, item and rating")
-    found = find_columns(names, len(names), columns)
-    user, item, rating, *rest = (frame[frame.columns[at]] for at in found)
-    times = rest[0].to_numpy() if rest else None
-    if times is not None and columns is None and times.dtype.kind not in "iu":
-        times = None  # the column is named like a timestamp but holds something else
-    options: dict[str, Any] = {"scale": scale, "duplicates": duplicates, "name": name, "times": times}
-    return Dataset.from_triples(user, item, rating, **options)
-
-
-def _from_sparse(
-    matrix: Any, scale: tuple[float, float] | None = None, duplicates: str = "error", name: str = "ratings"
-) -> Dataset:
-    cells = matrix.tocoo()
-    if len(cells.shape) != 2:
-        raise DataError(f"the sparse matrix has {len(cells.shape)} dimensions; give a matrix of users x items")
-    users, items = (Index(np.arange(size)) for size in cells.shape)
-    triple = cells.row, cells.col, cells.data
-    return Dataset.from_cells(users, items, *triple, scale=scale, duplicates=duplicates, name=name)
+    raise UsageError(f"cannot read type {kind}; give a name, path, data frame, matrix or three arrays")

@@ -31,7 +31,7 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
         raise UsageError(f"a {type(recommender).__name__} cannot be saved; save what model.fit(data) returns")
     data = recommender.data
     members: Any = recommender.members if isinstance(recommender, Average) else [recommender]
-    own = {key: getattr(data, key) for key in ("name", "scale", "noise_floor", "implicit")}
+    own = {key: getattr(data, key) for key in ("name", "scale", "noise_floor", "implicit", "columns", "notes")}
     header: dict[str, Any] = {
         "members": [_describe(member) for member in members],
         "data": {**own, "features": {}, "embeddings": {}},
@@ -160,7 +160,8 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
         raise ValueError("the number of its users and the number of rows of its ratings differ")
     rows, values = np.repeat(np.arange(len(users)), n_ratings), check_values(arrays["data/values"], (low, high))
     ratings = Ratings.from_cells(rows, arrays["data/cols"], values, (len(users), len(items)))
-    more = {"noise_floor": header["noise_floor"], "implicit": bool(header["implicit"])}
+    more: dict[str, Any] = {"noise_floor": header["noise_floor"], "implicit": bool(header["implicit"])}
+    more |= {"columns": dict(header.get("columns", {})), "notes": tuple(header.get("notes", ()))}
     more |= {info: _group(arrays, info) for info in ("user_info", "item_info")}
     data = Dataset(ratings, users, items, (low, high), str(header["name"]), **more)
     features = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data.features.encoding import Features, is_numeric
 from tinyrec.data.ids import Index
-from tinyrec.errors import DataError, FileError
+from tinyrec.data.reading.source import open_table_file, read_texts
+from tinyrec.errors import DataError
 
 OWN_COLUMNS = ("genres", "gender", "age", "occupation", "tags", "friends")  # the useful ones of the known data sets
 
@@ -32,29 +32,22 @@ def own_features(info: Mapping[str, Array]) -> Features:
 
 
 def read_columns(path: str) -> tuple[str, list[str], dict[str, list[str]]]:
-    """Read a CSV file: the header of its first column, the raw ids in that column, and the other columns by name.
+    """Read a table of text: the header of its first column, the raw ids in that column, and the other columns by name.
 
     DataError: the file is not such a table, or has an id twice;  FileError: it cannot be read
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-    except OSError as problem:
-        raise FileError(f"cannot read {path}: {problem.strerror}; check the path") from None
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{path} is not a CSV file in UTF-8 ({problem}); convert it") from None
-    if len(rows) < 2 or len(rows[0]) < 2:
-        cure = "give a header and lines with an id, a comma and at least one more column"
-        raise DataError(f"{path} does not contain a table; {cure}")
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(rows[0]):
-            raise DataError(f"{path}, line {number}: {len(row)} fields, not {len(rows[0])}; fix or remove it")
-    ids = [row[0].strip() for row in rows[1:]]
-    if len(set(ids)) < len(ids):
-        duplicate = next(raw for number, raw in enumerate(ids) if raw in ids[:number])
-        raise DataError(f"{path} has the id {duplicate} more than once; keep one line for each id")
-    columns = {name.strip(): [row[j].strip() for row in rows[1:]] for j, name in enumerate(rows[0]) if j}
-    return rows[0][0].strip(), ids, columns
+    name = Path(path).name
+    with open_table_file(path) as (stream, _, _):
+        _, columns = read_texts(stream, name, roles=(), header=True)
+    if len(columns) < 2:
+        cure = "give a header and lines with an id, a delimiter and at least one more column"
+        raise DataError(f"{name} does not contain a table; {cure}")
+    header, *_ = columns
+    ids = columns.pop(header)
+    if not ids.is_unique().all():
+        twice = ids.filter(ids.is_duplicated())[0]
+        raise DataError(f"{name} has the id {twice} more than once; keep one line for each id")
+    return header, ids.to_list(), {column: texts.to_list() for column, texts in columns.items()}
 
 
 def read_features(path: str, index: Index) -> Features:

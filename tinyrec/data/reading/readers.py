@@ -1,49 +1,112 @@
-"""Read a file of ratings: any delimiter, with or without a header, plain or gzip."""
+"""Read a file of ratings of any kind, lists of ids, and tables of text, all by the same door."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
-from tinyrec.data.reading.layout import find_layout
-from tinyrec.data.reading.lines import blocks_of_lines, open_text
+from tinyrec.data.ids import Index, ids_from_text
+from tinyrec.data.reading.frames import from_frame, from_matrix, read_json_lines, read_typed
+from tinyrec.data.reading.kinds import TABLES
+from tinyrec.data.reading.layout import Columns
+from tinyrec.data.reading.source import open_table, open_table_file, read_texts, refuse
+from tinyrec.data.reading.stream import PATH
 from tinyrec.data.reading.table import Table
-from tinyrec.errors import DataError
+from tinyrec.errors import DataError, UsageError
 
 
 def read_ratings(
-    path: str | os.PathLike[str],
+    path: PATH,
     *,
-    columns: Sequence[int | str] | None = None,
+    columns: Columns | None = None,
     sep: str | None = None,
     header: bool | None = None,
     scale: tuple[float, float] | None = None,
     duplicates: str = "error",
+    missing: Sequence[float] = (),
+    wide: bool = False,
+    encoding: str | None = None,
+    like: Dataset | None = None,
 ) -> Dataset:
-    """Read a CSV or TSV file with one rating per line, in UTF-8, plain or gzip.
+    """Read a file with one rating per line: text, plain or gzip or zstd or in a zip; Parquet, Arrow or JSON lines.
 
-    columns: user, item, rating and, optionally, time, as names in the header or numbers from 0; None: find them by
-    common names, such as user_id, movieId and rating, else the first three fields
+    columns: user, item and, if there are any, rating and time, as names in the header or numbers from 0, in this order
+        or as {"user": ..., "item": ..., "time": ...}; None: by the names in the header, if they are well known, or by
+        place, if there is no header and the columns can be told apart. Without a rating: implicit feedback
     sep: the delimiter, " " for any run of blanks; None: the first of :: tab , ; | and blank that gives three fields
     header: whether the first line names the columns; None: it does if none of its ids and ratings is a number
-    scale, duplicates: see Dataset.from_triples
+    scale, duplicates, missing: see Dataset.from_triples
+    wide: the file is a matrix, with a user a line and an item a column; an empty field is "not rated". With a header,
+        the first column holds the users; without one, users and items are numbered
+    encoding: such as "latin-1"; None: UTF-8, or UTF-16 with its mark
+    like: ids are read as in this data set: as text, if they are text there
 
     Ids are integers if a column contains only integers, else text. Blank lines are skipped.
     DataError: invalid lines, with the first line numbers and their total.  FileError: the file cannot be read
     """
-    name = Path(path).name
-    table = None
-    with open_text(path) as stream:
-        for numbers, lines in blocks_of_lines(stream, name):
-            if table is None:
-                try:
-                    table = Table(name, find_layout(lines[0], sep, header, columns))
-                except DataError as problem:
-                    raise DataError(f"{name}, line {numbers[0]}: {problem}") from None
-                numbers, lines = numbers[table.layout.header :], lines[table.layout.header :]
-            table.add(numbers, lines)
-    if table is None:
-        raise DataError(f"{name} is empty; give a file with lines of user, item and rating")
-    return table.finish(scale, duplicates)
+    options: dict[str, Any] = {"scale": scale, "duplicates": duplicates}
+    with open_table_file(path) as (stream, kind, name):
+        if kind in TABLES.values() or kind == "json":
+            if sep is not None or header is not None:
+                raise UsageError(f"{name} is no text with delimiters; leave sep and header out (--sep, --header)")
+            frame = (
+                read_json_lines(stream, name, columns, encoding)
+                if kind == "json"
+                else read_typed(Path(path), kind, columns, wide)
+            )
+            by_name = None if columns is None or isinstance(columns, str) else columns
+            return from_frame(frame, by_name, missing=missing, wide=wide, name=name, **options)
+        found: dict[str, Any] = {"encoding": encoding, "sep": sep, "header": header}
+        if wide:
+            return _read_wide(stream, name, found, missing, **options)
+        layout, blocks = open_table(stream, name, columns=columns, **found)
+        table = Table(name, layout, scale, missing, {"user": like.users, "item": like.items} if like else {})
+        for start, block in blocks:
+            table.add(start, block)
+    return table.finish(duplicates)
+
+
+def read_ids(path: PATH, wanted: Sequence[str], like: Sequence[Index], encoding: str | None = None) -> list[Array]:
+    """The raw ids in a file, (m,) for each of `wanted`, which is some of "user" and "item".
+
+    like: an index for each; its type is that of the ids.  The columns are found by name, or by place if there are as
+    many as wanted.  DataError, FileError: as of read_ratings
+    """
+    with open_table_file(path) as (stream, kind, name):
+        if kind != "text":
+            raise DataError(f"{name} is {kind}, but a list of ids is text; save it as CSV")
+        layout, blocks = open_table(stream, name, encoding, roles=tuple(wanted))
+        table = Table(name, layout, like=dict(zip(wanted, like, strict=True)))
+        for start, block in blocks:
+            table.add(start, block)
+    indexed = [table.index(what)[:2] for what in wanted]
+    return [index.ids[rows] for index, rows in indexed]
+
+
+def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[float], **options: Any) -> Dataset:
+    """A matrix of users x items; one without a header may begin with the number of ratings of each user (Jester)."""
+    import polars as pl
+
+    numbers, columns = read_texts(stream, name, roles=(), **found)
+    has_names = next(iter(columns)) != "0"
+    users = columns.pop(next(iter(columns))).to_list() if has_names else None
+    values, errors = [], []
+    for texts in columns.values():
+        column = texts.cast(pl.Float64, strict=False)
+        bad = column.is_null() & ~texts.str.to_lowercase().is_in(["", "nan", "na"])
+        for row in bad.arg_true().to_list():
+            cause = f"the rating {texts[row]!r} is not a number"
+            errors.append((int(numbers[row]), cause, "write it like 3.5, or leave it empty"))
+        values.append(column.fill_null(np.nan).to_numpy().astype(np.float32))
+    refuse(name, errors)
+    X, notes = np.stack(values, axis=1), ["a matrix: a user a line, an item a column"]
+    if not has_names and (X[:, 0] == (~np.isnan(X[:, 1:]) & ~np.isin(X[:, 1:], missing)).sum(axis=1)).all():
+        X = X[:, 1:]
+        notes.append("the first column was left out: it counts the ratings of each user")
+    ids = (None, None) if users is None else (ids_from_text(users), ids_from_text(list(columns)))
+    return from_matrix(X, missing=missing, wide=True, name=name, users=ids[0], items=ids[1], notes=notes, **options)

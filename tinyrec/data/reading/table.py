@@ -1,12 +1,10 @@
-"""Parse lines into ratings; invalid lines are never guessed at: the first ones are reported, and all are counted."""
+"""Gather the ratings of a text file; invalid lines are never guessed at: the first are told, and all are counted."""
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import count
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,187 +12,270 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index, ids_from_text
-from tinyrec.data.reading.layout import Layout, split
+from tinyrec.data.reading.fields import BLANKS, LineError, NetflixBlocks, split_block
+from tinyrec.data.reading.layout import Layout
+from tinyrec.data.reading.source import SAMPLE, refuse
+from tinyrec.data.reading.times import CURE, NOT_A_TIME, seconds_of_texts, to_seconds
 from tinyrec.data.validation import MAX_SHOWN, BadRows, check_scale, explain
 from tinyrec.errors import DataError
 
-BLANKS = " \t"  # stripped from both ends of a field
-# stricter than float(), which also accepts "1_000", "nan" and digits of other scripts
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MAX_ID_LENGTH = 255  # characters; a NumPy text array reserves the length of its longest text for each
-TIME = re.compile(r"[+-]?\d{1,18}", re.ASCII)
-INVALID_TIME = np.iinfo(np.int64).min  # the code of a text that is not a timestamp
-TIME_ERRORS = {INVALID_TIME: ("the time is not an integer", "write it in seconds since 1970, or leave the column out")}
+LARGEST = float(np.finfo(np.float32).max)
+WHOLE = re.compile(r"-?\d+\.0+", re.ASCII)
 
-LineError = tuple[str, str]  # cause and cure
+
+class Ids:
+    """A column of ids: integers as long as all are plain integers, else numbers of distinct texts.
+
+    like: the ids are read as those of this index: as text, if it holds text
+    """
+
+    def __init__(self, like: Index | None = None):
+        self.like, self.is_text = like, like is not None and like.is_text
+        self.parts: list[Array] = []
+        self.known: dict[str, int] = {}
+
+    def add(self, ids: Any) -> None:
+        """ids (m,): int64, or a polars Series of text"""
+        import polars as pl
+
+        if isinstance(ids, np.ndarray) and self.is_text:
+            ids = pl.Series(ids).cast(pl.String)
+        if not isinstance(ids, np.ndarray) and not self.is_text:
+            self.is_text = True
+            self.parts = [self._numbers(pl.Series(part).cast(pl.String)) for part in self.parts]
+        self.parts.append(self._numbers(ids) if self.is_text else _small(ids))
+
+    def _numbers(self, texts: Any) -> Array:
+        """The number of each text, counted by first appearance."""
+        numbers = {text: self.known.setdefault(text, len(self.known)) for text in texts.unique().to_list()}
+        codes = texts.replace_strict(list(numbers), list(numbers.values())) if numbers else texts.cast(int)
+        return codes.to_numpy().astype(np.int32)
+
+    def finish(self, what: str) -> tuple[Index, Array, list[str]]:
+        """The index of all ids, the row number of each, (p,), and a note if whole floats were read as integers."""
+        if not self.is_text:
+            return *Index.of(concatenate(self.parts, np.result_type(np.int32, *self.parts).type)), []
+        texts, notes = list(self.known), []
+        if not self.like and all(map(WHOLE.fullmatch, texts)):
+            integers = ids_from_text([text.partition(".")[0] for text in texts])
+            if integers.dtype.kind == "i":
+                texts, notes = integers, [f"{what} ids such as {min(texts)} were read as integers"]
+        if self.like and not self.like.is_text:
+            text = next(text for text in texts if ids_from_text([text]).dtype.kind == "U")
+            raise DataError(f"the {what} ids are integers elsewhere, but {text!r} is not; correct it")
+        ids = np.array(texts, str) if self.like else ids_from_text(texts) if isinstance(texts, list) else texts
+        index, rows = Index.of(ids)
+        return index, rows[concatenate(self.parts, np.int32)], notes
+
+
+def plain_integers(texts: Any) -> Array | None:
+    """The integers that these texts are, (m,) int64; None: some text is none, or not written plainly (007, +7, -0).
+
+    texts: a polars Series.  The digits of a plain integer are as many as its text has characters, in all lines together
+    """
+    import polars as pl
+
+    integers = texts.cast(pl.Int64, strict=False)
+    if integers.null_count():
+        return None
+    values = integers.to_numpy()
+    least, largest = (int(values.min()), int(values.max())) if len(values) else (0, 0)
+    if least < -(10**17) or largest > 10**17:  # np.abs and 10**k could overflow below
+        same = integers.cast(pl.String).eq(texts).all()
+        return values if same else None
+    sizes = np.abs(values) if least < 0 else values
+    digits = len(values) + int(np.count_nonzero(values < 0))
+    digits += sum(int(np.count_nonzero(sizes >= 10**k)) for k in range(1, len(str(max(-least, largest)))))
+    return values if texts.str.len_bytes().sum() == digits else None
+
+
+def _small(values: Array) -> Array:
+    """Integers (m,) as int32, if they fit."""
+    fits = len(values) == 0 or (values.min() >= 0 and values.max() < 2**31)
+    return values.astype(np.int32) if fits else values
 
 
 class Table:
-    """The user, item, rating and, optionally, time of each line read so far.
+    """The user, item, rating and time of each line read so far.
 
-    To save memory, each distinct text of a column is stored and checked once, and a line stores its number, counted by
-    first appearance; times are mostly distinct, so they are converted at once. Lines that cannot be split are counted,
-    and the first are kept.
+    Once a line is invalid, nothing more is kept but the number of such lines and what is wrong with the first.
+    missing: ratings that stand for "not rated", and are left out;  like: {"user": index, "item": index}, see `Ids`
     """
 
-    def __init__(self, name: str, layout: Layout):
-        self.name, self.layout = name, layout
-        self.texts = [defaultdict[str, int](count().__next__) for _ in range(3)]
-        self.codes: tuple[list[Array], ...] = [], [], []
+    def __init__(
+        self,
+        name: str,
+        layout: Layout,
+        scale: tuple[float, float] | None = None,
+        missing: Sequence[float] = (),
+        like: Mapping[str, Index] | None = None,
+    ):
+        self.name, self.layout, self.scale, self.missing = name, layout, check_scale(scale), list(missing)
+        self.ids: dict[str, Ids] = {
+            what: Ids((like or {}).get(what)) for what in ("user", "item") if what in layout.columns
+        }
+        if layout.blocks:
+            self.ids["item"] = Ids()
+        self.values: list[Array] = []
         self.times: list[Array] = []
+        self.are_dates: bool | None = None
         self.numbers: list[Array] = []
-        self.bad_lines: list[tuple[int, LineError]] = []
-        self.n_bad_lines = 0
+        self.errors: list[LineError] = []
+        self.n_errors = self.n_missing = 0
+        self.notes = list(layout.notes)
+        self.netflix = NetflixBlocks() if layout.blocks else None
 
-    def add(self, numbers: Array, lines: list[str]) -> None:
-        """Add lines, with their line numbers in the file, (m,)."""
-        columns = _split_all(lines, self.layout)
-        if columns is None:
-            kept = list(self._split_each(numbers, lines))
-            numbers = np.array([number for number, _ in kept], np.int64)
-            columns = list(zip(*(row for _, row in kept), strict=True)) or [()] * self.layout.width
-        for at, texts, codes in zip(self.layout.columns[:3], self.texts, self.codes, strict=True):
-            codes.append(np.fromiter(map(texts.__getitem__, columns[at]), np.int32, len(numbers)))
-        for at in self.layout.columns[3:]:
-            self.times.append(_read_times(columns[at]))
+    def add(self, start: int, block: bytes) -> None:
+        """Add the lines of a block, of which the first has the number `start`."""
+        if self.netflix:
+            numbers, columns, errors = self.netflix.split(block, start)
+            roles = ["user", "item", "rating", "time"]
+        else:
+            roles = list(self.layout.columns)
+            numbers, columns, errors = split_block(block, start, self.layout, list(self.layout.columns.values()))
+        texts = dict(zip(roles, columns, strict=True))
+        values, bad = {}, {}
+        for role in roles:
+            read = {"rating": self._read_ratings, "time": self._read_times}.get(role, _read_ids)
+            values[role], bad[role] = read(texts[role])
+        self._note_errors(numbers, texts, bad, errors)
+        if self.n_errors:
+            return
+        if self.missing and "rating" in values:
+            kept = ~np.isin(values["rating"], np.array(self.missing, values["rating"].dtype))
+            self.n_missing += len(kept) - int(np.count_nonzero(kept))
+            numbers = numbers[kept]
+            values = {
+                role: its[kept] if isinstance(its, np.ndarray) else its.filter(kept) for role, its in values.items()
+            }
         self.numbers.append(numbers)
+        for role, ids in self.ids.items():
+            ids.add(values[role])
+        if "rating" in values:
+            self.values.append(values["rating"].astype(np.float32))
+        if "time" in values:
+            self.times.append(values["time"])
 
-    def _split_each(self, numbers: Array, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-        """Split line by line, which is slow, and record the lines that cannot be split."""
-        for number, line in zip(numbers.tolist(), lines, strict=True):
-            fields = split(line, self.layout.sep)
-            error = line_error(line, fields, self.layout.width)
-            if error:
-                self.n_bad_lines += 1
-                if len(self.bad_lines) < MAX_SHOWN:
-                    self.bad_lines.append((number, error))
-            elif fields:
-                yield number, fields
+    def _read_ratings(self, texts: Any) -> tuple[Array, Array | None]:
+        import polars as pl
 
-    def finish(self, scale: tuple[float, float] | None, duplicates: str) -> Dataset:
+        numbers = texts.cast(pl.Float64, strict=False)
+        if numbers.null_count():
+            numbers = texts.str.strip_chars(BLANKS).cast(pl.Float64, strict=False).fill_null(np.nan)
+        values = numbers.to_numpy()
+        fits = np.abs(values) <= LARGEST  # NaN is not
+        if self.scale:
+            fits &= (values >= self.scale[0]) & (values <= self.scale[1]) | np.isin(values, self.missing)
+        return values, None if fits.all() else ~fits
+
+    def _read_times(self, texts: Any) -> tuple[Array, Array | None]:
+        """Integers, or ISO dates, as in the first lines."""
+        import polars as pl
+
+        numbers = texts.cast(pl.Int64, strict=False)
+        if numbers.null_count():
+            texts = texts.str.strip_chars(BLANKS)
+            numbers = texts.cast(pl.Int64, strict=False)
+        if numbers.null_count():
+            floats = texts.cast(pl.Float64, strict=False).to_numpy()
+            whole = (np.abs(floats) < 2**53) & (floats % 1 == 0)
+            numbers = pl.Series(np.where(whole, floats, NOT_A_TIME).astype(np.int64)) if whole.any() else numbers
+            numbers = numbers.fill_null(NOT_A_TIME)
+        seconds = numbers.to_numpy()
+        if self.are_dates is None:
+            self.are_dates = len(seconds) > 0 and bool((seconds[:SAMPLE] == NOT_A_TIME).mean() > 0.5)
+        if self.are_dates:
+            seconds = seconds_of_texts(texts)
+        bad = seconds == NOT_A_TIME
+        return seconds, bad if bad.any() else None
+
+    def _note_errors(self, numbers: Array, texts: dict[str, Any], bad: dict[str, Any], errors: list[LineError]) -> None:
+        masks = [mask for mask in bad.values() if mask is not None]
+        rows = np.flatnonzero(np.any(masks, axis=0)) if masks else np.empty(0, int)
+        self.n_errors += len(errors) + len(rows)
+        found = errors[:MAX_SHOWN]
+        for row in rows[:MAX_SHOWN].tolist():
+            role = next(role for role, mask in bad.items() if mask is not None and mask[row])
+            found.append((int(numbers[row]), *_error(role, (texts[role][row] or "").strip(BLANKS), self.scale)))
+        self.errors = sorted(self.errors + found)[:MAX_SHOWN]
+
+    def index(self, what: str) -> tuple[Index, Array]:
+        """The index of the users or items, and the number of that of each line, (p,).  DataError: invalid lines"""
+        refuse(self.name, self.errors, self.n_errors)
+        try:
+            index, rows, notes = self.ids[what].finish(what)
+        except DataError as problem:
+            raise DataError(f"{self.name}: {problem}") from None
+        self.notes += notes
+        return index, rows
+
+    def finish(self, duplicates: str = "error", **more: Any) -> Dataset:
         """Return the data set.  DataError: invalid lines, with the first of them and their total, or no ratings"""
-        codes = [_concatenate(parts, np.int32) for parts in self.codes]
-        numbers = _concatenate(self.numbers, np.int64)
-        users, items, ratings = ([text.strip(BLANKS) for text in texts] for texts in self.texts)
-        errors = [id_errors(users, "user"), id_errors(items, "item"), rating_errors(ratings, check_scale(scale))]
-        times = _concatenate(self.times, np.int64) if self.times else None
-        if times is not None and self.layout.guessed and (times == INVALID_TIME).any():
-            times = None  # the column is named like a timestamp but holds something else, such as 2001-01-01
-        columns, errors = (codes, errors) if times is None else ([*codes, times], [*errors, TIME_ERRORS])
-        self._refuse_errors(columns, numbers, errors)
+        users, rows = self.index("user")
+        items, cols = self.index("item")
+        numbers = concatenate(self.numbers, np.int32)
         if len(numbers) == 0:
             raise DataError(f"{self.name} contains no ratings; give a file with lines of user, item and rating")
-
-        user_index, user_rows = Index.of(ids_from_text(users))
-        item_index, item_rows = Index.of(ids_from_text(items))
-        rows, cols = user_rows[codes[0]], item_rows[codes[1]]
-        values = np.array(ratings, np.float64)[codes[2]]
-        del codes, columns  # frees memory before sorting
-        options: dict[str, Any] = {"scale": scale, "duplicates": duplicates, "name": self.name, "times": times}
+        if self.n_missing:
+            listed = " or ".join(f"{value:g}" for value in self.missing)
+            self.notes.append(f"{self.n_missing} ratings of {listed} were left out as not rated")
+        values = concatenate(self.values, np.float32) if self.values else None
+        times = concatenate(self.times, np.int64) if self.times else None
+        if times is not None and not self.are_dates:
+            times, unit = to_seconds(times)
+            self.notes += [unit] if unit else []
+        options: dict[str, Any] = {"scale": self.scale, "duplicates": duplicates, "times": times, "name": self.name}
+        options |= {"columns": self.layout.taken, "notes": self.notes, **more}
         try:
-            return Dataset.from_cells(user_index, item_index, rows, cols, values, **options)
+            return Dataset.from_cells(users, items, rows, cols, values, **options)
         except BadRows as bad:
             places = numbers[bad.rows[:MAX_SHOWN]].tolist()
             raise DataError(f"{self.name}, {explain('line', places, len(bad.rows), bad.cause, bad.cure)}") from None
 
-    def _refuse_errors(self, columns: list[Array], numbers: Array, errors: list[dict]) -> None:
-        """columns, errors: the codes in each column, (p,), and the errors by code; numbers (p,): line numbers."""
-        bad = np.zeros(len(numbers), bool)
-        for column, column_errors in zip(columns, errors, strict=True):
-            bad |= np.isin(column, list(column_errors))
-        rows, first = np.flatnonzero(bad), list(self.bad_lines)
-        for row in rows[:MAX_SHOWN]:
-            error = next(known[code[row]] for code, known in zip(columns, errors, strict=True) if code[row] in known)
-            first.append((int(numbers[row]), error))
-        if first:
-            first.sort()
-            places, total = [number for number, _ in first[:MAX_SHOWN]], self.n_bad_lines + len(rows)
-            raise DataError(f"{self.name}, {explain('line', places, total, *first[0][1])}")
+
+def _read_ids(texts: Any) -> tuple[Any, Array | None]:
+    """Integers (m,), or a polars Series of stripped texts; and which are empty, too long, or have a line break."""
+    integers = plain_integers(texts)
+    if integers is not None:
+        return integers, None
+    texts = texts.fill_null("").str.strip_chars(BLANKS)
+    integers = plain_integers(texts)
+    if integers is not None:
+        return integers, None
+    size = texts.str.len_chars()
+    bad = (size == 0) | (size > MAX_ID_LENGTH) | texts.str.contains("[\r\n]")
+    return texts, bad.to_numpy() if bad.any() else None
 
 
-def _concatenate(parts: list[Array], dtype: type) -> Array:
-    """Concatenate the parts and free them: those of a large file take as much memory as the data set."""
-    whole = np.concatenate([np.empty(0, dtype), *parts])
-    parts.clear()
-    return whole
-
-
-def _read_times(texts: Sequence[str]) -> Array:
-    """Parse timestamps, (m,) int64; INVALID_TIME where a text is not an integer."""
+def _error(role: str, text: str, scale: tuple[float, float] | None) -> tuple[str, str]:
+    """Cause and cure of a field that is not valid."""
+    short = repr(text if len(text) <= 40 else text[:37] + "...")  # repr escapes, so that the error stays one line
+    if role == "time":
+        return f"the time {short} cannot be read", CURE
+    if role != "rating":
+        if "\n" in text or "\r" in text:
+            return f"the {role} id {short} contains a line break, so a quote may not be closed", "fix the quotes"
+        long = f"longer than {MAX_ID_LENGTH} characters"
+        return f"the {role} id is {long if text else 'empty'}", "complete or remove the line"
     try:
-        return np.fromiter(map(int, texts), np.int64, len(texts))
-    except (ValueError, OverflowError):
-        times = (int(text) if TIME.fullmatch(text.strip()) else INVALID_TIME for text in texts)
-        return np.fromiter(times, np.int64, len(texts))
-
-
-def _split_all(lines: list[str], layout: Layout) -> Sequence[Sequence[str]] | None:
-    """Split all lines at once into columns, which is fast; None: some line needs _split_each."""
-    text, sep, width = "\n".join(lines), layout.sep, layout.width
-    if text_error(text):
-        return None
-    if sep == " ":
-        rows = [line.split() for line in lines]
-    elif '"' in text and len(sep) == 1:
-        try:
-            rows = list(csv.reader(lines, delimiter=sep, strict=True))
-        except csv.Error:
-            return None
-    elif {line.count(sep) for line in lines} == {width - 1}:
-        fields = text.replace(sep, "\n").split("\n")  # twice as fast as line by line
-        return [fields[at::width] for at in range(width)]
-    else:
-        return None
-    # an unclosed quote joins its line with the next ones, so the number of rows differs
-    fits = len(rows) == len(lines) and set(map(len, rows)) == {width}
-    return list(zip(*rows, strict=True)) if fits else None
-
-
-def text_error(text: str) -> LineError | None:
-    """Return what is wrong with the characters of one or many lines."""
-    if "\0" in text:
-        return "a NUL byte", "save the file as UTF-8 text again"
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:  # a lone surrogate, see lines.as_text
-            return "bytes that are not UTF-8", "save the file as UTF-8 text"
-    return None
-
-
-def line_error(line: str, fields: list[str] | None, width: int) -> LineError | None:
-    """Return why a line cannot be split into `width` fields; fields: the result of layout.split."""
-    if error := text_error(line):
-        return error
-    if fields is None:
-        return "a quote that is not closed, or text after a closing quote", "fix the quotes"
-    if len(fields) != width:
-        return f"{len(fields)} fields, but the first line has {width}", "complete or remove the line"
-    return None
-
-
-def id_errors(texts: list[str], what: str) -> dict[int, LineError]:
-    """Return the errors in a column of ids, by position in `texts`."""
-    long = f"longer than {MAX_ID_LENGTH} characters"
-    return {
-        number: (f"the {what} id is {long if text else 'empty'}", "complete or remove the line")
-        for number, text in enumerate(texts)
-        if not 0 < len(text) <= MAX_ID_LENGTH
-    }
-
-
-def rating_errors(texts: list[str], scale: tuple[float, float] | None) -> dict[int, LineError]:
-    """Return the errors in the column of ratings, by position in `texts`."""
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not np.isfinite(number) and not re.fullmatch(r"[-+.\deE]+", text):
+        return f"the rating {short} is not a number", "write it like 3.5, or remove the line"
+    if abs(number) > LARGEST:
+        return f"the rating {short} is too large", "correct or remove the line"
     low, high = scale or (-np.inf, np.inf)
-    largest = float(np.finfo(np.float32).max)
-    errors = {}
-    for number, text in enumerate(texts):
-        short = repr(text if len(text) <= 40 else text[:37] + "...")  # repr escapes, so that the error stays one line
-        if not NUMBER.fullmatch(text):
-            errors[number] = f"the rating {short} is not a number", "write it like 3.5, or remove the line"
-        elif abs(float(text)) > largest:
-            errors[number] = f"the rating {short} is too large", "correct or remove the line"
-        elif not low <= float(text) <= high:
-            cause = f"the rating {text} is outside the scale {low:g} to {high:g}"
-            errors[number] = cause, "correct it or widen the scale"
-    return errors
+    if low <= number <= high:
+        return f"the rating {short} is not a number", "write it like 3.5, or remove the line"
+    return f"the rating {text} is outside the scale {low:g} to {high:g}", "correct it or widen the scale"
+
+
+def concatenate(parts: list[Array], dtype: type) -> Array:
+    """Concatenate the parts and free them: those of a large file take as much memory as the data set."""
+    whole: Array = np.empty(sum(map(len, parts)), dtype)
+    ends = np.cumsum([0, *map(len, parts)])
+    for start, end in pairwise(ends):
+        whole[start:end] = parts.pop(0)
+    return whole

@@ -17,7 +17,12 @@ MD5: dict[str, str | None] = {  # published by GroupLens in NAME.zip.md5
     "ml-100k": "0e33842e24a9c977be4e0107933c0723",
     "ml-1m": "c4d9eecfca2ab87c1945afe126590906",
     "ml-10m": "ce571fd55effeba0271552578f2648bd",
-    "lastfm": None,  # not published, so the file is not downloaded
+    "ml-20m": "cd245b17a1ae2cc31bb14903e1204af3",
+    "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
+    "ml-32m": "d472be332d4daa821edc399621853b57",
+    "ml-latest": None,  # changes, so it is not downloaded
+    "ml-latest-small": None,
+    "lastfm": None,  # not published
     "delicious": None,
 }
 TIMEOUT = 30  # seconds
