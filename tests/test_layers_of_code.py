@@ -45,6 +45,7 @@ FOREIGN = {  # these are imported nowhere else
         "data/dataset.py",
         "data/reading/fields.py",
         "data/reading/frames.py",
+        "data/reading/id_column.py",
         "data/reading/readers.py",
         "data/reading/source.py",
         "data/reading/table.py",

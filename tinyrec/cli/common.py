@@ -16,6 +16,7 @@ import numpy as np
 from tinyrec.backend import BACKENDS
 from tinyrec.cli.own_model import is_own, load_own_model
 from tinyrec.data import DATASETS, load_dataset
+from tinyrec.data.reading.layout import ROLES
 from tinyrec.errors import FileError, UsageError
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Recommender, load
@@ -39,18 +40,23 @@ def add_command(subparsers, name: str, run, summary: str, example: str) -> argpa
     return parser
 
 
-SOURCE: dict[str, Any] = {"metavar": "NAME|PATH", "help": f"{', '.join(DATASETS)}, or a CSV or TSV file"}
+SOURCE: dict[str, Any] = {"metavar": "NAME|PATH", "help": f"{', '.join(DATASETS)}, or a file"}
 
 
 def add_reading_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("reading a file")
-    group.add_argument("--columns", metavar="U,I,R", help="names or numbers (from 0) of user, item, rating")
+    columns = "names or numbers (from 0) of user, item and, if there are any, rating and time; or user=U,item=I,time=T"
+    group.add_argument("--columns", metavar="U,I[,R[,T]]", help=columns)
     group.add_argument("--sep", help=r"the delimiter, \t for a tab; default: detected")
     group.add_argument("--header", action=argparse.BooleanOptionalAction, help="is there a header? default: detected")
     scale = "the rating scale; default: lowest and highest rating found"
     group.add_argument("--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help=scale)
     duplicates = "what to do with a pair rated twice; default: error"
     group.add_argument("--duplicates", choices=("error", "last", "mean"), help=duplicates)
+    missing = "a rating that means not rated, such as 0; repeatable"
+    group.add_argument("--missing", action="append", type=float, metavar="R", help=missing)
+    group.add_argument("--wide", action="store_true", help="the file is a matrix: a user a line, an item a column")
+    group.add_argument("--encoding", metavar="NAME", help="such as latin-1; default: UTF-8")
 
 
 def add_training_flags(parser: argparse.ArgumentParser, also: str = "") -> None:
@@ -96,15 +102,25 @@ def add_protocol_flags(parser: Any) -> None:
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options of load_dataset among the flags."""
-    columns = [int(name) if name.isdecimal() else name for name in args.columns.split(",")] if args.columns else None
     options = {
-        "columns": columns,
+        "columns": parse_columns(args.columns) if args.columns else None,
         "sep": args.sep.replace("\\t", "\t") if args.sep else None,
         "header": args.header,
         "scale": tuple(args.scale) if args.scale else None,
         "duplicates": args.duplicates,
+        "missing": args.missing,
+        "wide": args.wide or None,
+        "encoding": args.encoding,
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def parse_columns(text: str) -> list[int | str] | dict[str, int | str]:
+    """Return the columns in a flag such as "userId,movieId,stars" or "user=0,item=1,time=3"."""
+    parts = [part.partition("=") for part in text.split(",")]
+    if all(role in ROLES and name for role, _, name in parts):
+        return {role: int(name) if name.isdecimal() else name for role, _, name in parts}
+    return [int(name) if name.isdecimal() else name for name in text.split(",")]
 
 
 def find_model(args: argparse.Namespace) -> Any:

@@ -50,14 +50,16 @@ def fetch_(args: argparse.Namespace) -> None:
 
 
 def describe(args: argparse.Namespace) -> None:
-    figures = load_dataset(args.source, **read_options(args)).describe()
-    rows = [(name, compact(value)) for name, value in figures.items()]
+    data = load_dataset(args.source, **read_options(args))
+    figures = data.describe()
+    shown = figures | ({"columns": data.taken.removeprefix("columns: ")} if data.columns else {})
+    rows = [(name, compact(value)) for name, value in shown.items()]
     write_result(args, figures, table(rows, ("figure", "value")))
 
 
 def check(args: argparse.Namespace) -> None:
     data = load_dataset(args.source, **read_options(args))
-    write_result(args, {"ok": True, **data.describe()}, f"ok: {data}")
+    write_result(args, {"ok": True, **data.describe()}, "\n".join([f"ok: {data}", *data.notes]))
 
 
 def compact(value: Any) -> str:

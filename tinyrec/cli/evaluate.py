@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
             "for implicit feedback, only the test part of the model's split can be scored; leave --dataset out"
         )
     if common.read_options(args) and not args.dataset:
-        raise UsageError("--columns, --sep, --header, --scale and --duplicates are for --dataset; give it, too")
+        raise UsageError("the flags for reading a file are for --dataset; give it, too")
     test = load_dataset(args.dataset, **common.read_options(args)) if args.dataset else own_test_part(recommender)
     result = {"model": args.path, "dataset": test.name}
     if recommender.data.implicit:

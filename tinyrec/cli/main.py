@@ -11,14 +11,16 @@ import difflib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import tinyrec
 from tinyrec.backend import use_threads
 from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
-from tinyrec.errors import TinyrecError, UsageError
+from tinyrec.errors import DataWarning, TinyrecError, UsageError
 
 COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench, reproduce)
 
@@ -31,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_outputs(args)
         if getattr(args, "threads", None):
             use_threads(args.threads)
-        return args.run(args) or 0
+        with warnings.catch_warnings(action="always", category=DataWarning):
+            warnings.showwarning = _print_warning  # type: ignore[assignment]
+            return args.run(args) or 0
     except TinyrecError as problem:
         return _fail(argv, problem, problem.exit_code)
     except MemoryError as problem:
@@ -45,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as problem:  # errors of files are FileErrors, so this is standard output
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return _fail(argv, f"cannot print the result: {problem.strerror}; make room for it", 5)
+
+
+def _print_warning(message: Warning | str, *_: Any) -> None:
+    print(f"tinyrec: {message}", file=sys.stderr)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> None:
         part = part.with_features(items=args.item_features, users=args.user_features)
         held_out, what = test.ratings.size if test else "no", "pairs" if part.implicit else "ratings"
         common.say(args, f"{part}, {held_out} {what} held out for testing, seed {seed}")
+        for note in part.notes:
+            common.say(args, note)
         if part.item_features or part.user_features:
             common.say(args, f"features: {part.item_features or part.user_features}")
         if not results:  # the other splits need as much

@@ -28,6 +28,25 @@ def explain(unit: str, places: Sequence[int], total: int, cause: str, cure: str)
     return f"{message} ({total} bad {unit}s in all: {listed})"
 
 
+class BadLines:
+    """The first invalid lines of a file, and how many there are."""
+
+    def __init__(self) -> None:
+        self.first: list[tuple[int, str, str]] = []
+        self.total = 0
+
+    def add(self, number: int, cause: str, cure: str) -> None:
+        self.total += 1
+        if len(self.first) < MAX_SHOWN or number < self.first[-1][0]:
+            self.first = sorted([*self.first, (number, cause, cure)])[:MAX_SHOWN]
+
+    def refuse(self, name: str) -> None:
+        """DataError: there are invalid lines in the file `name`"""
+        if self.first:
+            places = [number for number, _, _ in self.first]
+            raise DataError(f"{name}, {explain('line', places, self.total, *self.first[0][1:])}")
+
+
 class BadRows(DataError):
     """Some rows of the input are invalid; rows: their numbers, counted from 0, ascending."""
 

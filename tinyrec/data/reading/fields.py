@@ -13,23 +13,23 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data.reading.layout import Layout, split
 from tinyrec.data.reading.stream import count
+from tinyrec.data.validation import BadLines
 
 BLANKS = " \t"  # stripped from both ends of a field
 RUN_OF_BLANKS = re.compile(rb"[ \t]+")
 AT_AN_END = re.compile(rb"^ | (?=\r?$)", re.MULTILINE)
 UNIT_SEPARATOR = "\x1f"  # stands for a delimiter of several characters
 
-LineError = tuple[int, str, str]  # line number, cause, cure
-Split = tuple[Array, list[Any], list[LineError]]
+Split = tuple[Array, list[Any]]  # line numbers (m,), and columns of text (m,), polars Series
+Rows = tuple[list[int], list[list[str]]]
 
 
-def split_block(block: bytes, start: int, layout: Layout, wanted: Sequence[int]) -> Split:
-    """Split a block of whole lines, of which the first has the number `start`.
+def split_block(block: bytes, start: int, layout: Layout, wanted: Sequence[int], bad: BadLines) -> Split:
+    """Split a block of whole lines, of which the first has the number `start`; add those that do not fit to `bad`.
 
-    Returns the line numbers (m,), the columns `wanted` as polars Series of text (m,), and the lines that do not fit.
-    An empty field is "" or null.
+    Returns the line numbers and the columns `wanted`. An empty field is "" or null.
     """
-    return _split_fast(block, start, layout, wanted) or _split_each(block, start, layout, wanted)
+    return _split_fast(block, start, layout, wanted) or _split_each(block, start, layout, wanted, bad)
 
 
 def _split_fast(block: bytes, start: int, layout: Layout, wanted: Sequence[int]) -> Split | None:
@@ -69,21 +69,21 @@ def _split_fast(block: bytes, start: int, layout: Layout, wanted: Sequence[int])
         numbers = (start + np.arange(len(frame)) + np.cumsum(breaks) - breaks).astype(np.int32)
         if len(frame) + breaks.sum() != lines:
             return None
-    return numbers, [frame[names[at]] for at in wanted], []
+    return numbers, [frame[names[at]] for at in wanted]
 
 
-def _split_each(block: bytes, start: int, layout: Layout, wanted: Sequence[int]) -> Split:
+def _split_each(block: bytes, start: int, layout: Layout, wanted: Sequence[int], bad: BadLines) -> Split:
     import polars as pl
 
     text = block.decode("utf-8", "surrogateescape")  # an invalid byte becomes a lone surrogate
-    numbers, rows, errors = _split_quoted(text, start, layout) or _split_lines(text, start, layout)
+    numbers, rows = _split_quoted(text, start, layout) or _split_lines(text, start, layout, bad)
     columns = [[fields[at] for fields in rows] for at in wanted]
-    return np.array(numbers, np.int32), [pl.Series(column, dtype=pl.String) for column in columns], errors
+    return np.array(numbers, np.int32), [pl.Series(column, dtype=pl.String) for column in columns]
 
 
-def _split_quoted(text: str, start: int, layout: Layout) -> tuple[list[int], list[list[str]], list[LineError]] | None:
+def _split_quoted(text: str, start: int, layout: Layout) -> Rows | None:
     """All lines, of which some may go on in quotes; None: one does not fit."""
-    if not layout.quotes or '"' not in text or len(layout.sep) > 1 or layout.sep == " " or _text_error(text):
+    if not layout.quotes or '"' not in text or len(layout.sep) > 1 or layout.sep == " " or text_error(text):
         return None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.sep, strict=True)
     numbers, rows, number = [], [], start
@@ -95,27 +95,27 @@ def _split_quoted(text: str, start: int, layout: Layout) -> tuple[list[int], lis
             number = start + reader.line_num
     except csv.Error:
         return None
-    return (numbers, rows, []) if set(map(len, rows)) <= {layout.width} else None
+    return (numbers, rows) if set(map(len, rows)) <= {layout.width} else None
 
 
-def _split_lines(text: str, start: int, layout: Layout) -> tuple[list[int], list[list[str]], list[LineError]]:
-    numbers, rows, errors = [], [], []
+def _split_lines(text: str, start: int, layout: Layout, bad: BadLines) -> Rows:
+    numbers, rows = [], []
     for number, line in enumerate(text.split("\n")[:-1], start):
         line = line.removesuffix("\r")
         if not line.strip():
             continue
         fields = split(line, layout.sep, layout.quotes)
         if error := _line_error(line, fields, layout.width):
-            errors.append((number, *error))
+            bad.add(number, *error)
         elif fields:
             numbers.append(number)
             rows.append(fields)
-    return numbers, rows, errors
+    return numbers, rows
 
 
 def _line_error(line: str, fields: list[str] | None, width: int) -> tuple[str, str] | None:
     """Why a line cannot be split into `width` fields, and the cure; fields: the result of `split`."""
-    if error := _text_error(line):
+    if error := text_error(line):
         return error
     if fields is None:
         return "a quote that is not closed, or text after a closing quote", "fix the quotes"
@@ -124,7 +124,7 @@ def _line_error(line: str, fields: list[str] | None, width: int) -> tuple[str, s
     return None
 
 
-def _text_error(text: str) -> tuple[str, str] | None:
+def text_error(text: str) -> tuple[str, str] | None:
     if "\0" in text:
         return "a NUL byte", "save the file as UTF-8 text again"
     try:
@@ -140,7 +140,7 @@ class NetflixBlocks:
     def __init__(self) -> None:
         self.item: str | None = None
 
-    def split(self, block: bytes, start: int) -> Split:
+    def split(self, block: bytes, start: int, bad: BadLines) -> Split:
         """As `split_block`, with the columns user, item, rating and time."""
         import polars as pl
 
@@ -154,11 +154,8 @@ class NetflixBlocks:
         numbers = np.arange(start, start + len(lines), dtype=np.int32)[is_rating]
         fields = lines.filter(is_rating).str.split(",")
         sizes = fields.list.len().to_numpy()
-        wrong = numbers[sizes != 3]
-        errors = [
-            (int(number), f"{size} fields, not 3", "complete or remove the line")
-            for number, size in zip(wrong, sizes[sizes != 3], strict=True)
-        ]
         fits = sizes == 3
+        for number, size in zip(numbers[~fits].tolist(), sizes[~fits].tolist(), strict=True):
+            bad.add(number, f"{size} fields, not 3", "complete or remove the line")
         user, rating, time = (fields.filter(fits).list.get(at) for at in range(3))
-        return numbers[fits], [user, filled.filter(is_rating).filter(fits), rating, time], errors
+        return numbers[fits], [user, filled.filter(is_rating).filter(fits), rating, time]

@@ -32,7 +32,7 @@ def refuse_foreign(start: bytes, name: str) -> None:
     for magic, (what, cure) in FOREIGN.items():
         if start.startswith(magic):
             raise DataError(f"{name} is {what}, not a file of ratings; {cure}")
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!", b"<?xml", b"<html")):
         raise DataError(f"{name} is HTML or XML, not a file of ratings; check the download, or save the table as CSV")
 
 

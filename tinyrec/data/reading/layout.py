@@ -25,6 +25,7 @@ NAMES = {
     "createdat ratedat eventtime ts tstamp timestampms utctime",
 }
 MIN_WIDE = 6  # a table of this many columns of numbers is a matrix
+MAX_WIDTH = 10_000  # columns of a list of ratings
 TIMES_FROM = 1e8  # numbers from here on are times (1973), not ratings
 
 Columns = Sequence[int | str] | Mapping[str, int | str]
@@ -89,7 +90,10 @@ def find_layout(
     first = split(lines[0], sep)
     if first is None:
         raise DataError("a quote that is not closed; fix it, or give the delimiter with sep (--sep)")
-    width, sample = len(first), [fields for line in lines if (fields := split(line, sep))]
+    width = len(first)
+    if roles and width > MAX_WIDTH:
+        raise DataError(f"{width} columns are too many for a list of ratings; a matrix needs wide=True (--wide)")
+    sample = [fields for line in lines if (fields := split(line, sep))]
     if width < min(len(roles), 2):
         cause = f"{width} field(s) between {sep!r}, but user, item and rating need three"
         raise DataError(f"{cause}; give the delimiter with sep (--sep)")

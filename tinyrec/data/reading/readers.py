@@ -14,9 +14,10 @@ from tinyrec.data.ids import Index, ids_from_text
 from tinyrec.data.reading.frames import from_frame, from_matrix, read_json_lines, read_typed
 from tinyrec.data.reading.kinds import TABLES
 from tinyrec.data.reading.layout import Columns
-from tinyrec.data.reading.source import open_table, open_table_file, read_texts, refuse
+from tinyrec.data.reading.source import open_table, open_table_file, read_texts
 from tinyrec.data.reading.stream import PATH
 from tinyrec.data.reading.table import Table
+from tinyrec.data.validation import BadLines
 from tinyrec.errors import DataError, UsageError
 
 
@@ -95,15 +96,15 @@ def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[
     numbers, columns = read_texts(stream, name, roles=(), **found)
     has_names = next(iter(columns)) != "0"
     users = columns.pop(next(iter(columns))).to_list() if has_names else None
-    values, errors = [], []
+    values, bad = [], BadLines()
     for texts in columns.values():
         column = texts.cast(pl.Float64, strict=False)
-        bad = column.is_null() & ~texts.str.to_lowercase().is_in(["", "nan", "na"])
-        for row in bad.arg_true().to_list():
+        wrong = column.is_null() & ~texts.str.to_lowercase().is_in(["", "nan", "na"])
+        for row in wrong.arg_true().to_list():
             cause = f"the rating {texts[row]!r} is not a number"
-            errors.append((int(numbers[row]), cause, "write it like 3.5, or leave it empty"))
+            bad.add(int(numbers[row]), cause, "write it like 3.5, or leave it empty")
         values.append(column.fill_null(np.nan).to_numpy().astype(np.float32))
-    refuse(name, errors)
+    bad.refuse(name)
     X, notes = np.stack(values, axis=1), ["a matrix: a user a line, an item a column"]
     if not has_names and (X[:, 0] == (~np.isnan(X[:, 1:]) & ~np.isin(X[:, 1:], missing)).sum(axis=1)).all():
         X = X[:, 1:]

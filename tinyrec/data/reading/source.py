@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data.reading.fields import BLANKS, LineError, split_block
+from tinyrec.data.reading.fields import BLANKS, split_block, text_error
 from tinyrec.data.reading.kinds import START, TABLES, ZIP, refuse_document, refuse_foreign
 from tinyrec.data.reading.layout import Layout, find_layout
 from tinyrec.data.reading.stream import PATH, Folder, blocks_of_lines, count_lines, open_bytes
-from tinyrec.data.validation import MAX_SHOWN, explain
+from tinyrec.data.validation import BadLines
 from tinyrec.errors import DataError
 
 TEXTS = (".csv", ".tsv", ".txt", ".dat", ".data", ".inter", ".json", ".jsonl", ".ndjson")
@@ -96,9 +96,11 @@ def open_table(
 
 
 def _find(block: bytes, number: int, name: str, options: dict[str, Any]) -> Layout:
-    lines = block[: 1 << 20].decode("utf-8", "replace").split("\n")[:SAMPLE]
+    lines = block[: 1 << 20].decode("utf-8", "surrogateescape").split("\n")[:SAMPLE]
     lines = [line.removesuffix("\r") for line in lines if line.strip()]
     refuse_document(lines[0], name)
+    if error := text_error(lines[0]):
+        raise DataError(f"{name}, line {number}: {'; '.join(error)}")
     try:
         return find_layout(lines, **options)
     except DataError as problem:
@@ -124,22 +126,13 @@ def read_texts(stream: Any, name: str, encoding: str | None = None, **options: A
 
     layout, blocks = open_table(stream, name, encoding, **options)
     parts: list[tuple[Array, list[Any]]] = []
-    errors: list[LineError] = []
+    bad = BadLines()
     for start, block in blocks:
-        numbers, columns, wrong = split_block(block, start, layout, range(layout.width))
-        errors += wrong
+        numbers, columns = split_block(block, start, layout, range(layout.width), bad)
         parts.append((numbers, [column.fill_null("").str.strip_chars(BLANKS) for column in columns]))
-    refuse(name, errors)
+    bad.refuse(name)
     if not parts:
         raise DataError(f"{name} has a header, and no line below it; give a file with lines")
     names = layout.names or map(str, range(layout.width))
     columns = [pl.concat(its) for its in zip(*(columns for _, columns in parts), strict=True)]
     return np.concatenate([numbers for numbers, _ in parts]), dict(zip(names, columns, strict=True))
-
-
-def refuse(name: str, errors: Sequence[LineError], total: int | None = None) -> None:
-    """DataError: there are errors; total: how many, if these are only the first"""
-    if errors:
-        first = sorted(errors)[:MAX_SHOWN]
-        places = [number for number, _, _ in first]
-        raise DataError(f"{name}, {explain('line', places, total or len(errors), *first[0][1:])}")

@@ -26,7 +26,7 @@ from tinyrec.errors import DataError, FileError, TinyrecError, UsageError
 
 BLOCK_SIZE = 1 << 22  # bytes per read
 MAX_LINE = 1 << 20  # bytes; a file with a longer line is not a file of ratings
-FREE, MAX_RATIO = 1 << 26, 100  # a file may unpack to this many bytes, and above that to this many times its size
+FREE, MAX_RATIO = 1 << 25, 100  # a file may unpack to this many bytes, and above that to this many times its size
 PATH = str | os.PathLike[str]
 # What the readers of compressed files raise for damaged, encrypted or unsupported ones.
 DAMAGED: Any = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError, IndexError, struct.error)

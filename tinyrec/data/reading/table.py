@@ -4,103 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
-from tinyrec.data.ids import Index, ids_from_text
-from tinyrec.data.reading.fields import BLANKS, LineError, NetflixBlocks, split_block
+from tinyrec.data.ids import Index
+from tinyrec.data.reading.fields import BLANKS, NetflixBlocks, split_block
+from tinyrec.data.reading.id_column import IdColumn, concatenate, plain_integers
 from tinyrec.data.reading.layout import Layout
-from tinyrec.data.reading.source import SAMPLE, refuse
+from tinyrec.data.reading.source import SAMPLE
 from tinyrec.data.reading.times import CURE, NOT_A_TIME, seconds_of_texts, to_seconds
-from tinyrec.data.validation import MAX_SHOWN, BadRows, check_scale, explain
+from tinyrec.data.validation import MAX_SHOWN, BadLines, BadRows, check_scale, explain
 from tinyrec.errors import DataError
 
 MAX_ID_LENGTH = 255  # characters; a NumPy text array reserves the length of its longest text for each
 LARGEST = float(np.finfo(np.float32).max)
-WHOLE = re.compile(r"-?\d+\.0+", re.ASCII)
-
-
-class Ids:
-    """A column of ids: integers as long as all are plain integers, else numbers of distinct texts.
-
-    like: the ids are read as those of this index: as text, if it holds text
-    """
-
-    def __init__(self, like: Index | None = None):
-        self.like, self.is_text = like, like is not None and like.is_text
-        self.parts: list[Array] = []
-        self.known: dict[str, int] = {}
-
-    def add(self, ids: Any) -> None:
-        """ids (m,): int64, or a polars Series of text"""
-        import polars as pl
-
-        if isinstance(ids, np.ndarray) and self.is_text:
-            ids = pl.Series(ids).cast(pl.String)
-        if not isinstance(ids, np.ndarray) and not self.is_text:
-            self.is_text = True
-            self.parts = [self._numbers(pl.Series(part).cast(pl.String)) for part in self.parts]
-        self.parts.append(self._numbers(ids) if self.is_text else _small(ids))
-
-    def _numbers(self, texts: Any) -> Array:
-        """The number of each text, counted by first appearance."""
-        numbers = {text: self.known.setdefault(text, len(self.known)) for text in texts.unique().to_list()}
-        codes = texts.replace_strict(list(numbers), list(numbers.values())) if numbers else texts.cast(int)
-        return codes.to_numpy().astype(np.int32)
-
-    def finish(self, what: str) -> tuple[Index, Array, list[str]]:
-        """The index of all ids, the row number of each, (p,), and a note if whole floats were read as integers."""
-        if not self.is_text:
-            return *Index.of(concatenate(self.parts, np.result_type(np.int32, *self.parts).type)), []
-        texts, notes = list(self.known), []
-        if not self.like and all(map(WHOLE.fullmatch, texts)):
-            integers = ids_from_text([text.partition(".")[0] for text in texts])
-            if integers.dtype.kind == "i":
-                texts, notes = integers, [f"{what} ids such as {min(texts)} were read as integers"]
-        if self.like and not self.like.is_text:
-            text = next(text for text in texts if ids_from_text([text]).dtype.kind == "U")
-            raise DataError(f"the {what} ids are integers elsewhere, but {text!r} is not; correct it")
-        ids = np.array(texts, str) if self.like else ids_from_text(texts) if isinstance(texts, list) else texts
-        index, rows = Index.of(ids)
-        return index, rows[concatenate(self.parts, np.int32)], notes
-
-
-def plain_integers(texts: Any) -> Array | None:
-    """The integers that these texts are, (m,) int64; None: some text is none, or not written plainly (007, +7, -0).
-
-    texts: a polars Series.  The digits of a plain integer are as many as its text has characters, in all lines together
-    """
-    import polars as pl
-
-    integers = texts.cast(pl.Int64, strict=False)
-    if integers.null_count():
-        return None
-    values = integers.to_numpy()
-    least, largest = (int(values.min()), int(values.max())) if len(values) else (0, 0)
-    if least < -(10**17) or largest > 10**17:  # np.abs and 10**k could overflow below
-        same = integers.cast(pl.String).eq(texts).all()
-        return values if same else None
-    sizes = np.abs(values) if least < 0 else values
-    digits = len(values) + int(np.count_nonzero(values < 0))
-    digits += sum(int(np.count_nonzero(sizes >= 10**k)) for k in range(1, len(str(max(-least, largest)))))
-    return values if texts.str.len_bytes().sum() == digits else None
-
-
-def _small(values: Array) -> Array:
-    """Integers (m,) as int32, if they fit."""
-    fits = len(values) == 0 or (values.min() >= 0 and values.max() < 2**31)
-    return values.astype(np.int32) if fits else values
 
 
 class Table:
     """The user, item, rating and time of each line read so far.
 
     Once a line is invalid, nothing more is kept but the number of such lines and what is wrong with the first.
-    missing: ratings that stand for "not rated", and are left out;  like: {"user": index, "item": index}, see `Ids`
+    missing: ratings that stand for "not rated", and are left out;  like: {"user": index, "item": index}, see `IdColumn`
     """
 
     def __init__(
@@ -112,35 +39,35 @@ class Table:
         like: Mapping[str, Index] | None = None,
     ):
         self.name, self.layout, self.scale, self.missing = name, layout, check_scale(scale), list(missing)
-        self.ids: dict[str, Ids] = {
-            what: Ids((like or {}).get(what)) for what in ("user", "item") if what in layout.columns
+        self.ids: dict[str, IdColumn] = {
+            what: IdColumn((like or {}).get(what)) for what in ("user", "item") if what in layout.columns
         }
         if layout.blocks:
-            self.ids["item"] = Ids()
+            self.ids["item"] = IdColumn()
         self.values: list[Array] = []
         self.times: list[Array] = []
         self.are_dates: bool | None = None
         self.numbers: list[Array] = []
-        self.errors: list[LineError] = []
-        self.n_errors = self.n_missing = 0
+        self.bad = BadLines()
+        self.n_missing = 0
         self.notes = list(layout.notes)
         self.netflix = NetflixBlocks() if layout.blocks else None
 
     def add(self, start: int, block: bytes) -> None:
         """Add the lines of a block, of which the first has the number `start`."""
         if self.netflix:
-            numbers, columns, errors = self.netflix.split(block, start)
+            numbers, columns = self.netflix.split(block, start, self.bad)
             roles = ["user", "item", "rating", "time"]
         else:
             roles = list(self.layout.columns)
-            numbers, columns, errors = split_block(block, start, self.layout, list(self.layout.columns.values()))
+            numbers, columns = split_block(block, start, self.layout, list(self.layout.columns.values()), self.bad)
         texts = dict(zip(roles, columns, strict=True))
         values, bad = {}, {}
         for role in roles:
             read = {"rating": self._read_ratings, "time": self._read_times}.get(role, _read_ids)
             values[role], bad[role] = read(texts[role])
-        self._note_errors(numbers, texts, bad, errors)
-        if self.n_errors:
+        self._note_errors(numbers, texts, bad)
+        if self.bad.total:
             return
         if self.missing and "rating" in values:
             kept = ~np.isin(values["rating"], np.array(self.missing, values["rating"].dtype))
@@ -190,19 +117,17 @@ class Table:
         bad = seconds == NOT_A_TIME
         return seconds, bad if bad.any() else None
 
-    def _note_errors(self, numbers: Array, texts: dict[str, Any], bad: dict[str, Any], errors: list[LineError]) -> None:
+    def _note_errors(self, numbers: Array, texts: dict[str, Any], bad: dict[str, Array | None]) -> None:
         masks = [mask for mask in bad.values() if mask is not None]
         rows = np.flatnonzero(np.any(masks, axis=0)) if masks else np.empty(0, int)
-        self.n_errors += len(errors) + len(rows)
-        found = errors[:MAX_SHOWN]
+        self.bad.total += max(0, len(rows) - MAX_SHOWN)
         for row in rows[:MAX_SHOWN].tolist():
             role = next(role for role, mask in bad.items() if mask is not None and mask[row])
-            found.append((int(numbers[row]), *_error(role, (texts[role][row] or "").strip(BLANKS), self.scale)))
-        self.errors = sorted(self.errors + found)[:MAX_SHOWN]
+            self.bad.add(int(numbers[row]), *_error(role, (texts[role][row] or "").strip(BLANKS), self.scale))
 
     def index(self, what: str) -> tuple[Index, Array]:
         """The index of the users or items, and the number of that of each line, (p,).  DataError: invalid lines"""
-        refuse(self.name, self.errors, self.n_errors)
+        self.bad.refuse(self.name)
         try:
             index, rows, notes = self.ids[what].finish(what)
         except DataError as problem:
@@ -270,12 +195,3 @@ def _error(role: str, text: str, scale: tuple[float, float] | None) -> tuple[str
     if low <= number <= high:
         return f"the rating {short} is not a number", "write it like 3.5, or remove the line"
     return f"the rating {text} is outside the scale {low:g} to {high:g}", "correct it or widen the scale"
-
-
-def concatenate(parts: list[Array], dtype: type) -> Array:
-    """Concatenate the parts and free them: those of a large file take as much memory as the data set."""
-    whole: Array = np.empty(sum(map(len, parts)), dtype)
-    ends = np.cumsum([0, *map(len, parts)])
-    for start, end in pairwise(ends):
-        whole[start:end] = parts.pop(0)
-    return whole
