@@ -58,7 +58,7 @@ def _find(frame: Any, names: list[str], columns: Columns | None) -> Found:
         if len(names) >= MIN_WIDE and sum("int" in kind or "float" in kind for kind in kinds) >= 0.9 * len(kinds):
             cause = f"{len(names)} columns of numbers look like a matrix of users x items, not a list of ratings"
             raise DataError(f"{cause}; read it with wide=True (--wide), or name the columns") from None
-        raise DataError(f"the data frame: {problem}") from None
+        raise problem
 
 
 def _numbers(column: Any) -> Any:
@@ -181,7 +181,7 @@ def _schema(line: bytes, name: str, columns: Columns | None) -> dict[str, Any]:
     try:
         found = find_columns(columns, names, len(names)) if columns else columns_by_name(names)
     except DataError as problem:
-        raise DataError(f"{name}: {problem}") from None
+        raise DataError(f"{name}, line 1: {problem}") from None
     types = {str: pl.String, int: pl.Int64, float: pl.Float64}
     return {names[at]: types.get(type(first[names[at]]), pl.String) for at in found.values()}
 

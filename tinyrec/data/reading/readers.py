@@ -60,8 +60,10 @@ def read_ratings(
                 if kind == "json"
                 else read_typed(Path(path), kind, columns, wide)
             )
-            by_name = None if columns is None or isinstance(columns, str) else columns
-            return from_frame(frame, by_name, missing=missing, wide=wide, name=name, **options)
+            try:
+                return from_frame(frame, columns, missing=missing, wide=wide, name=name, **options)
+            except DataError as problem:
+                raise DataError(f"{name}: {problem}") from None
         found: dict[str, Any] = {"encoding": encoding, "sep": sep, "header": header}
         if wide:
             return _read_wide(stream, name, found, missing, **options)
