@@ -135,13 +135,6 @@ def test_evaluate_refuses_what_was_trained_on(capsys, ratings, model):
     assert "are for --dataset" in fails(capsys, 2, "evaluate", model, "--sep", ",")
 
 
-def test_predict_a_pair_and_a_file_of_pairs(capsys, model, tmp_path):
-    one = run_json(capsys, "predict", model, "--user", "u3", "--item", "7")["predictions"]
-    (tmp_path / "pairs.csv").write_text("u3,7\r\nunknown,7\r\n")
-    two = run_json(capsys, "predict", model, "--pairs", str(tmp_path / "pairs.csv"))["predictions"]
-    assert two == [*one, {"user": "unknown", "item": 7, "rating": 3.0}]
-
-
 def test_recommend_to_one_to_all_and_to_somebody_new(capsys, model):
     one = run_json(capsys, "recommend", model, "--user", "u3", "-n", "4")["recommendations"]
     everybody = run_json(capsys, "recommend", model, "--all", "-n", "4")["recommendations"]
@@ -304,6 +297,7 @@ def test_file_errors_exit_5_before_any_work(capsys, argv):
     (["recommend", "MODEL", "--user", "unknown"], 3),
     (["recommend", "MODEL", "--user", "u1", "-n", "0"], 2),
     (["predict", "MODEL", "--user", "u1", "--item", "seven"], 3),
+    (["predict", "MODEL", "--user", "u1", "--item", "3", "--csv", "/nowhere/p.csv"], 5),
     ([], 2),
     (["fly"], 2),
 ])  # fmt: skip
@@ -333,6 +327,7 @@ def test_neither_are_models_pairs_configs_and_checkpoints(capsys, model, tmp_pat
         ["evaluate", copy, "--json", copy],
         ["recommend", copy, "--all", "--json", copy],
         ["predict", copy, "--pairs", pairs, "--json", pairs],
+        ["predict", copy, "--pairs", pairs, "--csv", pairs],
         ["data", "describe", pairs, "--json", pairs],
         ["train", "--config", config, "--json", config],
         ["train", "--checkpoint", tmp_path, "--save", tmp_path / "checkpoint.npz"],

@@ -217,16 +217,6 @@ def test_a_model_may_be_named_by_its_class_and_has_its_epochs(capsys, ratings):
         assert result["model"] == "biased-mf" and result["settings"]["epochs"] == 2
 
 
-def test_predictions_for_unknown_ids_are_announced(capsys, ratings, tmp_path):
-    path = str(tmp_path / "m.npz")
-    assert main(["train", "--dataset", ratings, "--model", "bias", "--save", path, "--quiet"]) == 0
-    capsys.readouterr()
-    assert main(["predict", path, "--user", "u999", "--item", "3"]) == 0
-    assert "1 of 1 pairs have a user or an item that is not in the training data" in capsys.readouterr().err
-    assert main(["predict", path, "--user", "u3", "--item", "3"]) == 0
-    assert capsys.readouterr().err == ""
-
-
 def test_the_settings_of_a_config_name_the_file(capsys, ratings, tmp_path):
     (tmp_path / "best.toml").write_text("epochs = 3\n[set]\nhiden_units = 3\n")
     said = fails(capsys, 2, "train", "--dataset", ratings, "--config", str(tmp_path / "best.toml"), "--quiet")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import BACKENDS
+from tinyrec.backend import BACKENDS, Array
 from tinyrec.cli.own_model import is_own, load_own_model
 from tinyrec.data import DATASETS, load_dataset
 from tinyrec.data.reading.layout import ROLES
@@ -193,7 +193,7 @@ def positive(text: str) -> float:
 
 def check_outputs(args: argparse.Namespace) -> None:
     """Check, before any work, that every output file can be written and is not an input."""
-    outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot", "write")}
+    outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot", "write", "csv")}
     paths = [Path(path) for path in outputs.values() if path and path != "-"]
     read = [Path(value) for name, value in vars(args).items() if isinstance(value, str) and name not in outputs]
     read += [folder / "checkpoint.npz" for folder in read]
@@ -227,6 +227,17 @@ def write_text(path: str, text: str) -> None:
         Path(path).write_text(text + "\n", encoding="utf-8")
     except OSError as problem:
         raise FileError(f"cannot write {path}: {problem.strerror}; choose another place") from None
+
+
+def write_table(path: str, columns: dict[str, list[Any] | Array]) -> None:
+    """Write columns of equal length to a CSV file with a header, or to Parquet if the name ends in .parquet."""
+    import polars  # slow to import
+
+    frame = polars.DataFrame(columns)
+    try:
+        frame.write_parquet(path) if path.endswith(".parquet") else frame.write_csv(path)
+    except OSError as problem:
+        raise FileError(f"cannot write {path}: {problem.strerror or problem}; choose another place") from None
 
 
 def say(args: argparse.Namespace, text: str) -> None:

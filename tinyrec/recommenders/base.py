@@ -64,6 +64,11 @@ class Recommender:
         options = {"clip": clip and not self.data.implicit, "default": default and not self.data.implicit}
         return follow_protocol(self.predict_cells(u, i), self._cold(u, i), self.data.scale, **options)
 
+    def known(self, users: Any, items: Any) -> tuple[Array, Array]:
+        """Which of these raw ids are not cold and not unknown: (p,) and (p,) -> (p,) and (p,) bool"""
+        warm_users, warm_items = self._warm
+        return warm_users[self.data.users.find(users)], warm_items[self.data.items.find(items)]
+
     def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
         """RMSE and MAE on held-out ratings, with their number n and how many of them are cold.
 
