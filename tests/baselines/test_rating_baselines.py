@@ -16,7 +16,8 @@ from tinyrec.baselines.base import fastest
 from tinyrec.baselines.factors import normal_equations, ridge
 from tinyrec.errors import UsageError
 from tinyrec.evaluation import top_n
-from tinyrec.evaluation.rating_metrics import rmse, score
+from tinyrec.evaluation.rating_metrics import rmse
+from tinyrec.recommenders.protocol import Protocol
 from tinyrec.recommenders.scaling import Biases
 from tinyrec.reproduce import pages, run, tables
 from tinyrec.reproduce.cell import run_cell
@@ -293,13 +294,14 @@ def test_a_table_scores_them_by_the_protocol_of_the_models(name, settings, epoch
 
     cold = np.random.default_rng(1).choice(30, 3, replace=False)
     held_out = np.isin(data.ratings.cols, cold)
-    part, test = data.select(~held_out).ratings, data.select(held_out).ratings
+    protocol = Protocol.of(data.select(~held_out))
+    part, test = protocol.data.ratings, data.select(held_out).ratings
     kind = BASELINES[name]
     model = kind(**settings)
     params = model.learn(part, 1)
     y = model.predict_cells(params, part, test.rows, test.cols)
     for key, options in (("usual", {}), ("no clip", {"clip": False}), ("no default", {"default": False})):
-        assert cell["scores"][key]["rmse"] == pytest.approx(score(y, part, test, (1, 5), **options)["rmse"])
+        assert cell["scores"][key]["rmse"] == pytest.approx(protocol.score(y, test, **options)["rmse"])
     assert cell["scores"]["usual"]["rmse"] == cell["scores"]["default rating"]["rmse"]  # all items are cold
     (member,) = cell["members"]
     assert (member["model"], member["epochs"]) == (repr(model), epochs)

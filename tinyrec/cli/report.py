@@ -11,7 +11,7 @@ import tinyrec
 from tinyrec.baselines import EASE, Bias, Pop
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
-from tinyrec.evaluation.rating_metrics import default_rating, interval, score
+from tinyrec.evaluation.rating_metrics import interval, mae, rmse
 from tinyrec.recommenders import Average, Recommender
 from tinyrec.reproduce.config import AVERAGE, name_of
 from tinyrec.training.memory import peak_rss_mb
@@ -49,8 +49,8 @@ def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
     scores = recommender.score(test, **protocol) if test else NO_SCORES
     simple = {}
     if test:
-        mean = np.full(test.ratings.size, train.ratings.values.mean(dtype=np.float64))
-        simple["global mean"] = score(mean, train.ratings, test.ratings, train.scale, **protocol)
+        mean, r = train.ratings.values.mean(dtype=np.float64), test.ratings.values
+        simple["global mean"] = {"rmse": rmse(mean, r), "mae": mae(mean, r)}
         biases = Bias().fit(train).score(test, **protocol)
         simple["user and item bias"] = {name: biases[name] for name in ("rmse", "mae")}
     return {
@@ -59,7 +59,7 @@ def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
         "test_mae": scores["mae"],
         "baselines": simple,
         "noise_floor": train.noise_floor,
-        "protocol": {**protocol, "scale": train.scale, "default_rating": default_rating(train.scale)},
+        "protocol": {**protocol, "scale": train.scale, "default_rating": recommender.protocol.default},
     }
 
 
@@ -214,6 +214,6 @@ def _protocol(result: dict[str, Any]) -> str:
     protocol = result["protocol"]
     low, high = protocol["scale"]
     clip = f"clipped to {low:g}..{high:g}" if protocol["clip"] else "not clipped"
-    default = f"get {protocol['default_rating']:g}" if protocol["default"] else "get no default"
+    default = f"get {protocol['default_rating']}" if protocol["default"] else "get no default"
     cold = f"those for users or items without training ratings ({result['n_cold']} here)"
     return f"Predictions are {clip}; {cold} {default}."

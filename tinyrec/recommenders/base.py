@@ -16,8 +16,9 @@ from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
 from tinyrec.evaluation.ranking_metrics import rank
-from tinyrec.evaluation.rating_metrics import follow_protocol, mae, rmse, warm
+from tinyrec.evaluation.rating_metrics import mae, rmse, warm
 from tinyrec.evaluation.top_n import blocks, top
+from tinyrec.recommenders.protocol import Protocol
 
 Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
 
@@ -53,8 +54,8 @@ class Recommender:
     def predict(self, users: Any, items: Any, *, clip: bool = True, default: bool = True) -> Array:
         """The predicted rating of each pair (users[j], items[j]) of raw ids: (p,) and (p,) -> (p,)   (AutoRec, eq. 3)
 
-        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars); if False, what the
-            model predicts for an empty row or an average column
+        default: a pair with a cold or unknown user or item gets the default rating (3 of 5 stars, on other scales user
+            and item biases, see `Protocol`); if False, what the model predicts for an empty row or an average column
         clip: keep predictions on the rating scale
         For implicit feedback: the scores that items are ranked by, unchanged.
         """
@@ -62,7 +63,7 @@ class Recommender:
         if len(u) != len(i):
             raise DataError(f"{len(u)} users but {len(i)} items; give as many of each")
         options = {"clip": clip and not self.data.implicit, "default": default and not self.data.implicit}
-        return follow_protocol(self.predict_cells(u, i), self._cold(u, i), self.data.scale, **options)
+        return self.protocol.follow(self.predict_cells(u, i), u, i, **options)
 
     def known(self, users: Any, items: Any) -> tuple[Array, Array]:
         """Which of these raw ids are not cold and not unknown: (p,) and (p,) -> (p,) and (p,) bool"""
@@ -87,7 +88,7 @@ class Recommender:
         if leaked:
             raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
-        return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self._cold(u, i).sum())}
+        return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self.protocol.cold(u, i).sum())}
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
         """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
@@ -189,9 +190,10 @@ class Recommender:
         bounds = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
         return [ranked[start:stop] for start, stop in pairwise(bounds)]
 
-    def _cold(self, users, items):
-        warm_users, warm_items = self._warm
-        return ~(warm_users[users] & warm_items[items])
+    @cached_property
+    def protocol(self) -> Protocol:
+        """How the predictions are scored."""
+        return Protocol(self.data, self._warm)
 
     @cached_property
     def _warm(self):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tinyrec.data import Dataset
-from tinyrec.evaluation.rating_metrics import default_rating, score
 from tinyrec.recommenders import Recommender
+from tinyrec.recommenders.protocol import DEFAULT
 from tinyrec.recommenders.scaling import Biases
 
 Scores = dict[str, dict[str, float]]
@@ -27,11 +27,11 @@ def all_scores(recommender: Recommender, test: Dataset) -> Scores:
     fifth = fifths(recommender.data)[test.ratings.cols]
     for number in np.unique(fifth).tolist():
         scores[f"fifth {number}"] = recommender.score(test.select(fifth == number), default=False)
-    train, scale = recommender.data.ratings, test.scale
-    constant = Biases.constant(default_rating(scale), train.shape)
+    train = recommender.data.ratings
+    constant = Biases.constant(DEFAULT, train.shape)
     for name, simple in (("default rating", constant), ("user mean", Biases.row_means(train, "user"))):
         y = simple.predict(test.ratings.rows, test.ratings.cols)
-        scores[name] = score(y, train, test.ratings, scale, default=False)
+        scores[name] = recommender.protocol.score(y, test.ratings, default=False)
     return scores
 
 

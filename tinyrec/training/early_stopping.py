@@ -10,8 +10,8 @@ import numpy as np
 
 from tinyrec.backend import Params, to_host
 from tinyrec.data import Dataset
-from tinyrec.evaluation.rating_metrics import score
 from tinyrec.models import Autoencoder
+from tinyrec.recommenders.protocol import Protocol
 from tinyrec.recommenders.scaling import Scaling
 from tinyrec.sparse import Ratings
 from tinyrec.training.loop import Epoch
@@ -53,12 +53,12 @@ def validator(
     """The function params -> RMSE on the ratings `held_out` from `data`, predicted from the rows R (n, d)."""
     cells: Any = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # their order, which `T` changes
     cells = cells.T if model.by == "item" else cells
-    at = cells.to(R.backend.name)
+    at, protocol = cells.to(R.backend.name), Protocol.of(data)
 
     def validate(params):
         x = np.empty(at.size)
         x[cells.values] = to_host(model.predict_cells(params, R, at))
         y = scaling.to_rating(x, held_out.ratings.rows, held_out.ratings.cols)
-        return score(y, data.ratings, held_out.ratings, data.scale)["rmse"]
+        return protocol.score(y, held_out.ratings)["rmse"]
 
     return validate

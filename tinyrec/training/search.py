@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from tinyrec.data import Dataset
-from tinyrec.evaluation.rating_metrics import score
 from tinyrec.evaluation.splits import split_random
 from tinyrec.models import Autoencoder
+from tinyrec.recommenders.protocol import Protocol
 from tinyrec.recommenders.scaling import Biases
 
 MIN_RATINGS = 20  # with fewer, a tenth of them is too small a validation part
@@ -50,4 +50,4 @@ def choose(
 def biases_alone(part: Dataset, held_out: Dataset) -> float:
     """The RMSE of a centred model after 0 epochs."""
     y = Biases.estimate(part.ratings).predict(held_out.ratings.rows, held_out.ratings.cols)
-    return score(y, part.ratings, held_out.ratings, part.scale)["rmse"]
+    return Protocol.of(part).score(y, held_out.ratings)["rmse"]

@@ -1,0 +1,42 @@
+"""What train and evaluate say of a result on a scale that is not of stars, with many cold pairs."""
+
+import json
+
+import numpy as np
+import pytest
+
+import tinyrec as tr
+from tinyrec.cli import main
+from tinyrec.evaluation.rating_metrics import rmse
+
+
+@pytest.fixture(scope="module")
+def percent(tmp_path_factory):
+    """Ratings of 0 to 100, where each of the last 20 items has a single one."""
+    rng = np.random.default_rng(0)
+    cells = rng.choice(40 * 20, 300, replace=False)
+    users, items = np.append(cells // 20, rng.integers(0, 40, 20)), np.append(cells % 20, np.arange(20, 40))
+    ratings = np.clip(60 + 2 * (users - 20) + rng.normal(0, 5, 320), 0, 100).round()
+    ratings[:2] = 0, 100
+    path = tmp_path_factory.mktemp("data") / "percent.csv"
+    path.write_text("".join(f"{u},{i},{r:g}\n" for u, i, r in zip(users, items, ratings, strict=True)))
+    return str(path)
+
+
+def run_json(capsys, *argv):
+    assert main([*argv, "--json", "-"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_on_another_scale_cold_pairs_get_biases_but_not_in_the_row_of_the_global_mean(capsys, percent):
+    result = run_json(capsys, "train", "--dataset", percent, "--model", "bias")
+    assert result["protocol"]["default_rating"] == "user and item biases"
+    train, test = tr.split_random(tr.load_dataset(percent), 0.1, seed=0)
+    fitted = tr.Bias().fit(train)
+    users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
+    y = fitted.predict(users, items, default=False)  # its own biases
+    assert result["n_cold"] > 0 and result["test_rmse"] == pytest.approx(rmse(y, test.ratings.values), rel=1e-12)
+    mean = train.ratings.values.mean(dtype=float)
+    assert result["baselines"]["global mean"]["rmse"] == pytest.approx(rmse(mean, test.ratings.values), rel=1e-12)
+    assert main(["train", "--dataset", percent, "--model", "bias", "--quiet"]) == 0
+    assert "here) get user and item biases." in capsys.readouterr().out
