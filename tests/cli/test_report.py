@@ -40,3 +40,32 @@ def test_on_another_scale_cold_pairs_get_biases_but_not_in_the_row_of_the_global
     assert result["baselines"]["global mean"]["rmse"] == pytest.approx(rmse(mean, test.ratings.values), rel=1e-12)
     assert main(["train", "--dataset", percent, "--model", "bias", "--quiet"]) == 0
     assert "here) get user and item biases." in capsys.readouterr().out
+
+
+def test_the_rmse_with_and_without_many_cold_pairs_is_told(capsys, percent, tmp_path):
+    path = str(tmp_path / "m.npz")
+    train = ["train", "--dataset", percent, "--model", "bias"]
+    result = run_json(capsys, *train, "--save", path)
+    fitted, (_, test) = tr.load(path), tr.split_random(tr.load_dataset(percent), 0.1, seed=0)
+    warm = np.all(fitted.known(test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]), axis=0)
+    assert result["test_rmse_warm"] == pytest.approx(fitted.score(test.select(warm))["rmse"], rel=1e-12)
+    cold, rmse, rmse_warm = (result[name] for name in ("n_cold", "test_rmse", "test_rmse_warm"))
+    line = f"RMSE {rmse:.4f} with and {rmse_warm:.4f} without the {cold} cold pairs, {cold / 32:.1%} of all."
+    for command in (train, ["evaluate", path]):
+        assert main([*command, "--quiet"]) == 0
+        assert line in capsys.readouterr().out
+    assert run_json(capsys, "evaluate", path)["rmse_warm"] == result["test_rmse_warm"]
+
+
+def test_the_folds_tell_the_mean_without_cold_pairs(capsys, percent):
+    folds = ["train", "--dataset", percent, "--model", "bias", "--folds", "3", "--quiet"]
+    result = run_json(capsys, *folds)
+    mean = np.mean([run["test_rmse_warm"] for run in result["runs"]])
+    assert result["test_rmse_warm"] == pytest.approx(mean)
+    assert main(folds) == 0
+    assert f"with and {mean:.4f} without the 20 cold pairs, 6.2% of all." in capsys.readouterr().out
+
+
+def test_a_few_cold_pairs_are_not_worth_a_line(capsys):
+    assert main(["train", "--set", "hidden_units=2", "--set", "l2=1", "--epochs", "1", "--quiet"]) == 0
+    assert "(2 here)" in (out := capsys.readouterr().out) and "without the" not in out

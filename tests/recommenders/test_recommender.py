@@ -115,6 +115,8 @@ def test_score_is_the_rmse_of_the_predictions(trained, split):
     assert score["n"] == test.ratings.size
     warm = rated_users(trained)[test.ratings.rows] & rated_items(trained)[test.ratings.cols]
     assert score["cold"] == (~warm).sum() > 0
+    assert score["rmse_warm"] == pytest.approx(np.sqrt(np.mean(errors[warm] ** 2)))
+    assert np.isnan(trained.score(test.select(~warm))["rmse_warm"])
 
 
 def test_score_refuses_a_rating_that_was_trained_on(trained, split):

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from tinyrec.cli import common
-from tinyrec.cli.report import ranking_table
+from tinyrec.cli.report import cold_note, ranking_table
 from tinyrec.cli.split import own_test_part
 from tinyrec.data import load_dataset
 from tinyrec.errors import UsageError
@@ -37,5 +37,6 @@ def run(args: argparse.Namespace) -> None:
         return
     score = recommender.score(test, clip=not args.no_clip, default=not args.no_default)
     row = [test.name, *(score[key] for key in ("n", "cold", "rmse", "mae"))]
-    text = common.table([row], ("test ratings of", "number", "cold", "RMSE", "MAE"))
-    common.write_result(args, {**result, **score}, text)
+    text = [common.table([row], ("test ratings of", "number", "cold", "RMSE", "MAE"))]
+    text += cold_note(score["n"], score["cold"], score["rmse"], score["rmse_warm"])
+    common.write_result(args, {**result, **score}, "\n".join(text))

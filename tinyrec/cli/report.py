@@ -19,7 +19,8 @@ from tinyrec.training.memory import peak_rss_mb
 TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}  # {}: I or U
 TITLES |= {"implicit-ncae": "NCAE for implicit feedback"}
 AT = (10, 50, 100)
-NO_SCORES = {"rmse": None, "mae": None, "cold": 0}
+NO_SCORES = {"rmse": None, "mae": None, "cold": 0, "rmse_warm": None}
+MANY_COLD = 0.01  # of the test pairs; if more are cold, the RMSE without them is shown, too
 MAX_FOR_EASE = 5_000  # users or items, whichever are fewer: EASE inverts a matrix of this size, which takes 0.7 GB
 
 
@@ -56,6 +57,7 @@ def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
     return {
         "n_cold": scores["cold"],
         "test_rmse": scores["rmse"],
+        "test_rmse_warm": scores["rmse_warm"],
         "test_mae": scores["mae"],
         "baselines": simple,
         "noise_floor": train.noise_floor,
@@ -127,7 +129,16 @@ def _scored(result: dict[str, Any], members: list[dict[str, Any]]) -> list[str]:
         rows.append(("their average", result["test_rmse"], result["test_mae"]))
     if result["noise_floor"] is not None:
         rows.append(("the best possible, given the noise", result["noise_floor"], None))
-    return [table(rows, (f"{result['n_test']} test ratings", "RMSE", "MAE")), "", _protocol(result), *_warning(result)]
+    body = table(rows, (f"{result['n_test']} test ratings", "RMSE", "MAE"))
+    cold = cold_note(result["n_test"], result["n_cold"], result["test_rmse"], result["test_rmse_warm"])
+    return [body, "", _protocol(result), *cold, *_warning(result)]
+
+
+def cold_note(n: float, cold: float, whole: float, warm: float) -> list[str]:
+    """Return a line with the RMSE of all n test pairs and of those that are warm, if many are cold."""
+    if cold <= MANY_COLD * n:
+        return []
+    return [f"RMSE {whole:.4f} with and {warm:.4f} without the {cold} cold pairs, {cold / n:.1%} of all."]
 
 
 def _ranked(result: dict[str, Any]) -> list[str]:
@@ -166,15 +177,17 @@ def _many(result: dict[str, Any]) -> str:
     rows = [tuple(run[key] for key in keys) for run in result["runs"]]
     mean = f"mean test RMSE {result['test_rmse']:.4f}, 95 % interval ± {result['test_rmse_interval']:.4f}"
     heads = (number, "epochs", "valid RMSE", "test RMSE", "test MAE")
-    return "\n".join([_settings(result["runs"][0]), "", table(rows, heads), "", mean, _protocol(result["runs"][0])])
+    n, n_cold = (sum(run[name] for run in result["runs"]) for name in ("n_test", "n_cold"))
+    cold = cold_note(n, n_cold, result["test_rmse"], result["test_rmse_warm"])
+    notes = [mean, _protocol(result["runs"][0]), *cold]
+    return "\n".join([_settings(result["runs"][0]), "", table(rows, heads), "", *notes])
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Return means over several trainings, and the half-width of a 95 % interval (Student's t) of the RMSE."""
-    scores = np.array([[run["test_rmse"], run["test_mae"], run["seconds"]] for run in results])
-    test_rmse, test_mae, seconds = scores.mean(axis=0).tolist()
-    spread = interval(scores[:, 0].tolist())
-    means = {"test_rmse": test_rmse, "test_rmse_interval": spread, "test_mae": test_mae, "seconds": seconds}
+    names = ("test_rmse", "test_rmse_warm", "test_mae", "seconds")
+    means = {name: float(np.mean([run[name] for run in results])) for name in names}
+    means["test_rmse_interval"] = interval([run["test_rmse"] for run in results])
     same = {key: results[0][key] for key in ("model", "by", "dataset", "backend", "n_train", "n_test", "protocol")}
     return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
 

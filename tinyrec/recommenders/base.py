@@ -71,7 +71,7 @@ class Recommender:
         return warm_users[self.data.users.find(users)], warm_items[self.data.items.find(items)]
 
     def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
-        """RMSE and MAE on held-out ratings, with their number n and how many of them are cold.
+        """RMSE and MAE on held-out ratings, their number n, how many of them are cold, and the RMSE of the others.
 
         For implicit feedback, the metrics of `rank`. DataError: a test rating is also a training rating
         UsageError: implicit feedback for a model of ratings
@@ -88,7 +88,15 @@ class Recommender:
         if leaked:
             raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
-        return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self.protocol.cold(u, i).sum())}
+        is_warm = ~self.protocol.cold(u, i)
+        warm_rmse = rmse(y[is_warm], r[is_warm]) if is_warm.any() else np.nan
+        return {
+            "rmse": rmse(y, r),
+            "mae": mae(y, r),
+            "n": len(r),
+            "cold": int((~is_warm).sum()),
+            "rmse_warm": warm_rmse,
+        }
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
         """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
