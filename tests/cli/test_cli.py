@@ -55,7 +55,7 @@ def test_train_gives_all_that_was_promised(capsys, ratings):
     assert (result["n_train"], result["n_test"], result["epochs"], result["valid_rmse"]) == (450, 50, 5, None)
     assert len(result["history"]) == 5 and result["peak_rss_mb"] > 10
     train, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
-    again = tr.AutoRec(hidden_units=4, l2=5.0).fit(train, epochs=5, backend="reference").score(test)
+    again, _ = tr.AutoRec(hidden_units=4, l2=5.0).fit(train, epochs=5, backend="reference").examine(test)
     assert result["test_rmse"] == again["rmse"] and result["test_mae"] == again["mae"]
 
 

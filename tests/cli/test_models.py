@@ -140,12 +140,6 @@ def test_a_separator_is_taken_as_typed(capsys, ratings, tmp_path):
         assert "40 users x 30 items" in capsys.readouterr().out
 
 
-def test_a_result_worse_than_the_mean_says_so(capsys, ratings):
-    flags = ["--epochs", "1", "--set", "l2=1000", "--set", "hidden_units=2"]
-    assert main(["train", "--dataset", ratings, *flags]) == 0
-    assert "WORSE than predicting the mean of all ratings" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("head", ["", "from __future__ import annotations\n"])
 def test_a_model_of_ones_own_is_trained_tuned_saved_and_asked(capsys, ratings, tmp_path, head):
     (tmp_path / "mine.py").write_text(head + OWN)

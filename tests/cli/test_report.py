@@ -69,3 +69,15 @@ def test_the_folds_tell_the_mean_without_cold_pairs(capsys, percent):
 def test_a_few_cold_pairs_are_not_worth_a_line(capsys):
     assert main(["train", "--set", "hidden_units=2", "--set", "l2=1", "--epochs", "1", "--quiet"]) == 0
     assert "(2 here)" in (out := capsys.readouterr().out) and "without the" not in out
+
+
+def test_a_result_of_no_use_says_so_in_one_line(capsys, ratings, tmp_path):
+    path = str(tmp_path / "m.npz")
+    train = ["train", "--dataset", ratings, "--epochs", "1", "--set", "l2=1000", "--set", "hidden_units=2", "--quiet"]
+    line = "WORSE than predicting the mean of all ratings: check the columns, the scale and the settings."
+    for command in ([*train, "--save", path], ["evaluate", path], [*train, "--folds", "2"]):
+        assert main(command) == 0
+        out, err = capsys.readouterr()
+        assert out.splitlines().count(line) == 1 and err == ""
+    assert line in run_json(capsys, *train)["warnings"] and line in run_json(capsys, "evaluate", path)["warnings"]
+    assert run_json(capsys, "train", "--dataset", ratings, "--model", "bias")["warnings"] == []

@@ -179,7 +179,7 @@ def test_what_is_written_is_what_train_takes(search, capsys, ratings, tmp_path, 
     config = tune.TrainingConfig.from_names(**{key: best[key] for key in KEYS})
     train, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
     again = config.fit(train, backend="reference")
-    assert trained["test_rmse"] == again.score(test)["rmse"] and trained["optimizer"] == repr(config.optimizer)
+    assert trained["test_rmse"] == again.examine(test)[0]["rmse"] and trained["optimizer"] == repr(config.optimizer)
 
 
 @pytest.mark.parametrize("flags, message", [

@@ -1,6 +1,7 @@
 """From raw ids to ratings: never a wrong row, never something already rated, nothing of size users x items."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,6 +106,7 @@ def test_as_many_users_as_items_must_be_given(trained):
         trained.predict([1, 2], [1])
 
 
+@pytest.mark.filterwarnings("ignore:WORSE than predicting the mean")  # it was trained for a few epochs only
 def test_score_is_the_rmse_of_the_predictions(trained, split):
     test = split[1]
     users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
@@ -117,6 +119,19 @@ def test_score_is_the_rmse_of_the_predictions(trained, split):
     assert score["cold"] == (~warm).sum() > 0
     assert score["rmse_warm"] == pytest.approx(np.sqrt(np.mean(errors[warm] ** 2)))
     assert np.isnan(trained.score(test.select(~warm))["rmse_warm"])
+
+
+@pytest.mark.parametrize("mean, parts", [(1.5, ["WORSE"]), (9.0, ["WORSE", "predictions are at the end 5"])])
+def test_score_warns_of_predictions_of_no_use(split, mean, parts):
+    train, test = split
+    fitted = tr.Bias().fit(train)
+    useless = replace(fitted, params={**fitted.params, "mean": np.array([mean])})
+    with pytest.warns(UserWarning) as caught:
+        scores = useless.score(test)
+    told = [str(warning.message) for warning in caught]
+    assert useless.examine(test) == (scores, told) and caught[0].filename == __file__
+    assert all(part in text for text, part in zip(told, parts, strict=True))
+    assert fitted.examine(test) == (fitted.score(test), [])  # and no warning
 
 
 def test_score_refuses_a_rating_that_was_trained_on(trained, split):

@@ -69,7 +69,7 @@ def test_the_validation_rmse_is_that_of_a_recommender(data):
     for model in (tr.AutoRec(hidden_units=4, l2=5.0), tr.AutoRec(by="user", hidden_units=4, l2=50.0, center=True)):
         info = model.fit(data, epochs=6, valid=0.1, seed=3, backend="reference").info
         best = model.fit(part, epochs=max(info["epochs"], 1), seed=3, backend="reference")
-        assert best.score(held_out)["rmse"] == pytest.approx(info["valid_rmse"], rel=1e-6)
+        assert best.examine(held_out)[0]["rmse"] == pytest.approx(info["valid_rmse"], rel=1e-6)
 
 
 def test_the_test_part_is_never_looked_at(data):

@@ -35,8 +35,8 @@ def run(args: argparse.Namespace) -> None:
         ranked = recommender.rank(test)
         common.write_result(args, {**result, **ranked}, ranking_table({test.name: ranked}))
         return
-    score = recommender.score(test, clip=not args.no_clip, default=not args.no_default)
+    score, problems = recommender.examine(test, clip=not args.no_clip, default=not args.no_default)
     row = [test.name, *(score[key] for key in ("n", "cold", "rmse", "mae"))]
     text = [common.table([row], ("test ratings of", "number", "cold", "RMSE", "MAE"))]
-    text += cold_note(score["n"], score["cold"], score["rmse"], score["rmse_warm"])
-    common.write_result(args, {**result, **score}, "\n".join(text))
+    text += cold_note(score["n"], score["cold"], score["rmse"], score["rmse_warm"]) + problems
+    common.write_result(args, {**result, **score, "warnings": problems}, "\n".join(text))

@@ -47,18 +47,19 @@ def result(
 def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
     """Return RMSE and MAE on the test part, and those of the simplest models under the same protocol."""
     train = recommender.data
-    scores = recommender.score(test, **protocol) if test else NO_SCORES
+    scores, problems = recommender.examine(test, **protocol) if test else (NO_SCORES, [])
     simple = {}
     if test:
         mean, r = train.ratings.values.mean(dtype=np.float64), test.ratings.values
         simple["global mean"] = {"rmse": rmse(mean, r), "mae": mae(mean, r)}
-        biases = Bias().fit(train).score(test, **protocol)
+        biases, _ = Bias().fit(train).examine(test, **protocol)
         simple["user and item bias"] = {name: biases[name] for name in ("rmse", "mae")}
     return {
         "n_cold": scores["cold"],
         "test_rmse": scores["rmse"],
         "test_rmse_warm": scores["rmse_warm"],
         "test_mae": scores["mae"],
+        "warnings": problems,
         "baselines": simple,
         "noise_floor": train.noise_floor,
         "protocol": {**protocol, "scale": train.scale, "default_rating": recommender.protocol.default},
@@ -81,7 +82,7 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
     if isinstance(recommender, Average):
         members = []
         for member in recommender.members:
-            scores = member.score(test, **protocol) if test else NO_SCORES
+            scores, _ = member.examine(test, **protocol) if test else (NO_SCORES, [])
             own = {"test_rmse": scores["rmse"], "test_mae": scores["mae"]}
             members.append({**described(member, None, protocol), **own})
         total = sum(member["parameters"] for member in members)
@@ -131,7 +132,7 @@ def _scored(result: dict[str, Any], members: list[dict[str, Any]]) -> list[str]:
         rows.append(("the best possible, given the noise", result["noise_floor"], None))
     body = table(rows, (f"{result['n_test']} test ratings", "RMSE", "MAE"))
     cold = cold_note(result["n_test"], result["n_cold"], result["test_rmse"], result["test_rmse_warm"])
-    return [body, "", _protocol(result), *cold, *_warning(result)]
+    return [body, "", _protocol(result), *cold, *result["warnings"]]
 
 
 def cold_note(n: float, cold: float, whole: float, warm: float) -> list[str]:
@@ -157,13 +158,6 @@ def ranking_table(ranked: dict[str, dict[str, float]]) -> str:
     return table(rows, heads)
 
 
-def _warning(result: dict[str, Any]) -> list[str]:
-    mean = result["baselines"].get("global mean", {}).get("rmse", np.inf)
-    if result["test_rmse"] <= mean:
-        return []
-    return ["WORSE than predicting the mean of all ratings: check the columns, the scale and the settings."]
-
-
 def _pace(training: dict[str, Any]) -> str:
     parameters = f"{training['parameters']:,} parameters"
     if not training["epochs"] or training["seconds_per_epoch"] is None:
@@ -179,7 +173,8 @@ def _many(result: dict[str, Any]) -> str:
     heads = (number, "epochs", "valid RMSE", "test RMSE", "test MAE")
     n, n_cold = (sum(run[name] for run in result["runs"]) for name in ("n_test", "n_cold"))
     cold = cold_note(n, n_cold, result["test_rmse"], result["test_rmse_warm"])
-    notes = [mean, _protocol(result["runs"][0]), *cold]
+    problems = dict.fromkeys(problem for run in result["runs"] for problem in run["warnings"])
+    notes = [mean, _protocol(result["runs"][0]), *cold, *problems]
     return "\n".join([_settings(result["runs"][0]), "", table(rows, heads), "", *notes])
 
 

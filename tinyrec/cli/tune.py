@@ -119,7 +119,8 @@ def measure_rmse(cell: dict[str, Any], config: TrainingConfig, data: Dataset) ->
     part, held_out = split_random(train, cell["valid"], cell["seed"])
     if not isinstance(config.model, Autoencoder):
         epochs = getattr(config.model, "epochs", None)
-        return {"epochs": epochs, "valid_rmse": config.fit(part, seed=cell["seed"]).score(held_out)["rmse"]}
+        rmse = config.fit(part, seed=cell["seed"]).examine(held_out)[0]["rmse"]
+        return {"epochs": epochs, "valid_rmse": rmse}
     options = {"optimizer": config.optimizer, "batch_size": config.batch_size, "epochs": config.epochs}
     return try_candidate(config.model, part, held_out, backend=cell["backend"], seed=cell["seed"], **options)
 

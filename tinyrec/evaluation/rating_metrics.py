@@ -10,7 +10,7 @@ from tinyrec.backend import Array
 from tinyrec.sparse import Ratings
 
 
-def rmse(y: Array, r: Array) -> float:
+def rmse(y: Array | float, r: Array) -> float:
     """√(mean of (y - r)²); y, r (p,), in rating units"""
     return float(np.sqrt(np.mean(np.square(y - r, dtype=np.float64))))
 
@@ -26,6 +26,23 @@ def interval(values: Sequence[float]) -> float:
 
     n = len(values)
     return float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / n**0.5)
+
+
+def problems(y: Array, r: Array, mean: float, scale: tuple[float, float]) -> list[str]:
+    """What shows that predictions y (p,) of ratings r (p,) are of no use, a sentence each:
+
+    their RMSE is larger than that of predicting the mean of the training ratings, or
+    more than half of them, and more than twice as many as of the ratings, are at, or beyond, one end of the scale
+    """
+    found = []
+    if rmse(y, r) > rmse(mean, r):
+        found.append("WORSE than predicting the mean of all ratings: check the columns, the scale and the settings.")
+    low, high = scale
+    for end, predicted, rated in ((low, y <= low, r <= low), (high, y >= high, r >= high)):
+        if predicted.mean() > max(0.5, 2 * rated.mean()):
+            ends = f"{predicted.mean():.0%} of the predictions are at the end {end:g} of the scale"
+            found.append(f"{ends}, and {rated.mean():.0%} of the ratings: check the scale and the settings.")
+    return found
 
 
 def warm(train: Ratings) -> tuple[Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -16,7 +17,7 @@ from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, UsageError
 from tinyrec.evaluation.ranking_metrics import rank
-from tinyrec.evaluation.rating_metrics import mae, rmse, warm
+from tinyrec.evaluation.rating_metrics import mae, problems, rmse, warm
 from tinyrec.evaluation.top_n import blocks, top
 from tinyrec.recommenders.protocol import Protocol
 
@@ -74,11 +75,18 @@ class Recommender:
         """RMSE and MAE on held-out ratings, their number n, how many of them are cold, and the RMSE of the others.
 
         For implicit feedback, the metrics of `rank`. DataError: a test rating is also a training rating
-        UsageError: implicit feedback for a model of ratings
+        UsageError: implicit feedback for a model of ratings;  UserWarning: what `problems` finds
         """
+        scores, found = self.examine(test, clip=clip, default=default)
+        for problem in found:
+            warnings.warn(problem, stacklevel=2)
+        return scores
+
+    def examine(self, test: Dataset, *, clip: bool = True, default: bool = True) -> tuple[dict[str, float], list[str]]:
+        """The scores of `score`, and what it would warn of, a sentence each."""
         _check_test(test)
         if self.data.implicit:
-            return self.rank(test)
+            return self.rank(test), []
         if test.implicit:
             raise UsageError("this model predicts ratings, and the test part is implicit feedback; use rank")
         users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
@@ -89,14 +97,9 @@ class Recommender:
             raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
         is_warm = ~self.protocol.cold(u, i)
-        warm_rmse = rmse(y[is_warm], r[is_warm]) if is_warm.any() else np.nan
-        return {
-            "rmse": rmse(y, r),
-            "mae": mae(y, r),
-            "n": len(r),
-            "cold": int((~is_warm).sum()),
-            "rmse_warm": warm_rmse,
-        }
+        scores = {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int((~is_warm).sum())}
+        scores["rmse_warm"] = rmse(y[is_warm], r[is_warm]) if is_warm.any() else np.nan
+        return scores, problems(y, r, train.values.mean(dtype=np.float64), self.data.scale)
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
         """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.

@@ -72,7 +72,7 @@ def describe(member: Any, test: Dataset | None) -> dict[str, Any]:
         "epochs": member.info.get("epochs", sum(settings.get(name, 0) for name in PASSES)),
         "valid_rmse": member.info.get("valid_rmse"),
         "parameters": member.n_parameters,
-        "rmse": member.score(test)["rmse"] if test else None,
+        "rmse": member.examine(test)[0]["rmse"] if test else None,
     }
 
 
@@ -102,7 +102,7 @@ def rmse_now(model: Any, progress: Progress, part: Dataset, test: Dataset) -> fl
     assert progress.epoch is not None
     params = {name: to_host(w) for name, w in progress.epoch.params.items()}
     scaling = Scaling.of(part, model.offset, model.by, model.damping)
-    return FittedAutoencoder(model, params, part, scaling).score(test)["rmse"]
+    return FittedAutoencoder(model, params, part, scaling).examine(test)[0]["rmse"]
 
 
 @lru_cache(1)  # a process runs many cells of the same data set

@@ -23,10 +23,10 @@ def all_scores(recommender: Recommender, test: Dataset) -> Scores:
     default rating, user mean: of predicting 3 stars, and the mean rating of the user; without default
     """
     protocols = (("usual", True, True), ("no clip", False, True), ("no default", True, False))
-    scores = {name: recommender.score(test, clip=clip, default=default) for name, clip, default in protocols}
+    scores = {name: recommender.examine(test, clip=clip, default=default)[0] for name, clip, default in protocols}
     fifth = fifths(recommender.data)[test.ratings.cols]
     for number in np.unique(fifth).tolist():
-        scores[f"fifth {number}"] = recommender.score(test.select(fifth == number), default=False)
+        scores[f"fifth {number}"] = recommender.examine(test.select(fifth == number), default=False)[0]
     train = recommender.data.ratings
     constant = Biases.constant(DEFAULT, train.shape)
     for name, simple in (("default rating", constant), ("user mean", Biases.row_means(train, "user"))):
