@@ -139,6 +139,18 @@ def test_score_refuses_a_rating_that_was_trained_on(trained, split):
         trained.score(split[0])
 
 
+def test_rank_finds_the_ids_of_a_part_that_was_loaded_by_itself(trained, split):
+    test = split[1].binarized(4)
+    some = test.ratings.cols % 3 > 0  # other row and column numbers
+    users, items = test.users.ids[test.ratings.rows[some]], test.items.ids[test.ratings.cols[some]]
+    alone = tr.Dataset.from_triples(users, items, split[1].ratings.values[split[1].ratings.values >= 4][some])
+    assert trained.rank(alone) == trained.rank(test.select(some)) and len(alone.items) < len(test.items)
+    assert trained.rank(split[1], relevant=4) == trained.rank(test)
+    for pair, message in (([7, 10**6], "item 1000000"), ([10**6, 7], "user 1000000")):
+        with pytest.raises(DataError, match=f"{message} of the test part is not in the training data"):
+            trained.rank(tr.Dataset.from_triples([pair[0]], [pair[1]], [4.0]))
+
+
 def test_recommendations_are_the_best_of_what_is_neither_rated_nor_cold(trained):
     Y, R = dense_prediction(trained), trained.data.ratings
     for row, (user, ranking) in enumerate(trained.recommend_many(trained.data.users.ids, n=6)):

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from tinyrec.cli import common
-from tinyrec.cli.report import cold_note, ranking_table
+from tinyrec.cli.report import AT, cold_note, ranking_table
 from tinyrec.cli.split import own_test_part
 from tinyrec.data import load_dataset
 from tinyrec.errors import UsageError
@@ -19,6 +19,9 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--dataset", **common.SOURCE)
     common.add_reading_flags(parser)
     common.add_protocol_flags(parser)
+    parser.add_argument("--ranking", action="store_true", help="rank the test items of each user among all others")
+    relevant = "with --ranking: only ratings of at least R make an item a test item; default: all"
+    parser.add_argument("--relevant", type=float, metavar="R", help=relevant)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -27,13 +30,15 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             "for implicit feedback, only the test part of the model's split can be scored; leave --dataset out"
         )
+    if args.relevant is not None and (recommender.data.implicit or not args.ranking):
+        raise UsageError("--relevant goes with --ranking, and with a model of ratings; leave it out")
     if common.read_options(args) and not args.dataset:
         raise UsageError("the flags for reading a file are for --dataset; give it, too")
     test = load_dataset(args.dataset, **common.read_options(args)) if args.dataset else own_test_part(recommender)
     result = {"model": args.path, "dataset": test.name}
-    if recommender.data.implicit:
-        ranked = recommender.rank(test)
-        common.write_result(args, {**result, **ranked}, ranking_table({test.name: ranked}))
+    if recommender.data.implicit or args.ranking:
+        ranked = recommender.rank(test, AT, args.relevant)
+        common.write_result(args, {**result, "relevant": args.relevant, **ranked}, ranking_table({test.name: ranked}))
         return
     score, problems = recommender.examine(test, clip=not args.no_clip, default=not args.no_default)
     row = [test.name, *(score[key] for key in ("n", "cold", "rmse", "mae"))]

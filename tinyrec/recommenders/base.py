@@ -20,6 +20,7 @@ from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.evaluation.rating_metrics import mae, problems, rmse, warm
 from tinyrec.evaluation.top_n import blocks, top
 from tinyrec.recommenders.protocol import Protocol
+from tinyrec.sparse import Ratings
 
 Ranking = list[tuple[Any, float]]  # (raw id of an item, predicted rating), best first
 
@@ -105,16 +106,20 @@ class Recommender:
         """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
 
         The test items of each user are ranked among all items that are not in the user's training data.
-        test: a part split off the same data set;  relevant: the lowest rating that makes an item a test item
+        relevant: the lowest rating that makes an item a test item
+        DataError: a test item was trained on, or a user or an item is not in the training data
         """
         _check_test(test)
-        if not (
-            np.array_equal(test.users.ids, self.data.users.ids) and np.array_equal(test.items.ids, self.data.items.ids)
-        ):
-            raise DataError("the test part has other users or items than the training part; split one data set in two")
         if relevant is not None:
             test = test.binarized(relevant)
-        return rank(self.predict_users, self.data.ratings, test.ratings, at)
+        users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
+        u, i = self.data.users.find(users), self.data.items.find(items)
+        for what, ids, found in (("user", users, u), ("item", items, i)):
+            if (found < 0).any():
+                unknown = ids[np.argmin(found)].item()
+                raise DataError(f"{what} {unknown!r} of the test part is not in the training data; leave it out")
+        own = Ratings.from_cells(u, i, test.ratings.values, self.data.ratings.shape)
+        return rank(self.predict_users, self.data.ratings, own, at)
 
     def recommend(self, user: Any = None, n: int = 10, *, ratings: Mapping[Any, float] | None = None) -> Ranking:
         """The n items with the highest predictions among those that `user` has not rated: [(item, rating), ...].

@@ -1,0 +1,47 @@
+"""evaluate: ranking metrics of a model of ratings."""
+
+import json
+
+import pytest
+
+import tinyrec as tr
+from tinyrec.cli import main
+
+
+@pytest.fixture(scope="module")
+def model(ratings, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("model") / "model.npz")
+    assert main(["train", "--dataset", ratings, "--model", "bias", "--quiet", "--save", path]) == 0
+    return path
+
+
+def test_a_model_of_ratings_is_ranked_by_its_own_test_part(capsys, ratings, model):
+    _, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
+    for flags, relevant in ((["--relevant", "4"], 4.0), ([], None)):
+        assert main(["evaluate", model, "--ranking", *flags, "--json", "-"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result == {"model": model, "dataset": "ratings.csv", "relevant": relevant} | tr.load(model).rank(
+            test, relevant=relevant
+        )
+    assert main(["evaluate", model, "--ranking", "--relevant", "4"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert "HR@10" in head and row.startswith("ratings.csv")
+
+
+def test_it_is_ranked_by_another_file_with_known_ids(capsys, ratings, model, tmp_path):
+    _, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
+    test = test.select(test.ratings.values >= 4)
+    pairs = zip(test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols], strict=True)
+    lines = [f"{user},{item},4\n" for user, item in pairs]
+    (tmp_path / "more.csv").write_text("".join(lines))
+    evaluate = ["evaluate", model, "--ranking", "--dataset", str(tmp_path / "more.csv")]
+    assert main([*evaluate, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["ndcg@10"] == pytest.approx(tr.load(model).rank(test)["ndcg@10"])
+    (tmp_path / "more.csv").write_text("".join(lines) + "u3,1000,5\n")
+    assert main(evaluate) == 3
+    assert "item 1000 of the test part is not in the training data" in capsys.readouterr().err
+
+
+def test_relevant_without_ranking_is_refused(capsys, model):
+    assert main(["evaluate", model, "--relevant", "4"]) == 2
+    assert "--relevant goes with --ranking" in capsys.readouterr().err
