@@ -17,7 +17,14 @@ from tinyrec.baselines import (
 )
 from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
-from tinyrec.evaluation.splits import split_folds, split_leave_one_out, split_random, split_repeats, split_users
+from tinyrec.evaluation.splits import (
+    split_folds,
+    split_leave_one_out,
+    split_random,
+    split_repeats,
+    split_time,
+    split_users,
+)
 from tinyrec.models import CFN, NCAE, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
 from tinyrec.recommenders import Average, Recommender, load
 from tinyrec.training import train
@@ -61,6 +68,7 @@ __all__ = [
     "split_leave_one_out",
     "split_random",
     "split_repeats",
+    "split_time",
     "split_users",
     "train",
 ]

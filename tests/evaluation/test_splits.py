@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from tests.strategies import as_dict, datasets, triples
 from tinyrec.data import Dataset, make_synthetic
 from tinyrec.errors import DataError, UsageError
-from tinyrec.evaluation.splits import split_folds, split_leave_one_out, split_random, split_repeats, split_users
+from tinyrec.evaluation.splits import (
+    split_folds,
+    split_leave_one_out,
+    split_random,
+    split_repeats,
+    split_time,
+    split_users,
+)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +134,54 @@ def test_leave_latest_out_holds_the_last_in_time_and_then_in_the_file(data, draw
 def test_latest_needs_times(data):
     with pytest.raises(UsageError, match="synthetic has no times in whole seconds; leave latest out"):
         split_leave_one_out(data, latest=True)
+
+
+@given(triples(st.integers(0, 5)), st.data(), st.floats(0.01, 0.99))
+def test_split_by_time_holds_out_the_latest_in_time_and_then_in_the_file(data, draw, share):
+    p = len(data[0])
+    times = draw.draw(st.lists(st.integers(0, 3), min_size=p, max_size=p))
+    whole = Dataset.from_triples(*data, times=times)
+    size = round(share * p)
+    if not 0 < size < p:
+        with pytest.raises(DataError, match="would be held out"):
+            split_time(whole, share)
+        return
+    train, test = split_time(whole, share)
+    order = sorted(range(p), key=lambda j: (times[j], j))
+    assert set(as_dict(test)) == {(data[0][j], data[1][j]) for j in order[p - size :]}
+    assert is_partition(whole, train, test) and train.times.max() <= test.times.min()
+
+
+TIMED = Dataset.from_triples([1, 2, 3, 4], [1, 1, 1, 1], [1, 2, 3, 4], times=[988675199, 988675200, 988761600, 0])
+
+
+@pytest.mark.parametrize(
+    "at, ratings",
+    [
+        ("2001-05-01", [2, 3]),  # the first of them at midnight in UTC
+        ("2001-05-01T00:00:01", [3]),
+        ("2001-05-01T00:00Z", [2, 3]),
+        ("2001-05-01 01:59:59+02:00", [1, 2, 3]),
+        ("1970-01-02", [1, 2, 3]),
+    ],
+)
+def test_the_test_part_begins_at_a_time(at, ratings):
+    train, test = split_time(TIMED, at=at)
+    assert test.ratings.values.tolist() == ratings and is_partition(TIMED, train, test)
+
+
+def test_what_cannot_be_split_by_time_is_refused_in_one_sentence(data):
+    with pytest.raises(UsageError, match="synthetic has no times in whole seconds; split it at random"):
+        split_time(data)
+    for at in ("yesterday", "2001-13-01", "", 2001):
+        with pytest.raises(UsageError, match="is no date; write it as in 2001-05-01"):
+            split_time(TIMED, at=at)
+    with pytest.raises(DataError, match="0 of the 4 ratings, of 1970-01-01T00:00:00 to 2001-05-02T00:00:00, would be"):
+        split_time(TIMED, at="2001-05-02T00:00:01")
+    with pytest.raises(DataError, match="4 of the 4 ratings"):
+        split_time(TIMED, at="1970-01-01")
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        split_time(TIMED, 10)
 
 
 @given(datasets(), st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.integers(0, 100))

@@ -10,15 +10,16 @@ from typing import Any
 from tinyrec.cli.common import read_options
 from tinyrec.data import DATASETS, Dataset, load_dataset, load_split
 from tinyrec.errors import DataError, UsageError
-from tinyrec.evaluation.splits import split_folds, split_leave_one_out, split_random
+from tinyrec.evaluation.splits import split_folds, split_leave_one_out, split_random, split_time
 from tinyrec.recommenders import Recommender
 
 
 def check_split_flags(args: argparse.Namespace, implicit: bool) -> None:
     """UsageError: flags that exclude each other, or are for the other kind of feedback"""
-    if bool(args.split) + (args.repeats != 1) + bool(args.folds) + (args.test == 0) > 1:
-        raise UsageError("--split, --repeats, --folds and --test 0 exclude each other; give one of them")
-    for_ratings = ("valid", "split", "folds", "plot", "repeats", "no_clip", "no_default")
+    one_split = (args.split, args.split_time, args.repeats != 1, args.folds, args.test == 0)
+    if sum(map(bool, one_split)) > 1:
+        raise UsageError("--split, --split-time, --repeats, --folds and --test 0 exclude each other; give one of them")
+    for_ratings = ("valid", "split", "split_time", "folds", "plot", "repeats", "no_clip", "no_default")
     check_feedback_flags(args, implicit, for_ratings)
 
 
@@ -60,6 +61,8 @@ def splits(args: argparse.Namespace, implicit: bool) -> Iterator[tuple[int, Data
         yield args.seed, data, None
     elif implicit:
         yield args.seed, *split_leave_one_out(data, args.latest, args.seed)
+    elif args.split_time:
+        yield args.seed, *split_at(data, args.split_time)
     elif args.folds:
         yield from ((args.seed, *pair) for pair in split_folds(data, args.folds, args.seed))
     else:
@@ -67,9 +70,18 @@ def splits(args: argparse.Namespace, implicit: bool) -> Iterator[tuple[int, Data
             yield seed, *split_random(data, args.test, seed)
 
 
+def split_at(data: Dataset, text: str) -> tuple[Dataset, Dataset]:
+    """Split by time: text is the fraction of the ratings that is the test part, or the date at which it begins."""
+    try:
+        fraction = float(text)
+    except ValueError:
+        return split_time(data, at=text)
+    return split_time(data, fraction)
+
+
 def split_info(args: argparse.Namespace, seed: int, test: Dataset | None) -> dict[str, Any]:
     """Return what `own_test_part` needs to find the test part again, from any folder."""
-    info = {name: getattr(args, name) for name in ("dataset", "split", "test", "threshold", "latest")}
+    info = {name: getattr(args, name) for name in ("dataset", "split", "split_time", "test", "threshold", "latest")}
     if args.dataset not in DATASETS:  # files
         info |= {name: str(Path(info[name]).resolve()) for name in ("dataset", "split") if info[name]}
     info |= {"options": read_options(args), "seed": seed}
@@ -95,4 +107,6 @@ def _held_out(split: dict[str, Any], implicit: bool) -> Dataset:
     if implicit:
         data = data if data.implicit else data.binarized(split["threshold"])
         return split_leave_one_out(data, split["latest"], split["seed"])[1]
+    if split.get("split_time"):
+        return split_at(data, split["split_time"])[1]
     return split_random(data, split["test"], split["seed"])[1]

@@ -38,6 +38,7 @@ def add_to(subparsers: Any) -> None:
     add("--test", type=float, default=0.1, metavar="FRACTION", help="default: 0.1; 0: train on everything")
     add("--valid", type=float, metavar="FRACTION", help="of the training part; default: 0.1 if needed")
     add("--split", metavar="NAME|PATH", help="u1 to u5, ua or ub of ml-100k, or a file of test ratings")
+    add("--split-time", metavar="FRACTION|DATE", help="the latest ratings, such as 0.1, or from 2001-05-01 on (UTC)")
     add("--repeats", type=common.whole(1), default=1, metavar="K", help="K random splits, seeds SEED, SEED + 1, ...")
     add("--folds", type=common.whole(2), metavar="K", help="K-fold cross-validation")
     common.add_protocol_flags(group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -48,6 +49,25 @@ def split_folds(data: Dataset, k: int = 5, seed: int = 0) -> Iterator[Split]:
         raise DataError(f"{p} ratings are too few for {k} folds; give more ratings or fewer folds")
     fold = generator(seed).permutation(p) % k  # the fold of each cell, (p,)
     return ((data.select(fold != i), data.select(fold == i)) for i in range(k))
+
+
+def split_time(data: Dataset, test: float = 0.1, *, at: str | None = None) -> Split:
+    """Return (train, test), where the latest round(test * p) of all p ratings are the test part.
+
+    Of ratings at the same time, those further down in the file are later.
+    at: the time at which the test part begins instead, in ISO 8601, "2001-05-01" or "2001-05-01T12:30", in UTC
+    UsageError: the data have no timestamps, `test` is not between 0 and 1, or `at` is no time; DataError: an empty part
+    """
+    if data.times is None or data.places is None:
+        raise UsageError(f"{data.name} has no times in whole seconds; split it at random")
+    _check_part("test", test)
+    p = data.ratings.size
+    size = round(test * p) if at is None else int((data.times >= _seconds(at)).sum())
+    if not 0 < size < p:
+        first, last = np.array([data.times.min(), data.times.max()]).astype("datetime64[s]")
+        raise DataError(f"{size} of the {p} ratings, of {first} to {last}, would be held out; choose another part")
+    order = np.lexsort((data.places, data.times))
+    return data.select(order[: p - size]), data.select(order[p - size :])
 
 
 def split_leave_one_out(data: Dataset, latest: bool = False, seed: int = 0) -> Split:
@@ -99,6 +119,15 @@ def _mask(data: Dataset, cells: Array) -> Array:
     mask = np.zeros(data.ratings.size, bool)
     mask[cells] = True
     return mask
+
+
+def _seconds(text: str) -> float:
+    """The seconds since 1970 of a date or date-time in ISO 8601, in UTC if it names no other time zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise UsageError(f"{text!r} is no date; write it as in 2001-05-01 or 2001-05-01T12:30") from None
+    return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
 
 
 def _check_part(name: str, value: float) -> None:

@@ -1,0 +1,47 @@
+"""What train holds out, and where evaluate finds it again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tinyrec as tr
+from tinyrec.cli import main
+
+TRAIN = ["train", "--model", "bias", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def timed(ratings, tmp_path_factory):
+    """The ratings with a day each, those of two lines in a row at the same time."""
+    path = tmp_path_factory.mktemp("data") / "timed.csv"
+    head, *lines = Path(ratings).read_text().split()
+    days = (86400 * (number * 7 % 500 // 2) for number in range(500))
+    path.write_text(f"{head},timestamp\n" + "".join(f"{line},{day}\n" for line, day in zip(lines, days, strict=True)))
+    return str(path)
+
+
+def run_json(capsys, *argv):
+    assert main([*argv, "--json", "-"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("text, options", [("0.2", {"test": 0.2}), ("1970-08-20", {"at": "1970-08-20"})])
+def test_a_split_by_time_is_found_again(capsys, timed, tmp_path, text, options):
+    path = str(tmp_path / "m.npz")
+    trained = run_json(capsys, *TRAIN, "--dataset", timed, "--split-time", text, "--save", path)
+    train, test = tr.split_time(tr.load_dataset(timed), **options)
+    scores, _ = tr.Bias().fit(train).examine(test)
+    assert trained["test_rmse"] == scores["rmse"] and 30 < trained["n_test"] == scores["n"] <= 100
+    assert run_json(capsys, "evaluate", path)["rmse"] == scores["rmse"]
+
+
+def test_a_split_by_time_needs_times_and_no_other_split(capsys, ratings, timed):
+    for flags, code, message in (
+        (["--dataset", ratings, "--split-time", "0.1"], 2, "has no times in whole seconds; split it at random"),
+        (["--dataset", timed, "--split-time", "0.1", "--folds", "3"], 2, "exclude each other"),
+        (["--dataset", timed, "--split-time", "soon"], 2, "'soon' is no date"),
+        (["--dataset", timed, "--split-time", "2030-01-01"], 3, "0 of the 500 ratings"),
+    ):
+        assert main([*TRAIN, *flags]) == code
+        assert message in capsys.readouterr().err
