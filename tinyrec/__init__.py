@@ -17,6 +17,7 @@ from tinyrec.baselines import (
 )
 from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
+from tinyrec.evaluation.cross_validation import cross_validate
 from tinyrec.evaluation.splits import (
     split_folds,
     split_leave_one_out,
@@ -60,6 +61,7 @@ __all__ = [
     "Recommender",
     "TinyrecError",
     "UsageError",
+    "cross_validate",
     "load",
     "load_dataset",
     "load_split",

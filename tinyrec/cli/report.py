@@ -11,7 +11,8 @@ import tinyrec
 from tinyrec.baselines import EASE, Bias, Pop
 from tinyrec.cli.common import table
 from tinyrec.data import Dataset
-from tinyrec.evaluation.rating_metrics import interval, mae, rmse
+from tinyrec.evaluation.cross_validation import means
+from tinyrec.evaluation.rating_metrics import mae, rmse
 from tinyrec.recommenders import Average, Recommender
 from tinyrec.reproduce.config import AVERAGE, name_of
 from tinyrec.training.memory import peak_rss_mb
@@ -179,12 +180,11 @@ def _many(result: dict[str, Any]) -> str:
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return means over several trainings, and the half-width of a 95 % interval (Student's t) of the RMSE."""
-    names = ("test_rmse", "test_rmse_warm", "test_mae", "seconds")
-    means = {name: float(np.mean([run[name] for run in results])) for name in names}
-    means["test_rmse_interval"] = interval([run["test_rmse"] for run in results])
+    """Return means over several trainings, with the half-widths of 95 % intervals of the scores."""
+    scores = means(results, ("test_rmse", "test_mae", "test_rmse_warm"))
+    seconds = float(np.mean([run["seconds"] for run in results]))
     same = {key: results[0][key] for key in ("model", "by", "dataset", "backend", "n_train", "n_test", "protocol")}
-    return {**same, **means, "peak_rss_mb": peak_rss_mb(), "runs": results}
+    return {**same, **scores, "seconds": seconds, "peak_rss_mb": peak_rss_mb(), "runs": results}
 
 
 def title(training: dict[str, Any]) -> str:
