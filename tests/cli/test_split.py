@@ -1,6 +1,7 @@
 """What train holds out, and where evaluate finds it again."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,28 @@ def test_a_split_by_time_needs_times_and_no_other_split(capsys, ratings, timed):
     ):
         assert main([*TRAIN, *flags]) == code
         assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def ml_100k(tmp_path, monkeypatch):
+    """A small ml-100k.zip in the folder TINYREC_DATA."""
+    (tmp_path / "known").mkdir()
+    monkeypatch.setenv("TINYREC_DATA", str(tmp_path / "known"))
+    members = {"u.genre": "unknown|0\n", "u.item": "", "u.user": ""}
+    members["u.data"] = "".join(f"{j % 9}\t{j % 10}\t{1 + j % 5}\t{j}\n" for j in range(90))
+    with zipfile.ZipFile(tmp_path / "known" / "ml-100k.zip", "w") as file:
+        for name, text in members.items():
+            file.writestr(f"ml-100k/{name}", text)
+
+
+@pytest.mark.parametrize("lies_about", ["folder", "file"])
+def test_a_known_data_set_is_remembered_by_its_name(capsys, ml_100k, monkeypatch, tmp_path, lies_about):
+    here, path = tmp_path / "here", str(tmp_path / "m.npz")
+    here.mkdir()
+    (here / "ml-100k").mkdir() if lies_about == "folder" else (here / "ml-100k").write_text("1,2,3\n")
+    monkeypatch.chdir(here)
+    trained = run_json(capsys, *TRAIN, "--dataset", "ml-100k", "--save", path)
+    assert trained["n_train"] == 81 and tr.load(path).info["split"]["dataset"] == "ml-100k"
+    for folder in (here, tmp_path):
+        monkeypatch.chdir(folder)
+        assert run_json(capsys, "evaluate", path)["rmse"] == trained["test_rmse"]
