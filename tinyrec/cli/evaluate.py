@@ -8,7 +8,7 @@ from typing import Any
 from tinyrec.cli import common
 from tinyrec.cli.report import AT, cold_note, ranking_table
 from tinyrec.cli.split import own_test_part
-from tinyrec.data import load_dataset
+from tinyrec.data import DATASETS, load_dataset
 from tinyrec.errors import UsageError
 
 
@@ -34,7 +34,12 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("--relevant goes with --ranking, and with a model of ratings; leave it out")
     if common.read_options(args) and not args.dataset:
         raise UsageError("the flags for reading a file are for --dataset; give it, too")
-    test = load_dataset(args.dataset, **common.read_options(args)) if args.dataset else own_test_part(recommender)
+    if args.dataset:
+        is_file = args.dataset not in DATASETS
+        like = {"like": recommender.data} if is_file else {}
+        test = load_dataset(args.dataset, **common.read_options(args), **like)
+    else:
+        test = own_test_part(recommender)
     result = {"model": args.path, "dataset": test.name}
     if recommender.data.implicit or args.ranking:
         ranked = recommender.rank(test, AT, args.relevant)

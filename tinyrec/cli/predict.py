@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from tinyrec.cli import common
-from tinyrec.errors import DataError, FileError, UsageError
+from tinyrec.data.reading.readers import read_ids
+from tinyrec.errors import DataError, UsageError
 from tinyrec.recommenders import Recommender
 
 
 def add_to(subparsers: Any) -> None:
-    summary = "Predict ratings with a saved model: of one pair, or of each line `user,item` of a CSV file."
+    summary = "Predict ratings with a saved model: of one pair, or of each line `user,item` of a file."
     parser = common.add_command(subparsers, "predict", run, summary, "predict model.npz --user 196 --item 242")
     common.add_saved_model_flags(parser)
     parser.add_argument("--user", metavar="ID")
     parser.add_argument("--item", metavar="ID")
-    parser.add_argument("--pairs", metavar="FILE.csv", help="two columns, user and item, without a header")
+    parser.add_argument("--pairs", metavar="FILE.csv", help="two columns, user and item")
     table = "write the predictions there, not to standard output; Parquet if the name ends in .parquet"
     parser.add_argument("--csv", metavar="FILE", help=table)
     common.add_protocol_flags(parser)
@@ -32,16 +33,18 @@ def run(args: argparse.Namespace) -> None:
     if given not in ([True, True, False], [False, False, True]):
         raise UsageError("give --user ID and --item ID, or --pairs FILE.csv")
     recommender, _ = common.load_with_new_ratings(args)
-    pairs = read_pairs(args.pairs) if args.pairs else [(args.user, args.item)]
-    users = recommender.data.users.parse_all([user for user, _ in pairs]).tolist()
-    items = recommender.data.items.parse_all([item for _, item in pairs]).tolist()
+    like = recommender.data.users, recommender.data.items
+    if args.pairs:
+        users, items = (ids.tolist() for ids in read_ids(args.pairs, ("user", "item"), like))
+    else:
+        users, items = ([index.parse(text)] for index, text in zip(like, (args.user, args.item), strict=True))
     known = find_known(args, recommender, users, items)
     ratings = recommender.predict(users, items, clip=not args.no_clip, default=not args.no_default).tolist()
     what = "score" if recommender.data.implicit else "rating"
     columns = {"user": users, "item": items, what: ratings, "known": known}
     if args.csv:
         common.write_table(args.csv, columns)
-    text = f"{len(pairs)} predictions are in {args.csv}" if args.csv else csv_text(columns)
+    text = f"{len(users)} predictions are in {args.csv}" if args.csv else csv_text(columns)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     common.write_result(args, {"predictions": rows}, text)
 
@@ -77,18 +80,3 @@ def as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def read_pairs(path: str) -> list[tuple[str, str]]:
-    pairs = []
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            for number, row in enumerate(csv.reader(file), 1):
-                if len(row) != 2:
-                    raise DataError(f"{path}, line {number}: {len(row)} fields instead of 2; write user,item")
-                pairs.append((row[0].strip(), row[1].strip()))
-    except OSError as problem:
-        raise FileError(f"cannot read {path}: {problem.strerror}; check the path") from None
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{path} is not a CSV file in UTF-8 ({problem}); convert it") from None
-    return pairs

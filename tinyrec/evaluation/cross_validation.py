@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.data import Dataset
-from tinyrec.errors import UsageError
+from tinyrec.errors import DataWarning, UsageError
 from tinyrec.evaluation.rating_metrics import interval
 from tinyrec.evaluation.splits import split_folds
 
@@ -27,7 +27,7 @@ def cross_validate(model: Any, data: Dataset, folds: int = 5, seed: int = 0, **o
         raise UsageError(f"{data.name} is implicit feedback; hold out one item of each user with split_leave_one_out")
     parts = [model.fit(train, seed=seed, **options).examine(test) for train, test in split_folds(data, folds, seed)]
     for problem in dict.fromkeys(problem for _, problems in parts for problem in problems):
-        warnings.warn(problem, stacklevel=2)
+        warnings.warn(problem, DataWarning, stacklevel=2)
     scores = [its for its, _ in parts]
     return {**means(scores, ("rmse", "mae", "rmse_warm")), "folds": scores}
 

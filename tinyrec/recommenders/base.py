@@ -15,7 +15,7 @@ from tinyrec.backend import Array
 from tinyrec.checks import check_type, check_whole
 from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
-from tinyrec.errors import DataError, UsageError
+from tinyrec.errors import DataError, DataWarning, UsageError
 from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.evaluation.rating_metrics import mae, problems, rmse, warm
 from tinyrec.evaluation.top_n import blocks, top
@@ -80,7 +80,7 @@ class Recommender:
         """
         scores, found = self.examine(test, clip=clip, default=default)
         for problem in found:
-            warnings.warn(problem, stacklevel=2)
+            warnings.warn(problem, DataWarning, stacklevel=2)
         return scores
 
     def examine(self, test: Dataset, *, clip: bool = True, default: bool = True) -> tuple[dict[str, float], list[str]]:
