@@ -53,7 +53,7 @@ def ml_100k(tmp_path, monkeypatch):
     """A small ml-100k.zip in the folder TINYREC_DATA."""
     (tmp_path / "known").mkdir()
     monkeypatch.setenv("TINYREC_DATA", str(tmp_path / "known"))
-    members = {"u.genre": "unknown|0\n", "u.item": "", "u.user": ""}
+    members = {"u.genre": "unknown|0\n", "u.item": "1|A|||u|1\n", "u.user": "1|30|F|writer|12345\n"}
     members["u.data"] = "".join(f"{j % 9}\t{j % 10}\t{1 + j % 5}\t{j}\n" for j in range(90))
     with zipfile.ZipFile(tmp_path / "known" / "ml-100k.zip", "w") as file:
         for name, text in members.items():
