@@ -28,7 +28,7 @@ def align_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
     d = len(items)
     common = np.intersect1d(*(part.ratings.rows.astype(np.int64) * d + part.ratings.cols for part in (train, test)))
     if len(common):
-        pair = f"user {users.ids[common[0] // d].item()!r} with item {items.ids[common[0] % d].item()!r}"
+        pair = f"user {users.ids.tolist()[common[0] // d]!r} with item {items.ids.tolist()[common[0] % d]!r}"
         cause = f"{len(common)} pairs are in both train and test, such as {pair}"
         raise DataError(f"{cause}; remove them from one of the two")
     return train, test

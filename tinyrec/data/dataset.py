@@ -111,8 +111,8 @@ class Dataset:
         try:
             kept, values = resolve_duplicates(cells, values, "last" if is_implicit else duplicates, times)
         except BadRows as bad:
-            user, item = users.ids[rows[bad.rows[0]]], items.ids[cols[bad.rows[0]]]
-            raise BadRows(f"user {user.item()!r} rates item {item.item()!r} again", bad.cure, bad.rows) from None
+            user, item = (index.ids.tolist()[at[bad.rows[0]]] for index, at in ((users, rows), (items, cols)))
+            raise BadRows(f"user {user!r} rates item {item!r} again", bad.cure, bad.rows) from None
         if is_implicit:
             more |= {"implicit": True}
             repeats = len(rows) - len(kept)

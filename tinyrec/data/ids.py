@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,14 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.errors import DataError
 
+PLAIN = re.compile(r"0|-?[1-9]\d{0,18}", re.ASCII)
 DENSE = 4  # integer ids are dense if the largest is at most this many times their number
 
 
 class Index:
     """The raw ids of the rows (or columns) of a matrix, in ascending order.
 
-    ids (n,): sorted and unique, int64 or text (`<U`); ids[i] is the id of row i
+    ids (n,): sorted and unique, int64 or, for text, Python's str in an object array; ids[i] is the id of row i
     """
 
     def __init__(self, ids: Array):
@@ -37,12 +40,15 @@ class Index:
                 rank = np.cumsum(seen, dtype=np.int32)
                 rank -= 1
                 return cls(np.flatnonzero(seen)), rank[values]
+        if values.dtype == object:
+            index = cls(np.array(sorted(set(values.tolist())), object))
+            return index, index.find(values)
         ids, rows = np.unique(values, return_inverse=True)
         return cls(ids), rows
 
     @property
     def is_text(self) -> bool:
-        return self.ids.dtype.kind == "U"
+        return self.ids.dtype == object
 
     def find(self, raw: Any) -> Array:
         """Return the row number of each id, (m,) -> (m,) int64; -1 for an unknown id.
@@ -52,23 +58,29 @@ class Index:
         wanted = as_ids(raw, "requested")
         if len(wanted) == 0 or len(self) == 0:
             return np.full(len(wanted), -1)
-        if wanted.dtype.kind != self.ids.dtype.kind:
+        if wanted.dtype != self.ids.dtype:
             have, got = ("text", "integers were") if self.is_text else ("integers", "text was")
-            raise DataError(f"the ids are {have} but {got} given (such as {wanted[0].item()!r}); give {have}")
+            raise DataError(f"the ids are {have} but {got} given (such as {wanted.tolist()[0]!r}); give {have}")
+        if self.is_text:
+            return np.fromiter((self._row_of.get(raw, -1) for raw in wanted.tolist()), np.int64, len(wanted))
         rows = np.minimum(np.searchsorted(self.ids, wanted), len(self) - 1)
         return np.where(self.ids[rows] == wanted, rows, -1)
 
     def parse(self, text: str) -> int | str:
         """Convert a typed id to the type of the ids; DataError: the ids are integers and the text is not one."""
-        return self.parse_all([text])[0].item()
+        return self.parse_all([text]).tolist()[0]
 
     def parse_all(self, texts: Sequence[str]) -> Array:
         """Like parse, for many texts, (m,)."""
-        ids = np.array(texts, str) if self.is_text else ids_from_text(texts)
-        if not self.is_text and ids.dtype.kind == "U":
-            text = next(text for text in texts if ids_from_text([text]).dtype.kind == "U")
+        ids = np.array(texts, object) if self.is_text else ids_from_text(texts)
+        if not self.is_text and ids.dtype == object:
+            text = next(text for text in texts if not is_plain_integer(text))
             raise DataError(f"the ids are integers but {text!r} is not; give an integer such as {self.ids[0]}")
         return ids
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {raw: row for row, raw in enumerate(self.ids.tolist())}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -81,7 +93,7 @@ class Index:
 
 
 def as_ids(raw: Any, what: str = "id") -> Array:
-    """Return raw ids as an int64 or a text array, (p,), without changing any of them.
+    """Return raw ids as an int64 array, or an object array of str, (p,), without changing any of them.
 
     raw: a list, an array, a pandas or polars Series; what: "user" or "item", for error messages
     DataError: floats, missing values, bytes, mixed types, integers of more than 64 bits, or not one-dimensional
@@ -89,11 +101,13 @@ def as_ids(raw: Any, what: str = "id") -> Array:
     if isinstance(raw, str) or not isinstance(raw, Iterable):  # a str is an iterable of letters
         raise DataError(f"{raw!r} is not a list of {what} ids; give a list, even for a single one")
     values = raw.to_numpy() if hasattr(raw, "to_numpy") else raw
-    if not isinstance(values, np.ndarray) or values.dtype.kind in "OT":
+    if not isinstance(values, np.ndarray) or values.dtype.kind in "OTU":
+        if isinstance(values, np.ndarray) and values.ndim != 1:
+            raise DataError(f"the {what} ids have {values.ndim} dimensions; give a flat list")
         values = _from_objects(values, what)
     if values.ndim != 1:
         raise DataError(f"the {what} ids have {values.ndim} dimensions; give a flat list")
-    if values.dtype.kind == "U":
+    if values.dtype == object:
         return values
     if values.dtype.kind not in "iu":
         raise DataError(f"{what} ids of type {values.dtype} are not supported; convert them to integers or to text")
@@ -104,13 +118,14 @@ def as_ids(raw: Any, what: str = "id") -> Array:
 
 def ids_from_text(texts: Sequence[str]) -> Array:
     """Return a column of a file as ids, (p,): integers if all are plain integers (no 007, no +7), else text."""
-    ids = np.array(texts, dtype=str)
-    try:
-        numbers = ids.astype(np.int64)
-    except (ValueError, OverflowError):
-        return ids
-    # NumPy also reads "1_000" and "٣" as integers, so check that each integer is written the same way again
-    return numbers if np.array_equal(numbers.astype(str), ids) else ids
+    if all(map(is_plain_integer, texts)):
+        return np.array(list(map(int, texts)), np.int64)
+    return np.array(texts, object)
+
+
+def is_plain_integer(text: str) -> bool:
+    """Return whether a text is an integer of 64 bits, written plainly."""
+    return bool(PLAIN.fullmatch(text)) and -(2**63) <= int(text) < 2**63
 
 
 def _from_objects(values: Iterable[Any], what: str) -> Array:
@@ -127,4 +142,4 @@ def _from_objects(values: Iterable[Any], what: str) -> Array:
         raise DataError(f"{what} ids of type {names} are not supported; make all of them integers or all of them text")
     if any("\0" in text for text in values):  # NumPy drops NULs at the end
         raise DataError(f"a {what} id contains a NUL character; remove it")
-    return np.array(values, str)
+    return np.array(list(map(str, values)), object)  # a text of NumPy is a str of its own class

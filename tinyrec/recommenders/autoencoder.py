@@ -91,7 +91,7 @@ class FittedAutoencoder(Recommender):
         u, i = old.users.find(more.users.ids)[new.rows], old.items.find(more.items.ids)[new.cols]
         for what, known, raw in (("user", u, more.users.ids[new.rows]), ("item", i, more.items.ids[new.cols])):
             if (known < 0).any():
-                raise DataError(f"{what} {raw[np.argmin(known)].item()!r} is not in the training data; leave it out")
+                raise DataError(f"{what} {raw.tolist()[np.argmin(known)]!r} is not in the training data; leave it out")
         if old.implicit and (new.values != 1).any():
             raise DataError("this model is for implicit feedback, where each interaction is 1; give no other values")
         rows, cols = np.concatenate([old.ratings.rows, u]), np.concatenate([old.ratings.cols, i])

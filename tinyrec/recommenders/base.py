@@ -116,7 +116,7 @@ class Recommender:
         u, i = self.data.users.find(users), self.data.items.find(items)
         for what, ids, found in (("user", users, u), ("item", items, i)):
             if (found < 0).any():
-                unknown = ids[np.argmin(found)].item()
+                unknown = ids.tolist()[np.argmin(found)]
                 raise DataError(f"{what} {unknown!r} of the test part is not in the training data; leave it out")
         own = Ratings.from_cells(u, i, test.ratings.values, self.data.ratings.shape)
         return rank(self.predict_users, self.data.ratings, own, at)

@@ -38,8 +38,8 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
         "average": recommender.info if isinstance(recommender, Average) else None,
     }
     arrays = {
-        "data/users": data.users.ids,
-        "data/items": data.items.ids,
+        "data/users": _pack(data.users.ids),
+        "data/items": _pack(data.items.ids),
         "data/indptr": data.ratings.pattern.indptr,
         "data/cols": data.ratings.cols,
         "data/values": data.ratings.values,
@@ -59,6 +59,19 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
             arrays |= {f"scaling/{number}/user": offset.user, f"scaling/{number}/item": offset.item}
             arrays |= {} if member.trained is None else {f"trained/{number}/columns": member.trained}
     storage.write(path, "model", header, arrays)
+
+
+def _pack(ids: Array) -> Array:
+    """Integer ids as they are, and text ids as bytes of UTF-8, with a NUL after each, which no id contains."""
+    if ids.dtype != object:
+        return ids
+    return np.frombuffer("".join(f"{raw}\0" for raw in ids.tolist()).encode("utf-8", "surrogatepass"), np.uint8)
+
+
+def _unpack(ids: Array) -> Array:
+    if ids.dtype != np.uint8:
+        return ids
+    return np.array(ids.tobytes().decode("utf-8", "surrogatepass").split("\0")[:-1], object)
 
 
 def _is_kept(column: Array) -> bool:
@@ -153,7 +166,7 @@ def _group(arrays, group):
 
 
 def _dataset(header: dict[str, Any], arrays) -> Dataset:
-    users, items = Index(arrays["data/users"]), Index(arrays["data/items"])
+    users, items = Index(_unpack(arrays["data/users"])), Index(_unpack(arrays["data/items"]))
     low, high = map(float, header["scale"])
     n_ratings = np.diff(arrays["data/indptr"])
     if n_ratings.shape != (len(users),):

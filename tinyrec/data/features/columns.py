@@ -56,7 +56,7 @@ def read_features(path: str, index: Index) -> Features:
     DataError: the file lists none of the ids
     """
     header, ids, columns = read_columns(path)
-    if header in index.ids.astype(str):
+    if header in map(str, index.ids.tolist()):
         raise DataError(f"{path} has the id {header} in place of a header; add one, such as id,genres")
     features, rows = Features.of(columns), index.find(index.parse_all(ids))
     if (rows < 0).all():

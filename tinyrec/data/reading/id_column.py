@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data.ids import Index, ids_from_text
+from tinyrec.data.ids import Index, ids_from_text, is_plain_integer
 from tinyrec.errors import DataError
 
 WHOLE = re.compile(r"-?\d+\.0+", re.ASCII)
@@ -47,9 +47,9 @@ class IdColumn:
         ids, codes = self._distinct()
         notes = []
         if self.like and not self.like.is_text:
-            text = next(text for text in ids if ids_from_text([text]).dtype.kind == "U")
+            text = next(text for text in ids if not is_plain_integer(text))
             raise DataError(f"the {what} ids are integers elsewhere, but {text!r} is not; correct it")
-        raw = np.array(ids, str)
+        raw = np.array(ids, object)
         if not self.like and all(map(WHOLE.fullmatch, ids)):
             integers = ids_from_text([text.partition(".")[0] for text in ids])
             if integers.dtype.kind == "i":

@@ -19,7 +19,7 @@ from tinyrec.data.reading.times import CURE, NOT_A_TIME, seconds_of_texts, to_se
 from tinyrec.data.validation import MAX_SHOWN, BadLines, BadRows, check_scale, explain
 from tinyrec.errors import DataError
 
-MAX_ID_LENGTH = 255  # characters; a NumPy text array reserves the length of its longest text for each
+MAX_ID_LENGTH = 255  # characters
 LARGEST = float(np.finfo(np.float32).max)
 
 
