@@ -45,7 +45,7 @@ def add_to(subparsers: Any) -> None:
     add("--save", metavar="FILE.npz", help="write the model")
     add("--plot", metavar="FILE.png", help="draw the learning curve")
     add("--checkpoint", metavar="DIR", help="write checkpoints there")
-    add("--resume", action="store_true", help="continue from the checkpoint")
+    add("--resume", action="store_true", help="continue from the checkpoint, also to more --epochs than before")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -101,7 +101,7 @@ def train_one(
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "seed": seed}
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
-    task |= {"optimizer": repr(config.optimizer), "epochs": config.epochs, "batch_size": config.batch_size, **options}
+    task |= {"optimizer": repr(config.optimizer), "batch_size": config.batch_size, **options}
     task |= {"features": feature_names(part, model) or None}
     checkpoint, resume = open_checkpoint(folder, args.resume, task)
     with Watch(args.quiet, config.epochs, checkpoint) as watch:

@@ -55,7 +55,7 @@ def train(
     optimizer: one of tinyrec.optim, or its name, such as "adam"; default: the model's
     batch_size: rows in a step of SGD, RMSprop or Adam; default: 64, or 128 for NCAE; 0: all rows
     progress: show a progress bar;  observe: called with the Progress after each epoch
-    resume: a Progress to continue from
+    resume: a Progress to continue from, also to more epochs than before if nothing depends on their number
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
     if not isinstance(model, Autoencoder):
@@ -74,10 +74,13 @@ def train(
         candidates = model.candidates(data.ratings.size)
         if model.l2 is None and candidates == [model]:
             raise UsageError(f"l2 is None, and {type(model).__name__} has no candidates to choose it from; give l2")
-        if epochs is None or valid is not None or candidates != [model]:
+        is_search = epochs is None or valid is not None or candidates != [model]
+        check_epochs_of(state, epochs, is_search, optimizer)
+        state.epochs = epochs
+        if is_search:
             run_trial = partial(run, epochs=epochs or MAX_EPOCHS)
             model, epochs, valid_rmse = choose(model, data, valid or 0.1, seed, state.trials, run_trial)
-        params, scaling = run(model, data, epochs=epochs)  # type: ignore[call-arg]  # mypy on partial
+        params, scaling = run(model, data, epochs=epochs)  # type: ignore[arg-type, call-arg]  # partial
     info = {"backend": get_backend(backend).name, "seed": seed, "optimizer": repr(optimizer)}
     info |= {"batch_size": batch_size, "epochs": epochs}
     info |= {"valid_rmse": valid_rmse, "trials": state.trials, "history": state.history}
@@ -251,6 +254,19 @@ def check_feedback(model: Any, data: Dataset) -> None:
         raise UsageError(f"{name} is for implicit feedback, and these are ratings; convert them with data.binarized()")
     if data.implicit and not model.implicit:
         raise UsageError(f"{name} is for ratings, and this is implicit feedback; use a model such as ImplicitNCAE")
+
+
+def check_epochs_of(progress: Progress, epochs: int | None, is_search: bool, optimizer: Any) -> None:
+    """UsageError: `progress` is of a training that had been different with this number of epochs from its start"""
+    if not progress.history or progress.epochs == epochs:
+        return
+    if is_search and progress.history[0]["trial"] is not None:
+        cause = "the settings are chosen by trials of at most so many epochs"
+    elif optimizer.patience is None:
+        cause = f"the learning rate of {type(optimizer).__name__} falls until the last epoch"
+    else:
+        return
+    raise UsageError(f"this training was begun with epochs {progress.epochs}, and {cause}; continue with as many")
 
 
 def check_resumed(progress: Progress, epochs: int, is_trial: bool) -> None:
