@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
+from tinyrec.data.ids import Index
 from tinyrec.data.reading.layout import find_layout
 from tinyrec.data.reading.lines import blocks_of_lines, open_text
 from tinyrec.data.reading.table import Table
-from tinyrec.errors import DataError
+from tinyrec.errors import DataError, FileError
 
 
 def read_ratings(
@@ -47,3 +50,17 @@ def read_ratings(
     if table is None:
         raise DataError(f"{name} is empty; give a file with lines of user, item and rating")
     return table.finish(scale, duplicates)
+
+
+def read_ids(path: str | os.PathLike[str], wanted: Sequence[str], indexes: Sequence[Index]) -> list[Array]:
+    """Return a column of raw ids for each wanted name, of the type of its Index; a CSV file, the header is optional."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except OSError as problem:
+        raise FileError(f"cannot read {path}: {problem.strerror}; check the path") from None
+    if rows and [name.strip().lower().removesuffix("id").rstrip("_") for name in rows[0]] == list(wanted):
+        rows = rows[1:]
+    if not rows or any(len(row) != len(wanted) for row in rows):
+        raise DataError(f"{path} is no list of {' and '.join(wanted)}; give one column of each")
+    return [index.parse_all([row[j].strip() for row in rows]) for j, index in enumerate(indexes)]
