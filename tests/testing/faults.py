@@ -261,8 +261,8 @@ class CutsLengths(FittedModel):
 class Recommends(FittedModel):
     """Base of faults of recommend_many: `change` gets a ranking."""
 
-    def recommend_many(self, users, n=10):
-        return ((user, self.change(ranking, n)) for user, ranking in super().recommend_many(users, n))
+    def recommend_many(self, users, n=10, **only):
+        return ((user, self.change(ranking, n)) for user, ranking in super().recommend_many(users, n, **only))
 
 
 class IdsOfNumPy(Recommends):
@@ -291,49 +291,54 @@ class NeverNothing(Recommends):
 
 
 class WorstOfAll(FittedModel):
-    def recommend_many(self, users, n=10):
-        return ((user, ranking[-n:]) for user, ranking in super().recommend_many(users, 1000))
+    def recommend_many(self, users, n=10, **only):
+        return ((user, ranking[-n:]) for user, ranking in super().recommend_many(users, 1000, **only))
 
 
 class RecommendsSeen(FittedModel):
-    def recommend_many(self, users, n=10):
+    def recommend_many(self, users, n=10, **only):
         for user in users:
             scores = self.predict_users(self.data.users.find([user]))
-            yield user, self._best(scores, n)[0]
+            yield user, self._best(scores, n, self._allowed())[0]
 
 
 class RecommendsWhatIsZero(FittedModel):
-    def recommend_many(self, users, n=10):
+    def recommend_many(self, users, n=10, **only):
         R = self.data.ratings
-        return replace(self, data=self.data.select(R.values != 0)).as_right().recommend_many(users, n)
+        return replace(self, data=self.data.select(R.values != 0)).as_right().recommend_many(users, n, **only)
 
     def as_right(self):
         return FittedModel(self.model, self.params, self.data, self.info)
 
 
 class SkipsUnknownUsers(FittedModel):
-    def recommend_many(self, users, n=10):
-        return super().recommend_many([user for user in users if self.data.users.find([user])[0] >= 0], n)
+    def recommend_many(self, users, n=10, **only):
+        return super().recommend_many([user for user in users if self.data.users.find([user])[0] >= 0], n, **only)
 
-    def recommend(self, user=None, n=10, *, ratings=None):
+    def recommend(self, user=None, n=10, *, ratings=None, **only):
         return (
             super().recommend(user, n, ratings=ratings) if ratings else next(self.recommend_many([user], n), (0, []))[1]
         )
 
 
+class IgnoresExclude(FittedModel):
+    def recommend_many(self, users, n=10, *, candidates=None, exclude=None):
+        return super().recommend_many(users, n, candidates=candidates)
+
+
 class NeedsWarmUsers(FittedModel):
-    def recommend_many(self, users, n=10):
+    def recommend_many(self, users, n=10, **only):
         assert self._warm[0][self.data.users.find(users)].all()
-        return super().recommend_many(users, n)
+        return super().recommend_many(users, n, **only)
 
 
 class SortsUsers(FittedModel):
-    def recommend_many(self, users, n=10):
-        return super().recommend_many(sorted(set(users)), n)
+    def recommend_many(self, users, n=10, **only):
+        return super().recommend_many(sorted(set(users)), n, **only)
 
 
 class FirstUser(FittedModel):
-    def recommend(self, user=None, n=10, *, ratings=None):
+    def recommend(self, user=None, n=10, *, ratings=None, **only):
         return super().recommend(user and self.data.users.ids[1].item(), n, ratings=ratings)
 
 
@@ -368,10 +373,10 @@ class FirstRatingCounts(FittedModel):
 
 
 class RecommendsGiven(FittedModel):
-    def recommend(self, user=None, n=10, *, ratings=None):
+    def recommend(self, user=None, n=10, *, ratings=None, **only):
         if ratings is None or user:
             return super().recommend(user, n, ratings=ratings)
-        return self._best(self._predict_new("user", ratings)[np.newaxis], n)[0]
+        return self._best(self._predict_new("user", ratings)[np.newaxis], n, self._allowed())[0]
 
 
 class ReturnsRow(FittedModel):
@@ -471,6 +476,7 @@ PLANTED = [
             "RecommendsSeen": "nothing_seen",
             "RecommendsWhatIsZero": "nothing_seen",
             "SkipsUnknownUsers": "unknown_user",
+            "IgnoresExclude": "candidates_and_exclude",
             "NeedsWarmUsers": "recommend_agrees_with_recommend_many",
             "SortsUsers": "recommend_agrees_with_recommend_many",
             "FirstUser": "recommend_agrees_with_recommend_many",

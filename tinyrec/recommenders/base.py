@@ -99,10 +99,19 @@ class Recommender:
             test = test.binarized(relevant)
         return rank(self.predict_users, self.data.ratings, test.ratings, at)
 
-    def recommend(self, user: Any = None, n: int = 10, *, ratings: Mapping[Any, float] | None = None) -> Ranking:
+    def recommend(
+        self,
+        user: Any = None,
+        n: int = 10,
+        *,
+        ratings: Mapping[Any, float] | None = None,
+        candidates: Iterable[Any] | None = None,
+        exclude: Iterable[Any] | None = None,
+    ) -> Ranking:
         """The n items with the highest predictions among those that `user` has not rated: [(item, rating), ...].
 
         ratings: for a user who was not in training, {item: rating}. Cold items are left out. Ties: by item id.
+        candidates: the only items that may be recommended;  exclude: items that may not. Unknown ones are ignored.
         """
         if ratings is not None and not isinstance(ratings, Mapping):
             raise UsageError(f"ratings is a {type(ratings).__name__}; give {{item: rating}}")
@@ -110,22 +119,30 @@ class Recommender:
             raise UsageError("recommend needs either a user of the training data or the ratings of a new one")
         check_whole("n", n, 1)
         if ratings is None:
-            return next(self.recommend_many([user], n))[1]
+            return next(self.recommend_many([user], n, candidates=candidates, exclude=exclude))[1]
         scores = self._predict_new("user", ratings)
         scores[self.data.items.find(list(ratings))] = -np.inf
-        return self._best(scores[np.newaxis], n)[0]
+        return self._best(scores[np.newaxis], n, self._allowed(candidates, exclude))[0]
 
-    def recommend_many(self, users: Iterable[Any], n: int = 10) -> Iterator[tuple[Any, Ranking]]:
+    def recommend_many(
+        self,
+        users: Iterable[Any],
+        n: int = 10,
+        *,
+        candidates: Iterable[Any] | None = None,
+        exclude: Iterable[Any] | None = None,
+    ) -> Iterator[tuple[Any, Ranking]]:
         """(user, recommendations) for each of these users, block by block, in the order given."""
         known = as_ids(users, "user").tolist()
         rows = self.data.users.find(known)
         if (rows < 0).any():
             raise DataError(f"user {known[np.argmin(rows)]!r} is not in the training data; give their ratings instead")
+        allowed = self._allowed(candidates, exclude)
         for block in blocks(len(rows), len(self.data.items)):
             scores = self.predict_users(rows[block])
             rated, _ = self.data.ratings.pattern.take_rows(rows[block])
             scores[rated.rows, rated.cols] = -np.inf
-            yield from zip(known[block], self._best(scores, n), strict=True)
+            yield from zip(known[block], self._best(scores, n, allowed), strict=True)
 
     def predict_new_user(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
         """The ratings of all items, aligned with data.items.ids, by a new user with the ratings {item: rating}.
@@ -175,9 +192,18 @@ class Recommender:
         """Clipped; implicit feedback has no scale."""
         return y if self.data.implicit else np.clip(y, *self.data.scale)
 
-    def _best(self, scores, n):
-        """The n best of each row of scores (b, items), without cold items and -inf; scores are changed."""
-        scores[:, ~self._warm[1][:-1]] = -np.inf
+    def _allowed(self, candidates=None, exclude=None):
+        """Which items may be recommended, (items,) bool: candidates that are neither cold nor excluded."""
+        allowed = self._warm[1].copy()  # the last entry is that of unknown items
+        if candidates is not None:
+            allowed &= np.isin(np.arange(len(allowed)), self.data.items.find(candidates))
+        if exclude is not None:
+            allowed[self.data.items.find(exclude)] = False
+        return allowed[:-1]
+
+    def _best(self, scores, n, allowed):
+        """The n best allowed items of each row of scores (b, items), without -inf; scores are changed."""
+        scores[:, ~allowed] = -np.inf
         rows, cols = top(scores, n)
         ratings = self._on_scale(scores[rows, cols])
         ranked = list(zip(self.data.items.ids[cols].tolist(), ratings.tolist(), strict=True))
