@@ -41,7 +41,7 @@ FOREIGN = {  # these are imported nowhere else
     "pooch": {"data/sets/fetch.py"},
     "joblib": {"training/parallel.py"},
     "pandas": set(),
-    "polars": set(),
+    "polars": {"cli/table_file.py"},
     "pickle": {"testing/copies.py"},  # of what it has just fitted
     "marshal": set(),
     "shelve": set(),
