@@ -7,8 +7,10 @@ import numpy as np
 import tinyrec as tr
 from tinyrec.baselines.base import Baseline
 from tinyrec.evaluation.ranking_metrics import rank
+from tinyrec.evaluation.rating_metrics import warm
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.recommenders import FittedModel
+from tinyrec.recommenders.new_ratings import add_ratings
 from tinyrec.sparse import Ratings
 from tinyrec.testing.case import data_sets
 
@@ -399,6 +401,14 @@ class AddsToAll(FittedModel):
         )
 
 
+class AllNewUsersAreAlike(FittedModel):
+    def with_ratings(self, more):
+        users, items = warm(self.data.ratings)
+        data, _ = add_ratings(self.data, more, {"user": users[:-1], "item": items[:-1]})
+        table = np.full(data.ratings.shape, self.params["mean"])
+        return replace(self, data=data, params=self.params | {"table": table})
+
+
 class FailsForColdUsers(FittedModel):
     def with_ratings(self, more):
         assert self._warm[0][self.data.users.find(more.users.ids)].all()
@@ -488,6 +498,7 @@ PLANTED = [
             "RecommendsGiven": "recommend_to_new_user",
             "ReturnsRow": "predictions_stay",
             "ForgetsNewRatings": "with_ratings with_ratings_refuses",
+            "AllNewUsersAreAlike": "with_ratings_of_new_ids",
             "FailsForColdUsers": "with_ratings",
             "AddsToAll": "with_ratings_again",
             "KeepsSomethingElse": "saved_predictions",

@@ -159,10 +159,13 @@ class Recommender:
         return self._on_scale(self._predict_new("item", ratings, features))
 
     def with_ratings(self, more: Dataset) -> Recommender:
-        """The same model with more ratings by known users of known items. Nothing is trained.
+        """The same model with more ratings, also by new users and of new items. Nothing is trained.
 
         One forward pass over the rows updates the predictions (CFN, section 4.4): for these items, if a row is an item.
-        A pair that was rated before gets the new rating. DataError: an unknown id, or a rating off the scale
+        New users and items are folded in, as by predict_new_user and predict_new_item; then they are known by their id.
+        A pair that was rated before gets the new rating. info["new_ratings"] of the result counts what was new and what
+        could not be used, such as a rating of a new item without ratings by users who were in training, by a new user.
+        UsageError: this kind of model needs to be trained again;  DataError: a rating off the scale, or nothing to use
         """
         kind = type(getattr(self, "model", self)).__name__
         raise UsageError(f"{kind} cannot take new ratings without training; fit it to all ratings")
