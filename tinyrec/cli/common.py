@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyrec.backend import BACKENDS
 from tinyrec.cli.own_model import is_own, load_own_model
-from tinyrec.data import DATASETS, load_dataset
+from tinyrec.data import DATASETS, Dataset, load_dataset
 from tinyrec.errors import FileError, UsageError
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Recommender, load
@@ -127,7 +127,7 @@ def load_model(args: argparse.Namespace) -> Recommender:
 
 
 def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:
-    new = "CSV file of user,item,rating: added to the training data, without training again"
+    new = "CSV file of user,item,rating, also of new users and items: added without training again"
     parser.add_argument("--new-ratings", metavar="FILE.csv", help=new)
 
 
@@ -139,13 +139,33 @@ def load_with_new_ratings(
     rated: dict[str, dict[Any, float]] = {item: {} for item in new_items}
     if not args.new_ratings:
         return recommender, rated
-    new = load_dataset(Path(args.new_ratings), scale=recommender.data.scale, duplicates="last")
-    ids = new.items.ids[new.ratings.cols]
-    is_new = np.isin(ids.astype(str), list(new_items))
-    users, values = new.users.ids[new.ratings.rows].tolist(), new.ratings.values.tolist()
-    for at in np.flatnonzero(is_new):
-        rated[str(ids[at])][users[at]] = values[at]
-    return recommender if is_new.all() else recommender.with_ratings(new.select(~is_new)), rated
+    data = recommender.data
+    new = load_dataset(Path(args.new_ratings), scale=data.scale, duplicates="last")
+    users = data.users.parse_all(new.users.ids[new.ratings.rows].astype(str).tolist())  # of the model's type
+    items, values = new.items.ids[new.ratings.cols].astype(str), new.ratings.values
+    is_other = ~np.isin(items, list(new_items))
+    if is_other.any():
+        others = data.items.parse_all(items[is_other].tolist())
+        more = Dataset.from_triples(users[is_other], others, values[is_other], scale=data.scale)
+        recommender = recommender.with_ratings(more)
+        tell_new_ratings(args, recommender)
+    is_known = recommender.data.users.find(users) >= 0
+    for at in np.flatnonzero(~is_other & is_known):
+        rated[items[at]][users[at].item()] = values[at].item()
+    if unknown := int((~is_other & ~is_known).sum()):
+        say(args, f"ratings of new items by users who are not in the training data, left out: {unknown}")
+    return recommender, rated
+
+
+def tell_new_ratings(args: argparse.Namespace, recommender: Recommender) -> None:
+    """Print how many new ratings there are, how many users and items they add, and how many cannot be used."""
+    counts = recommender.info["new_ratings"]
+    text = f"new ratings: {counts['ratings']}, in place of older ones: {counts['replaced']}, "
+    text += f"new users folded in: {counts['new_users']}, new items folded in: {counts['new_items']}"
+    if counts["unused"]:
+        reason = "new items, which need training" if recommender.data.implicit else "new items, by new users"
+        text += f", left out: {counts['unused']} ({reason})"
+    say(args, text)
 
 
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:
