@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyrec.models import AutoRec
+from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec
 from tinyrec.recommenders.fold_in import DAMPING, new_columns, new_row
 from tinyrec.sparse import Ratings
 
@@ -40,3 +40,20 @@ def test_a_new_row_is_one_forward_pass(center):
     h = params["W"] @ (1 / (1 + np.exp(-(r @ params["V"] + params["mu"])))) + params["b"]
     found, H = new_row(model, params, R)
     np.testing.assert_allclose(found + model.decode(params, H, np.arange(5))[0], bias + h, rtol=1e-12)
+
+
+@pytest.mark.parametrize("model", [
+    AutoRec(hidden_units=3, l2=2.0),
+    DeepAutoRec(hidden_units=(4, 3), l2=2.0, pretrain=0),
+    CFN(hidden_units=3, l2=2.0, output="identity", dropout=0.0, beta=0.3),
+    NCAE(hidden_units=3, l2=0.02, output="identity", dropout=0.0, beta=0.3, balance=0.0, pretrain="none"),
+], ids=repr)  # fmt: skip
+def test_the_l2_of_a_column_is_that_of_the_objective(model):
+    """Where a column is the ridge regression with this λ, the gradient of the model's objective vanishes."""
+    R = Ratings.from_cells(*np.divmod(RNG.permutation(8 * 6)[:30], 6), RNG.uniform(1, 5, 30), (8, 6))
+    params = model.init(R, RNG)
+    rated = R.rows[R.cols == 2]
+    H, x = model.encode(params, R)[rated], R.values[R.cols == 2] - params["b"][2]
+    params["W"][2] = np.linalg.solve(H.T @ H + model.column_l2(R) / 2 * np.eye(3), H.T @ x)
+    _, grads = model.loss_and_grads(params, R)
+    assert np.abs(grads["W"][2]).max() < 1e-12 < np.abs(grads["W"][3]).max()

@@ -162,7 +162,8 @@ class FittedAutoencoder(Recommender):
 
     def _fold_in(self, R: Ratings) -> tuple[Array, Array]:
         """W (m, k) and b (m,), to be added to the mean column, for columns with the ratings R (m, n)."""
-        return new_columns(self._codes[:-1], self._mean_column, self.model.l2 or 0.0, R)
+        l2 = self.model.column_l2(self._read.T if self.model.by == "item" else self._read)
+        return new_columns(self._codes[:-1], self._mean_column, l2, R)
 
     @cached_property
     def _folded_in(self) -> tuple[Array, Array, Array]:
@@ -172,7 +173,8 @@ class FittedAutoencoder(Recommender):
         columns = np.flatnonzero(~self._trained[self._column] & (np.diff(R.pattern.indptr) > 0))
         places = np.full(R.shape[0] + 1, -1)
         places[columns] = np.arange(len(columns))
-        return places, *self._fold_in(R.take_rows(columns))
+        W, b = self._fold_in(R.take_rows(columns)) if len(columns) else (np.zeros((0, 0)), np.zeros(0))
+        return places, W, b
 
     # The arrays below have one more entry at the end, number -1, for an unknown row or column.
 
