@@ -16,7 +16,7 @@ from tinyrec.evaluation.rating_metrics import warm
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.models import Autoencoder
 from tinyrec.recommenders.base import Recommender
-from tinyrec.recommenders.fold_in import new_columns, new_row, widened, with_new_biases
+from tinyrec.recommenders.fold_in import copy_columns, new_columns, new_row, with_new_biases
 from tinyrec.recommenders.new_ratings import Trained, add_ratings, check_new_ratings, moved
 from tinyrec.recommenders.scaling import Biases, Scaling
 from tinyrec.sparse import Ratings
@@ -74,7 +74,7 @@ class FittedAutoencoder(Recommender):
         pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # -1: without a bias
         x = ((r - self.scaling.offset.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
         if is_row := self.model.by == what:
-            is_read = self._trained[self._column][known]
+            is_read = self.trained_columns[known]
             known, x = known[is_read], x[is_read]
         R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(host_backend(self.backend))
         if is_row:
@@ -95,12 +95,21 @@ class FittedAutoencoder(Recommender):
         if data.ratings.shape != self.data.ratings.shape:
             columns, old = (data.users, self.data.users) if self.model.by == "item" else (data.items, self.data.items)
             q = self._features.X.shape[1] if self._features else 0
-            params = widened(self.model, params, columns.find(old.ids), len(columns), q)
+            shapes = self.model.checked_shapes(len(columns), q)
+            params = {name: np.zeros(shape, params[name].dtype) for name, shape in shapes.items()}
+            copy_columns(self.model, self.params, params, np.arange(len(old)), columns.find(old.ids), q)
             offset = Biases(offset.mean, **moved({"user": offset.user, "item": offset.item}, self.data, data))
         info = {**self.info, "new_ratings": counts}
         updated = replace(self, params=params, data=data, info=info, trained=trained)
         offset = with_new_biases(self.model, offset, updated._read, trained[self.model.by])
         return replace(updated, scaling=replace(self.scaling, offset=offset))
+
+    def new_columns(self) -> tuple[Array, Params]:
+        """The numbers (m,) of the columns that are folded in, and their decoder, exact for an identity output."""
+        places, W, b = self._folded_in
+        columns = np.flatnonzero(places[:-1] >= 0)
+        added = {"W": W, "b": b} if len(columns) else {}
+        return columns, {name: array[columns] + added.get(name, 0) for name, array in self._decoder.items()}
 
     @property
     def _features(self) -> Features | None:
@@ -125,18 +134,19 @@ class FittedAutoencoder(Recommender):
         users, items = warm(self.data.ratings)
         trained = {"user": users[:-1], "item": items[:-1]}
         if self.model.implicit:
-            trained[self._column] = np.full_like(trained[self._column], True)
+            trained["item" if self.model.by == "user" else "user"][:] = True
         return trained
 
     @property
-    def _column(self) -> str:
-        return "user" if self.model.by == "item" else "item"
+    def trained_columns(self) -> Array:
+        """Which columns were trained, (d,) bool."""
+        return self._trained["user" if self.model.by == "item" else "item"]
 
     @cached_property
     def _read(self) -> Ratings:
         """The ratings that rows are encoded from, users x items: those of the columns that were trained."""
         R = self.data.ratings
-        is_read = self._trained[self._column][R.rows if self.model.by == "item" else R.cols]
+        is_read = self.trained_columns[R.rows if self.model.by == "item" else R.cols]
         return R if is_read.all() else self.data.select(is_read).ratings
 
     def _decode(self, H: Array, columns: Array) -> Array:
@@ -170,7 +180,7 @@ class FittedAutoencoder(Recommender):
         """Which row of W (m, k) and b (m,) each column is, (d + 1,), and these, added to the mean column; -1: none."""
         R = self.scaling.to_model(self.data.ratings, self._codes.dtype)
         R = R if self.model.by == "item" else R.T
-        columns = np.flatnonzero(~self._trained[self._column] & (np.diff(R.pattern.indptr) > 0))
+        columns = np.flatnonzero(~self.trained_columns & (np.diff(R.pattern.indptr) > 0))
         places = np.full(R.shape[0] + 1, -1)
         places[columns] = np.arange(len(columns))
         W, b = self._fold_in(R.take_rows(columns)) if len(columns) else (np.zeros((0, 0)), np.zeros(0))
@@ -193,7 +203,7 @@ class FittedAutoencoder(Recommender):
     @cached_property
     def _decoder(self):
         """The output layer, W (d + 1, k) and b (d + 1,). The last entry, and those not trained, are the mean entry."""
-        columns, trained = {}, self._trained[self._column]
+        columns, trained = {}, self.trained_columns
         for name, array in self.model.decoder(self.params).items():
             mean = array[trained].mean(axis=0, keepdims=True)
             columns[name] = np.concatenate([array, mean])

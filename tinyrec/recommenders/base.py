@@ -77,9 +77,7 @@ class Recommender:
             raise UsageError("this model predicts ratings, and the test part is implicit feedback; use rank")
         users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
         u, i = self.data.users.find(users), self.data.items.find(items)
-        known, train, d = (u >= 0) & (i >= 0), self.data.ratings, len(self.data.items)
-        leaked = int(np.isin(u[known] * d + i[known], train.rows.astype(np.int64) * d + train.cols).sum())
-        if leaked:
+        if leaked := self.data.count_common(users, items):
             raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
         return {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int(self._cold(u, i).sum())}

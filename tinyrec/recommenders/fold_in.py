@@ -74,12 +74,16 @@ def has_biases(model: Autoencoder) -> bool:
     return model.offset in ("biases", "row means")
 
 
-def widened(model: Autoencoder, params: Params, places: Array, d: int, q: int) -> Params:
-    """The parameters for rows of d ratings and q features, with 0 for new columns; places: those of the old."""
-    wider = {}
-    for name, shape in model.checked_shapes(d, q).items():
-        old = params[name]
-        at = (np.arange(a) if a == b else places for a, b in zip(old.shape, shape, strict=True))
-        wider[name] = np.zeros(shape, old.dtype)
-        wider[name][np.ix_(*at)] = old
-    return wider
+def copy_columns(model: Autoencoder, old: Params, new: Params, source: Array, target: Array, q: int) -> None:
+    """Copy what belongs to the columns `source` to the columns `target` of other parameters, and what to none of them.
+
+    source, target (c,): column numbers;  q: the number of features of a row
+    """
+    narrow, wide = model.checked_shapes(1, q), model.checked_shapes(2, q)
+    for name, w in new.items():
+        is_column = [a != b for a, b in zip(narrow[name], wide[name], strict=True)]
+        to, of = (
+            np.ix_(*(columns if its else np.arange(n) for its, n in zip(is_column, w.shape, strict=True)))
+            for columns in (target, source)
+        )
+        w[to] = old[name][of]
