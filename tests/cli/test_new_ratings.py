@@ -32,7 +32,7 @@ def test_new_users_and_items_are_served_and_all_is_counted(capsys, model, file):
     out, err = capsys.readouterr()
     assert err == (
         "new ratings: 7, in place of older ones: 1, new users folded in: 1, new items folded in: 1, "
-        "left out: 1 (new items, by new users)\n"
+        "left out: 1 (user and item both new)\n"
     )
     shown = [row["item"] for row in json.loads(out)["recommendations"]]
     assert not {1, 2, 3, 77, 88} & set(shown) and len(shown) == 27

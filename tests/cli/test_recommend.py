@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import polars
 import pytest
@@ -42,6 +43,14 @@ def test_recommendations_to_all_go_to_a_file(capsys, model, tmp_path, monkeypatc
     ]
     assert [row[:3] for row in table.rows()] == [row[:3] for row in expected]
     assert table["rating"].to_list() == pytest.approx([row[3] for row in expected], abs=5e-5)
+
+
+def test_a_bar_counts_the_users_on_a_terminal(capsys, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    argv = ["recommend", model, "--all", "--csv", str(tmp_path / "all.csv")]
+    for flags, shown in (([], True), (["--quiet"], False)):
+        assert main([*argv, *flags]) == 0
+        assert ("/40" in capsys.readouterr().err) == shown
 
 
 def test_a_new_user_has_no_id_in_the_file(model, tmp_path):

@@ -163,7 +163,7 @@ def tell_new_ratings(args: argparse.Namespace, recommender: Recommender) -> None
     text = f"new ratings: {counts['ratings']}, in place of older ones: {counts['replaced']}, "
     text += f"new users folded in: {counts['new_users']}, new items folded in: {counts['new_items']}"
     if counts["unused"]:
-        reason = "new items, which need training" if recommender.data.implicit else "new items, by new users"
+        reason = "new items, which need training" if recommender.data.implicit else "user and item both new"
         text += f", left out: {counts['unused']} ({reason})"
     say(args, text)
 

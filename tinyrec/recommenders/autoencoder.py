@@ -126,7 +126,7 @@ class FittedAutoencoder(Recommender):
             rows[:-1] |= features.X.any(axis=1)
         return users, items
 
-    @property
+    @cached_property
     def _trained(self) -> Trained:
         """Which users and items were in training; for implicit feedback all columns, as every cell counts."""
         if self.trained is not None:
