@@ -42,7 +42,7 @@ FOREIGN = {  # these are imported nowhere else
     "joblib": {"training/parallel.py"},
     "pandas": {"data/dataset.py"},
     "polars": {
-        "cli/common.py",
+        "cli/table_file.py",
         "data/dataset.py",
         "data/reading/fields.py",
         "data/reading/frames.py",

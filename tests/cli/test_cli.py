@@ -360,6 +360,16 @@ def test_a_finished_training_is_resumed_at_once_even_where_the_biases_won(tmp_pa
     assert first["epochs"] == again["epochs"] == 0 and first["test_rmse"] == again["test_rmse"]
 
 
+def test_a_finished_training_is_resumed_for_more_epochs(capsys, ratings, tmp_path):
+    argv = ["train", "--dataset", ratings, "--set", "hidden_units=4", "--set", "l2=5", "--backend", "reference"]
+    checkpoint = ["--checkpoint", str(tmp_path)]
+    run_json(capsys, *argv, "--epochs", "3", *checkpoint)
+    resumed = run_json(capsys, *argv, "--epochs", "7", *checkpoint, "--resume")
+    whole = run_json(capsys, *argv, "--epochs", "7")
+    assert resumed["epochs"] == 7 and resumed["test_rmse"] == whole["test_rmse"]
+    assert "with other options" in fails(capsys, 2, *argv, "--epochs", "5", *checkpoint, "--resume")
+
+
 def test_a_full_disk_under_standard_output_is_one_sentence(model):
     command = f"{sys.executable} -m tinyrec predict {model} --user u1 --item 3 > /dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)

@@ -170,7 +170,11 @@ def test_the_command_line_learns_from_a_file_and_finds_users_for_new_items(tmp_p
         assert main([*pair, *flags]) == 0
         predicted.append(json.loads(capsys.readouterr().out)["predictions"][0]["rating"])
     assert predicted[0] != predicted[1]
-    (tmp_path / "more.csv").write_text("user,item,rating\nunknown,1,5\n")
+    (tmp_path / "more.csv").write_text("user,item,rating\nu1,brand new,1\nnobody,brand new,1\nu1,1,5\n")
+    assert main([*new_items, "--new-ratings", str(tmp_path / "more.csv")]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "ratings of new items by users who are not in the training data, left out: 1"
+    (tmp_path / "more.csv").write_text("user,item,rating\nu1,1,9\n")
     assert main([*pair, "--new-ratings", str(tmp_path / "more.csv")]) == 3
     assert main([*recommend, "--for-new-items"]) == 2
     assert main([*train, "--user-features", str(tmp_path / "f.csv")]) == 2

@@ -163,15 +163,13 @@ def test_new_ratings_are_read_without_training(by):
     whole = FittedAutoencoder(fitted.model, fitted.params, data, Scaling.of(data, "row means", by), "reference")
     rows, cols = np.indices(data.ratings.shape).reshape(2, -1)
     everything = whole.predict(data.users.ids[rows], data.items.ids[cols])
-    np.testing.assert_array_equal(updated.predict(data.users.ids[rows], data.items.ids[cols]), everything)
+    np.testing.assert_allclose(updated.predict(data.users.ids[rows], data.items.ids[cols]), everything, rtol=1e-5)
     assert fitted.data.ratings.size == 720  # as it was
     one = Dataset.from_triples(users[:1], items[:1], [1.0], scale=(1, 5))
     again = updated.with_ratings(one)  # the pair had a rating, and gets another
     assert again.data.ratings.size == 900 and again.data.ratings.values.min() == 1
     with pytest.raises(UsageError, match="a list cannot be read; make a Dataset of it"):
         fitted.with_ratings([1, 2, 3.0])
-    with pytest.raises(DataError, match="user 999 is not in the training data"):
-        fitted.with_ratings(Dataset.from_triples([999], items[:1], [3.0]))
     with pytest.raises(DataError, match="scale"):
         fitted.with_ratings(Dataset.from_triples(users[:1], items[:1], [9.0]))
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tinyrec.models import AutoRec
-from tinyrec.recommenders.fold_in import DAMPING, new_column, new_row
+from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec
+from tinyrec.recommenders.fold_in import DAMPING, new_columns, new_row
 from tinyrec.sparse import Ratings
 
 RNG = np.random.default_rng(0)
@@ -19,11 +19,15 @@ def test_a_new_column_minimises_its_objective(n_rated, l2):
     C = np.column_stack([codes - codes.mean(axis=0), np.ones(30)])
     penalty = np.diag([l2 / 2] * 4 + [DAMPING])
     w = np.linalg.solve(C[rows].T @ C[rows] + penalty, C[rows].T @ (x - mean[rows]))
-    np.testing.assert_allclose(new_column(codes, mean, l2, rows, x), mean + C @ w, rtol=1e-9)
+    R = Ratings.from_cells(np.ones(n_rated, int), rows, x, (2, 30))  # the first has no ratings: it is the mean column
+    W, b = new_columns(codes, mean, l2, R)
+    np.testing.assert_allclose(codes @ W.T + b[:, np.newaxis].T, np.column_stack([np.zeros(30), C @ w]), atol=1e-12)
 
 
 def test_without_a_penalty_a_new_column_is_still_finite():
-    assert np.isfinite(new_column(RNG.random((6, 9)), np.zeros(6), 0.0, np.arange(3), np.ones(3))).all()
+    R = Ratings.from_cells([0, 0, 0], [0, 1, 2], [1.0, 1.0, 1.0], (1, 6))
+    W, b = new_columns(RNG.random((6, 9)), np.zeros(6), 0.0, R)
+    assert np.isfinite(W).all() and np.isfinite(b).all()
 
 
 @pytest.mark.parametrize("center", [False, True])
@@ -34,4 +38,22 @@ def test_a_new_row_is_one_forward_pass(center):
     bias = (2 - 1) / (2 + DAMPING) if center else 0.0
     r = np.array([0, 2 - bias, 0, -1 - bias, 0])
     h = params["W"] @ (1 / (1 + np.exp(-(r @ params["V"] + params["mu"])))) + params["b"]
-    np.testing.assert_allclose(new_row(model, params, params, R), bias + h, rtol=1e-12)
+    found, H = new_row(model, params, R)
+    np.testing.assert_allclose(found + model.decode(params, H, np.arange(5))[0], bias + h, rtol=1e-12)
+
+
+@pytest.mark.parametrize("model", [
+    AutoRec(hidden_units=3, l2=2.0),
+    DeepAutoRec(hidden_units=(4, 3), l2=2.0, pretrain=0),
+    CFN(hidden_units=3, l2=2.0, output="identity", dropout=0.0, beta=0.3),
+    NCAE(hidden_units=3, l2=0.02, output="identity", dropout=0.0, beta=0.3, balance=0.0, pretrain="none"),
+], ids=repr)  # fmt: skip
+def test_the_l2_of_a_column_is_that_of_the_objective(model):
+    """Where a column is the ridge regression with this λ, the gradient of the model's objective vanishes."""
+    R = Ratings.from_cells(*np.divmod(RNG.permutation(8 * 6)[:30], 6), RNG.uniform(1, 5, 30), (8, 6))
+    params = model.init(R, RNG)
+    rated = R.rows[R.cols == 2]
+    H, x = model.encode(params, R)[rated], R.values[R.cols == 2] - params["b"][2]
+    params["W"][2] = np.linalg.solve(H.T @ H + model.column_l2(R) / 2 * np.eye(3), H.T @ x)
+    _, grads = model.loss_and_grads(params, R)
+    assert np.abs(grads["W"][2]).max() < 1e-12 < np.abs(grads["W"][3]).max()

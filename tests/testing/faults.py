@@ -7,8 +7,10 @@ import numpy as np
 import tinyrec as tr
 from tinyrec.baselines.base import Baseline
 from tinyrec.evaluation.ranking_metrics import rank
+from tinyrec.evaluation.rating_metrics import warm
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.recommenders import FittedModel
+from tinyrec.recommenders.new_ratings import add_ratings
 from tinyrec.sparse import Ratings
 from tinyrec.testing.case import data_sets
 
@@ -261,8 +263,8 @@ class CutsLengths(FittedModel):
 class Recommends(FittedModel):
     """Base of faults of recommend_many: `change` gets a ranking."""
 
-    def recommend_many(self, users, n=10):
-        return ((user, self.change(ranking, n)) for user, ranking in super().recommend_many(users, n))
+    def recommend_many(self, users, n=10, **only):
+        return ((user, self.change(ranking, n)) for user, ranking in super().recommend_many(users, n, **only))
 
 
 class IdsOfNumPy(Recommends):
@@ -291,49 +293,54 @@ class NeverNothing(Recommends):
 
 
 class WorstOfAll(FittedModel):
-    def recommend_many(self, users, n=10):
-        return ((user, ranking[-n:]) for user, ranking in super().recommend_many(users, 1000))
+    def recommend_many(self, users, n=10, **only):
+        return ((user, ranking[-n:]) for user, ranking in super().recommend_many(users, 1000, **only))
 
 
 class RecommendsSeen(FittedModel):
-    def recommend_many(self, users, n=10):
+    def recommend_many(self, users, n=10, **only):
         for user in users:
             scores = self.predict_users(self.data.users.find([user]))
-            yield user, self._best(scores, n)[0]
+            yield user, self._best(scores, n, self._allowed())[0]
 
 
 class RecommendsWhatIsZero(FittedModel):
-    def recommend_many(self, users, n=10):
+    def recommend_many(self, users, n=10, **only):
         R = self.data.ratings
-        return replace(self, data=self.data.select(R.values != 0)).as_right().recommend_many(users, n)
+        return replace(self, data=self.data.select(R.values != 0)).as_right().recommend_many(users, n, **only)
 
     def as_right(self):
         return FittedModel(self.model, self.params, self.data, self.info)
 
 
 class SkipsUnknownUsers(FittedModel):
-    def recommend_many(self, users, n=10):
-        return super().recommend_many([user for user in users if self.data.users.find([user])[0] >= 0], n)
+    def recommend_many(self, users, n=10, **only):
+        return super().recommend_many([user for user in users if self.data.users.find([user])[0] >= 0], n, **only)
 
-    def recommend(self, user=None, n=10, *, ratings=None):
+    def recommend(self, user=None, n=10, *, ratings=None, **only):
         return (
             super().recommend(user, n, ratings=ratings) if ratings else next(self.recommend_many([user], n), (0, []))[1]
         )
 
 
+class IgnoresExclude(FittedModel):
+    def recommend_many(self, users, n=10, *, candidates=None, exclude=None):
+        return super().recommend_many(users, n, candidates=candidates)
+
+
 class NeedsWarmUsers(FittedModel):
-    def recommend_many(self, users, n=10):
+    def recommend_many(self, users, n=10, **only):
         assert self._warm[0][self.data.users.find(users)].all()
-        return super().recommend_many(users, n)
+        return super().recommend_many(users, n, **only)
 
 
 class SortsUsers(FittedModel):
-    def recommend_many(self, users, n=10):
-        return super().recommend_many(sorted(set(users)), n)
+    def recommend_many(self, users, n=10, **only):
+        return super().recommend_many(sorted(set(users)), n, **only)
 
 
 class FirstUser(FittedModel):
-    def recommend(self, user=None, n=10, *, ratings=None):
+    def recommend(self, user=None, n=10, *, ratings=None, **only):
         return super().recommend(user and self.data.users.ids[1].item(), n, ratings=ratings)
 
 
@@ -368,10 +375,10 @@ class FirstRatingCounts(FittedModel):
 
 
 class RecommendsGiven(FittedModel):
-    def recommend(self, user=None, n=10, *, ratings=None):
+    def recommend(self, user=None, n=10, *, ratings=None, **only):
         if ratings is None or user:
             return super().recommend(user, n, ratings=ratings)
-        return self._best(self._predict_new("user", ratings)[np.newaxis], n)[0]
+        return self._best(self._predict_new("user", ratings)[np.newaxis], n, self._allowed())[0]
 
 
 class ReturnsRow(FittedModel):
@@ -392,6 +399,14 @@ class AddsToAll(FittedModel):
         return replace(
             self, data=replace(self.data, ratings=self.data.ratings.with_values(self.data.ratings.values + 1))
         )
+
+
+class AllNewUsersAreAlike(FittedModel):
+    def with_ratings(self, more):
+        users, items = warm(self.data.ratings)
+        data, _ = add_ratings(self.data, more, {"user": users[:-1], "item": items[:-1]})
+        table = np.full(data.ratings.shape, self.params["mean"])
+        return replace(self, data=data, params=self.params | {"table": table})
 
 
 class FailsForColdUsers(FittedModel):
@@ -471,6 +486,7 @@ PLANTED = [
             "RecommendsSeen": "nothing_seen",
             "RecommendsWhatIsZero": "nothing_seen",
             "SkipsUnknownUsers": "unknown_user",
+            "IgnoresExclude": "candidates_and_exclude",
             "NeedsWarmUsers": "recommend_agrees_with_recommend_many",
             "SortsUsers": "recommend_agrees_with_recommend_many",
             "FirstUser": "recommend_agrees_with_recommend_many",
@@ -482,6 +498,7 @@ PLANTED = [
             "RecommendsGiven": "recommend_to_new_user",
             "ReturnsRow": "predictions_stay",
             "ForgetsNewRatings": "with_ratings with_ratings_refuses",
+            "AllNewUsersAreAlike": "with_ratings_of_new_ids",
             "FailsForColdUsers": "with_ratings",
             "AddsToAll": "with_ratings_again",
             "KeepsSomethingElse": "saved_predictions",

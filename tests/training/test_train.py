@@ -170,6 +170,30 @@ def test_a_progress_of_other_options_is_refused(data):
     assert model.fit(data, epochs=12, resume=final, **options).info["epochs"] == 12
 
 
+@pytest.mark.parametrize("optimizer", [SGD(decay=0.1), Adam(), LBFGS(iterations=2)], ids=repr)
+def test_going_on_to_more_epochs_equals_having_trained_for_as_many(data, optimizer):
+    model = tr.AutoRec(hidden_units=3, l2=4.0, dropout=0.0 if optimizer.full_batch else 0.5)
+    progress, options = Progress(), {"optimizer": optimizer, "backend": "reference"}
+    model.fit(data, epochs=4, resume=progress, **options)
+    more, whole = model.fit(data, epochs=9, resume=progress, **options), model.fit(data, epochs=9, **options)
+    for name, w in whole.params.items():
+        assert w.tobytes() == more.params[name].tobytes()
+    assert [row["loss"] for row in more.info["history"]] == [row["loss"] for row in whole.info["history"]]
+
+
+@pytest.mark.parametrize("l2, optimizer, cause", [
+    (4.0, Adam(linear_decay=True), "the learning rate of Adam falls until the last epoch"),
+    (None, RProp(), "the settings are chosen by trials of at most so many epochs"),
+])  # fmt: skip
+def test_more_epochs_are_refused_where_they_change_what_was_done(data, l2, optimizer, cause):
+    progress, options = Progress(), {"optimizer": optimizer, "backend": "reference"}
+    model = tr.AutoRec(hidden_units=3, l2=l2)
+    model.fit(data, epochs=2, resume=progress, **options)
+    with pytest.raises(UsageError, match=f"begun with epochs 2, and {cause}; continue with as many"):
+        model.fit(data, epochs=3, resume=progress, **options)
+    model.fit(data, epochs=2, resume=progress, **options)
+
+
 def test_what_was_returned_is_not_trained_further(data):
     progress, model = Progress(), tr.AutoRec(hidden_units=3, l2=4.0)
     first = model.fit(data, epochs=3, resume=progress, backend="reference")

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import BACKENDS, Array
+from tinyrec.backend import BACKENDS
 from tinyrec.cli.own_model import is_own, load_own_model
-from tinyrec.data import DATASETS, load_dataset
+from tinyrec.data import DATASETS, Dataset, load_dataset
 from tinyrec.data.reading.layout import ROLES
 from tinyrec.errors import FileError, UsageError
 from tinyrec.optim import OPTIMIZERS
@@ -143,7 +143,7 @@ def load_model(args: argparse.Namespace) -> Recommender:
 
 
 def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:
-    new = "CSV file of user,item,rating: added to the training data, without training again"
+    new = "CSV file of user,item,rating, also of new users and items: added without training again"
     parser.add_argument("--new-ratings", metavar="FILE.csv", help=new)
 
 
@@ -155,13 +155,41 @@ def load_with_new_ratings(
     rated: dict[str, dict[Any, float]] = {item: {} for item in new_items}
     if not args.new_ratings:
         return recommender, rated
-    new = load_dataset(Path(args.new_ratings), scale=recommender.data.scale, duplicates="last")
-    ids = new.items.ids[new.ratings.cols]
-    is_new = np.isin(ids.astype(str), list(new_items))
-    users, values = new.users.ids[new.ratings.rows].tolist(), new.ratings.values.tolist()
-    for at in np.flatnonzero(is_new):
-        rated[str(ids[at])][users[at]] = values[at]
-    return recommender if is_new.all() else recommender.with_ratings(new.select(~is_new)), rated
+    data = recommender.data
+    new = load_dataset(Path(args.new_ratings), scale=data.scale, duplicates="last")
+    say_assumed(args, new)
+    raw_users, raw_items, values = new.triples()
+    users = data.users.parse_all(list(map(str, raw_users.tolist())))  # of the model's type
+    items = np.array(list(map(str, raw_items.tolist())), object)
+    is_new = np.array([item in rated for item in items.tolist()], bool)
+    if not is_new.all():
+        others = data.items.parse_all(items[~is_new].tolist())
+        more = Dataset.from_triples(users[~is_new], others, values[~is_new], scale=data.scale)
+        recommender = recommender.with_ratings(more)
+        tell_new_ratings(args, recommender)
+    is_known = recommender.data.users.find(users) >= 0
+    for user, item, rating in zip(*(its[is_new & is_known].tolist() for its in (users, items, values)), strict=True):
+        rated[item][user] = rating
+    if unknown := int((is_new & ~is_known).sum()):
+        say(args, f"ratings of new items by users who are not in the training data, left out: {unknown}")
+    return recommender, rated
+
+
+def say_assumed(args: argparse.Namespace, data: Dataset) -> None:
+    """Print which columns of a file were taken for what, and what else was assumed."""
+    for line in ([data.taken] if data.columns else []) + [*data.notes]:
+        say(args, f"{data.name}: {line}")
+
+
+def tell_new_ratings(args: argparse.Namespace, recommender: Recommender) -> None:
+    """Print how many new ratings there are, how many users and items they add, and how many cannot be used."""
+    counts = recommender.info["new_ratings"]
+    text = f"new ratings: {counts['ratings']}, in place of older ones: {counts['replaced']}, "
+    text += f"new users folded in: {counts['new_users']}, new items folded in: {counts['new_items']}"
+    if counts["unused"]:
+        reason = "new items, which need training" if recommender.data.implicit else "user and item both new"
+        text += f", left out: {counts['unused']} ({reason})"
+    say(args, text)
 
 
 def add_backend_flag(parser: argparse.ArgumentParser) -> None:
@@ -227,17 +255,6 @@ def write_text(path: str, text: str) -> None:
         Path(path).write_text(text + "\n", encoding="utf-8")
     except OSError as problem:
         raise FileError(f"cannot write {path}: {problem.strerror}; choose another place") from None
-
-
-def write_table(path: str, columns: dict[str, list[Any] | Array]) -> None:
-    """Write columns of equal length to a CSV file with a header, or to Parquet if the name ends in .parquet."""
-    import polars  # slow to import
-
-    frame = polars.DataFrame(columns)
-    try:
-        frame.write_parquet(path) if path.endswith(".parquet") else frame.write_csv(path)
-    except OSError as problem:
-        raise FileError(f"cannot write {path}: {problem.strerror or problem}; choose another place") from None
 
 
 def say(args: argparse.Namespace, text: str) -> None:

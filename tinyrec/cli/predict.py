@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.cli import common
+from tinyrec.cli.table_file import write_blocks
 from tinyrec.data.reading.readers import read_ids
 from tinyrec.errors import DataError, UsageError
 from tinyrec.recommenders import Recommender
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> None:
     what = "score" if recommender.data.implicit else "rating"
     columns = {"user": users, "item": items, what: ratings, "known": known}
     if args.csv:
-        common.write_table(args.csv, columns)
+        kinds = {name: type(column[0]) for name, column in columns.items()}
+        write_blocks(args.csv, kinds, iter([columns]))
     text = f"{len(users)} predictions are in {args.csv}" if args.csv else csv_text(columns)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     common.write_result(args, {"predictions": rows}, text)

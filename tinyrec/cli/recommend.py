@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from tinyrec.backend import Array
 from tinyrec.cli import common
+from tinyrec.cli.table_file import write_blocks
 from tinyrec.data import Dataset
 from tinyrec.data.features.columns import read_columns
+from tinyrec.data.reading.readers import read_ids
 from tinyrec.errors import UsageError
 from tinyrec.recommenders import Ranking, Recommender
+from tinyrec.training.bar import track
+
+BLOCK = 100_000  # rows of the file that are written at a time
 
 
 def add_to(subparsers: Any) -> None:
@@ -26,6 +34,10 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--for-new-items", action="store_true", help="list users for items that are new to the model")
     parser.add_argument("--item-features", metavar="FILE.csv", help="the new items: id, then features as in training")
     parser.add_argument("-n", type=common.whole(1), default=10, help="how many items, or users; default: 10")
+    parser.add_argument("--candidates", metavar="FILE", help="a column of item ids: recommend only these")
+    parser.add_argument("--exclude", metavar="FILE", help="a column of item ids: never recommend these")
+    table = "write user, rank, item and rating to this file, in place of a table here; .parquet: as Parquet"
+    parser.add_argument("--csv", metavar="FILE", help=table)
     common.add_new_ratings_flag(parser)
 
 
@@ -34,6 +46,8 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("give --user ID, or --rate ITEM=RATING for a new user, or --all, or --for-new-items")
     if args.for_new_items != bool(args.item_features):
         raise UsageError("--for-new-items goes with --item-features FILE.csv, which describes them")
+    if args.for_new_items and (args.candidates or args.exclude or args.csv):
+        raise UsageError("--candidates, --exclude and --csv are for recommendations to users; leave them out")
     if args.for_new_items:
         rows = users_for_new_items(args)
         columns = ["item", "rank", "user", "rating"]
@@ -44,6 +58,9 @@ def run(args: argparse.Namespace) -> None:
     info = recommender.data.item_info
     titles = info.get("title", info.get("name"))
     what, rows = "score" if recommender.data.implicit else "rating", []
+    if args.csv:
+        write_file(args, recommender, what)
+        return
     for user, ranking in rankings(args, recommender):
         for rank, (item, rating) in enumerate(ranking, 1):
             title = str(titles[recommender.data.items.find([item])[0]]) if titles is not None else None
@@ -53,11 +70,39 @@ def run(args: argparse.Namespace) -> None:
 
 def rankings(args: argparse.Namespace, recommender: Recommender) -> Iterator[tuple[Any, Ranking]]:
     data = recommender.data
+    only = {name: read_items(args, name, data) for name in ("candidates", "exclude") if getattr(args, name)}
     if args.rate:
-        yield None, recommender.recommend(ratings=parse_ratings(args.rate, data), n=args.n)
+        yield None, recommender.recommend(ratings=parse_ratings(args.rate, data), n=args.n, **only)
     else:
         users = data.users.ids.tolist() if args.all else [data.users.parse(user) for user in args.user]
-        yield from recommender.recommend_many(users, args.n)
+        hidden = args.quiet or not args.all or not sys.stderr.isatty()
+        yield from track(recommender.recommend_many(users, args.n, **only), len(users), "users", hidden)
+
+
+def read_items(args: argparse.Namespace, name: str, data: Dataset) -> Array:
+    """Return the item ids in the file of --candidates or --exclude; say how many are not in the training data."""
+    (items,) = read_ids(getattr(args, name), ("item",), (data.items,))
+    if unknown := int((data.items.find(items) < 0).sum()):
+        common.say(args, f"{unknown} of {len(items)} items in {getattr(args, name)} are not in the training data")
+    return items
+
+
+def write_file(args: argparse.Namespace, recommender: Recommender, what: str) -> None:
+    """Write the recommendations to the file of --csv while they are computed."""
+    data, found, counts = recommender.data, rankings(args, recommender), {"users": 0, "rows": 0}
+
+    def blocks() -> Iterator[dict[str, list[Any]]]:
+        while some := list(islice(found, max(1, BLOCK // args.n))):
+            rows = [(user, rank, *pair) for user, ranking in some for rank, pair in enumerate(ranking, 1)]
+            counts["users"] += len(some)
+            counts["rows"] += len(rows)
+            yield dict(zip(schema, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+
+    user, item = (str if index.is_text else int for index in (data.users, data.items))
+    schema = {"user": user, "rank": int, "item": item, what: float}
+    write_blocks(args.csv, schema, blocks())
+    written = f"wrote {counts['rows']:,} recommendations for {counts['users']:,} users to {args.csv}"
+    common.write_result(args, {"csv": args.csv, **counts}, written)
 
 
 def users_for_new_items(args: argparse.Namespace) -> list[dict[str, Any]]:

@@ -101,6 +101,7 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
         "features": len(features.names) if features else 0,
         "optimizer": info.get("optimizer"),
         "epochs": info.get("epochs"),
+        "start_epochs": info.get("start_epochs"),
         "valid_rmse": info.get("valid_rmse"),
         "seconds_per_epoch": float(np.median(final)) if final else None,
         "trials": info.get("trials", []),
@@ -213,7 +214,9 @@ def _settings(result: dict[str, Any]) -> str:
     sources = {"given": "given", "known": "known settings", "validation": "by validation", "default": "default"}
     units = "-".join(map(str, np.atleast_1d(settings["hidden_units"])))
     shown = f"{units} {settings['activation']} units, l2 {settings['l2']:.4g}"
-    if settings.get("pretrain") and settings.get("pretrain") != "none":
+    if result.get("start_epochs") is not None:
+        shown += f", started from a model of {result['start_epochs']} epochs"
+    elif settings.get("pretrain") and settings.get("pretrain") != "none":
         shown += f", {settings.get('pretrain_epochs', settings['pretrain'])} epochs of pretraining per stage"
     return f"{title(result)} on {result['dataset']}, {shown} ({sources[result['settings_from']]})"
 

@@ -15,15 +15,16 @@ from tinyrec.cli.settings import parse_settings
 from tinyrec.cli.split import check_split_flags, split_info, splits
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset
-from tinyrec.errors import FileError, UsageError
+from tinyrec.errors import DataError, FileError, UsageError
 from tinyrec.models import Autoencoder
-from tinyrec.recommenders import Average, Recommender
-from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs
+from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
+from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
 from tinyrec.training import Progress
 from tinyrec.training.checkpoint import NAME as CHECKPOINT
 from tinyrec.training.checkpoint import Checkpoint
 from tinyrec.training.memory import check_memory, present_bytes, training_bytes
 from tinyrec.training.run import find_batch_size
+from tinyrec.training.warm_start import feature_names
 
 
 def add_to(subparsers: Any) -> None:
@@ -31,6 +32,8 @@ def add_to(subparsers: Any) -> None:
     parser = common.add_command(subparsers, "train", run, "Train a model, and score it on ratings held out.", example)
     common.add_training_flags(parser, also=", average (the mean of several models)")
     parser.add_argument("--epochs", type=common.whole(1), metavar="N", help="the number if l2 is set, else the maximum")
+    start = "start from this model, with its settings; then give --epochs, too"
+    parser.add_argument("--from", dest="start", metavar="MODEL.npz", help=start)
     parser.add_argument("--config", metavar="FILE.toml", help="read flags from a file; those given here override it")
     parser.add_argument("--max-memory", type=common.positive, metavar="GB", help="refuse to train if it takes more")
     group = parser.add_argument_group("what to hold out, and how to score it")
@@ -46,13 +49,16 @@ def add_to(subparsers: Any) -> None:
     add("--save", metavar="FILE.npz", help="write the model")
     add("--plot", metavar="FILE.png", help="draw the learning curve")
     add("--checkpoint", metavar="DIR", help="write checkpoints there")
-    add("--resume", action="store_true", help="continue from the checkpoint")
+    add("--resume", action="store_true", help="continue from the checkpoint, also to more --epochs than before")
 
 
 def run(args: argparse.Namespace) -> None:
     options = {"optimizer": args.optimizer, "epochs": args.epochs, "batch_size": args.batch_size}
     options["set"] = parse_settings(args.set)
     model, search = common.find_model(args), bool(args.valid)
+    if start := load_start(args, model):
+        model = type(start.model)
+        options["set"] = asdict(start.model) | ({"by": args.by} if args.by else {}) | options["set"]
     try:
         configs, chosen_by = find_configs(args.dataset, model, args.by, search, **options)
     except UsageError as problem:
@@ -67,21 +73,30 @@ def run(args: argparse.Namespace) -> None:
             common.say(args, note)
         if part.item_features or part.user_features:
             common.say(args, f"features: {part.item_features or part.user_features}")
+        if start and test:
+            check_held_out(args, start, test)
         if not results:  # the other splits need as much
             tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part)
         fold = {"fold": len(results)} if args.folds else {}
-        results.append({**fold, "settings_from": chosen_by, **run_one(args, seed, configs, part, test)})
+        results.append({**fold, "settings_from": chosen_by, **run_one(args, seed, configs, part, test, start)})
     result = results[0] if len(results) == 1 else report.summary(results)
     common.write_result(args, result, report.text(result))
 
 
 def run_one(
-    args: argparse.Namespace, seed: int, configs: list[TrainingConfig], part: Dataset, test: Dataset | None
+    args: argparse.Namespace,
+    seed: int,
+    configs: list[TrainingConfig],
+    part: Dataset,
+    test: Dataset | None,
+    start: FittedAutoencoder | None,
 ) -> dict[str, Any]:
     """Train on `part`, score on `test`, write model and plot, and return the result for JSON."""
     started = time.perf_counter()
     folders = checkpoint_folders(args, len(configs))
-    members: list[Any] = [train_one(args, seed + i, config, part, folders[i]) for i, config in enumerate(configs)]
+    members: list[Any] = [
+        train_one(args, seed + i, config, part, folders[i], start) for i, config in enumerate(configs)
+    ]
     seconds = time.perf_counter() - started
     backend = get_backend(args.backend).name
     recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
@@ -95,7 +110,12 @@ def run_one(
 
 
 def train_one(
-    args: argparse.Namespace, seed: int, config: TrainingConfig, part: Dataset, folder: Path | None
+    args: argparse.Namespace,
+    seed: int,
+    config: TrainingConfig,
+    part: Dataset,
+    folder: Path | None,
+    start: FittedAutoencoder | None,
 ) -> Recommender:
     """Train one model, with a progress bar and with checkpoints."""
     model = config.model
@@ -104,11 +124,32 @@ def train_one(
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "seed": seed}
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
-    task |= {"optimizer": repr(config.optimizer), "epochs": config.epochs, "batch_size": config.batch_size, **options}
-    task |= {"features": feature_names(part, model) or None}
+    task |= {"optimizer": repr(config.optimizer), "batch_size": config.batch_size, **options}
+    task |= {"features": feature_names(part, model) or None, "from": start and start.data.fingerprint()[:12]}
     checkpoint, resume = open_checkpoint(folder, args.resume, task)
     with Watch(args.quiet, config.epochs, checkpoint) as watch:
-        return config.fit(part, backend=backend, observe=watch, resume=resume, **options)
+        return config.fit(part, backend=backend, observe=watch, resume=resume, start=start, **options)
+
+
+def load_start(args: argparse.Namespace, model: Any) -> FittedAutoencoder | None:
+    """Return the model of --from. UsageError: it is no single autoencoder, or another one than that of --model"""
+    if not args.start:
+        return None
+    start = load(args.start, args.backend, None if isinstance(model, str) else model)
+    if not isinstance(start, FittedAutoencoder) or model == AVERAGE:
+        raise UsageError("--from is for a single autoencoder, which cannot start from other models; leave it out")
+    name = name_of(start.model)
+    if args.model not in (args.parser.get_default("model"), name) and model not in (name, type(start.model)):
+        raise UsageError(f"{args.start} holds a model of the kind {name}, not {args.model}; leave --model out")
+    return start
+
+
+def check_held_out(args: argparse.Namespace, start: FittedAutoencoder, test: Dataset) -> None:
+    """DataError: the model of --from was trained on some of the ratings held out, so that they would be no test"""
+    users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
+    if leaked := start.data.count_common(users, items):
+        cause = f"{args.start} was trained on {leaked} of the {len(users)} ratings held out"
+        raise DataError(f"{cause}; hold out others with --split FILE, or none with --test 0")
 
 
 def checkpoint_folders(args: argparse.Namespace, n: int) -> list[Path | None]:
@@ -139,12 +180,6 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
     total = max(needed) + sum(fitted[1:]) + (0 if on_gpu else present_bytes())
     common.say(args, f"this takes about {total / 1e9:.2f} GB of {'GPU memory' if on_gpu else 'memory'}")
     check_memory(total, args.max_memory)
-
-
-def feature_names(part: Dataset, model: Any) -> tuple[str, ...]:
-    """Return the names of the features that an autoencoder reads."""
-    features = part.features_of(model.by) if model.reads_features else None
-    return features.names if features else ()
 
 
 def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None:

@@ -17,7 +17,7 @@ def align_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
 
     DataError: a (user, item) pair is in both, or the ids of one are integers and those of the other text
     """
-    users, items = _union(train.users, test.users, "user"), _union(train.items, test.items, "item")
+    users, items = union(train.users, test.users, "user"), union(train.items, test.items, "item")
     scale = min(train.scale[0], test.scale[0]), max(train.scale[1], test.scale[1])
     user_info = _merge_info(users, train.users, train.user_info, test.users, test.user_info)
     item_info = _merge_info(items, train.items, train.item_info, test.items, test.item_info)
@@ -34,7 +34,8 @@ def align_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
     return train, test
 
 
-def _union(a: Index, b: Index, what: str) -> Index:
+def union(a: Index, b: Index, what: str) -> Index:
+    """All ids of both. DataError: those of one are integers and those of the other text"""
     if a.is_text != b.is_text:
         raise DataError(f"the {what} ids of one part are integers and those of the other text; use one type for both")
     return Index.of(np.concatenate([a.ids, b.ids]), what)[0]

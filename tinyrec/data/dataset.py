@@ -158,6 +158,12 @@ class Dataset:
         user_features = _find_features(users, self.users, self.user_info)
         return replace(self, item_features=item_features, user_features=user_features)
 
+    def count_common(self, users: Any, items: Any) -> int:
+        """Return how many of the pairs (users[j], items[j]) of raw ids, (p,) each, are rated here."""
+        u, i, d = self.users.find(users), self.items.find(items), len(self.items)
+        known = (u >= 0) & (i >= 0)
+        return int(np.isin(u[known] * d + i[known], self.ratings.rows.astype(np.int64) * d + self.ratings.cols).sum())
+
     def features_of(self, by: str) -> Features | None:
         """The features of the items (by "item") or of the users (by "user")."""
         return self.item_features if by == "item" else self.user_features

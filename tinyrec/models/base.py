@@ -183,6 +183,10 @@ class Autoencoder(Model):
         """The predicted rating of each row at one column: H (p, k), cols (p,) -> (p,)."""
         return self.f(np.einsum("pk,pk->p", H, decoder["W"][cols]) + decoder["b"][cols])
 
+    def column_l2(self, R: Ratings) -> float:
+        """λ of Σ error² + λ/2 |w|², the part of the objective for one column of the decoder; R (n, d): all rows."""
+        return self.l2 or 0.0
+
     def f(self, a: Array) -> Array:
         """The output activation, if the model has one."""
         y, _ = OUTPUTS[getattr(self, "output", "identity")](a)

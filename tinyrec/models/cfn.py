@@ -60,6 +60,10 @@ class CFN(Autoencoder):
     def offset(self) -> str:
         return "row means"
 
+    def column_l2(self, R: Ratings) -> float:
+        """2 λ divided by the mean weight of a rating, see `noisy`."""
+        return 2 * (self.l2 or 0.0) / max(self.alpha * self.dropout + self.beta * (1 - self.dropout), 1e-9)
+
     def f(self, a: Array) -> Array:
         y, _ = ACTIVATIONS[self.output](a)
         return y

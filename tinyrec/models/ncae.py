@@ -91,6 +91,12 @@ class NCAE(Autoencoder):
             params |= train(last + 1, Frozen(self, below), R, epochs, seed + last + 1)
         return params
 
+    def column_l2(self, R: Ratings) -> float:
+        """λ divided by the mean weight of a rating, see `dropped`."""
+        counts = np.diff(R.pattern.indptr)
+        of_row = (counts[counts > 0] ** (1.0 - self.balance)).sum() / (R.shape[0] * R.size)
+        return (self.l2 or 0.0) / max(of_row * (self.alpha * self.dropout + self.beta * (1 - self.dropout)), 1e-9)
+
     def loss_and_grads(self, params, R, rng=None):
         seen, weight = self.dropped(R, rng)
         H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation])  # (n, k_L)

@@ -11,13 +11,14 @@ import numpy as np
 
 from tinyrec.backend import Array, Params, host_backend
 from tinyrec.data import Dataset, Features
-from tinyrec.errors import DataError, UsageError
+from tinyrec.errors import UsageError
 from tinyrec.evaluation.rating_metrics import warm
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.models import Autoencoder
 from tinyrec.recommenders.base import Recommender
-from tinyrec.recommenders.fold_in import new_column, new_row
-from tinyrec.recommenders.scaling import Scaling
+from tinyrec.recommenders.fold_in import copy_columns, new_columns, new_row, with_new_biases
+from tinyrec.recommenders.new_ratings import Trained, add_ratings, check_new_ratings, moved
+from tinyrec.recommenders.scaling import Biases, Scaling
 from tinyrec.sparse import Ratings
 
 
@@ -27,9 +28,10 @@ class FittedAutoencoder(Recommender):
 
     model: the hyper-parameters; params: the trained parameters; data: the training ratings
     scaling: from ratings to the input of the model, and back;  backend: for training; predictions are made on the CPU
-    info: how it was trained;  trained: which columns were trained, (d,) bool; None: all that have ratings in `data`
+    info: how it was trained;  trained: which users and items were in training; None: all that have ratings in `data`
 
     Below, rows and columns are those of the autoencoder: for an I-AutoRec a row is an item and a column is a user.
+    Columns that were not trained, but have ratings, are folded in; rows are not encoded from their ratings.
     """
 
     model: Autoencoder
@@ -38,7 +40,7 @@ class FittedAutoencoder(Recommender):
     scaling: Scaling
     backend: str = "numpy"
     info: dict[str, Any] = field(default_factory=dict)
-    trained: Array | None = None
+    trained: Trained | None = None
 
     def __repr__(self) -> str:
         return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
@@ -53,15 +55,15 @@ class FittedAutoencoder(Recommender):
         rows, cols = (items, users) if self.model.by == "item" else (users, items)
         x = np.empty(len(rows), self._codes.dtype)
         for cells in blocks(len(rows), self._codes.shape[1]):
-            x[cells] = self.model.decode_pairs(self._decoder, self._codes[rows[cells]], cols[cells])
+            x[cells] = self._decode_pairs(self._codes[rows[cells]], cols[cells])
         return self.scaling.to_rating(x, users, items)
 
     def predict_users(self, users: Array) -> Array:
         items = np.arange(len(self.data.items))
         if self.model.by == "item":
-            x = np.ascontiguousarray(self.model.decode(self._decoder, self._codes[:-1], users).T)
+            x = np.ascontiguousarray(self._decode(self._codes[:-1], users).T)
         else:
-            x = self.model.decode(self._decoder, self._codes[users], items)
+            x = self._decode(self._codes[users], items)
         return self.scaling.to_rating(x, users[:, None], items)
 
     def predict_new(self, what: str, known: Array, r: Array, features: Mapping[str, str]) -> Array:
@@ -71,37 +73,43 @@ class FittedAutoencoder(Recommender):
         n = len(self.data.items if what == "user" else self.data.users)
         pairs = (lambda ids: (-1, ids)) if what == "user" else (lambda ids: (ids, -1))  # -1: without a bias
         x = ((r - self.scaling.offset.predict(*pairs(known))) / self.scaling.unit).astype(self._codes.dtype)
-        if self.model.by == what:
-            R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(host_backend(self.backend))
+        if is_row := self.model.by == what:
+            is_read = self.trained_columns[known]
+            known, x = known[is_read], x[is_read]
+        R = Ratings.from_cells(np.zeros_like(known), known, x, (1, n)).to(host_backend(self.backend))
+        if is_row:
             if encoding:
                 columns = {name: [as_text(value)] for name, value in features.items()}
                 R = R.with_side(encoding.encode(columns) if features else np.zeros_like(encoding.X[:1]))
-            scores = new_row(self.model, self.params, self._decoder, R)
+            bias, H = new_row(self.model, self.params, R)
+            scores = bias + self._decode(H, np.arange(n))[0]
         else:
-            mean = self.model.decode(self._decoder, self._codes[:-1], np.array([-1]))[:, 0]
-            scores = new_column(self._codes[:-1], mean, self.model.l2 or 0.0, known, x)
+            W, b = self._fold_in(R)
+            scores = self._mean_column + self._codes[:-1] @ W[0] + b
         return self.scaling.to_rating(scores, *pairs(np.arange(n)))
 
     def with_ratings(self, more: Dataset) -> FittedAutoencoder:
-        if not isinstance(more, Dataset):
-            raise UsageError(f"a {type(more).__name__} cannot be read; make a Dataset of it with load_dataset")
-        if more.implicit and not self.data.implicit:
-            raise UsageError("this model is for ratings, and this is implicit feedback; give ratings")
-        old, new = self.data, more.ratings
-        u, i = old.users.find(more.users.ids)[new.rows], old.items.find(more.items.ids)[new.cols]
-        for what, known, raw in (("user", u, more.users.ids[new.rows]), ("item", i, more.items.ids[new.cols])):
-            if (known < 0).any():
-                raise DataError(f"{what} {raw.tolist()[np.argmin(known)]!r} is not in the training data; leave it out")
-        if old.implicit and (new.values != 1).any():
-            raise DataError("this model is for implicit feedback, where each interaction is 1; give no other values")
-        rows, cols = np.concatenate([old.ratings.rows, u]), np.concatenate([old.ratings.cols, i])
-        values = np.concatenate([old.ratings.values, new.values])
-        both = Dataset.from_cells(old.users, old.items, rows, cols, values, scale=old.scale, duplicates="last")
-        data = replace(old, ratings=both.ratings, times=None, places=None)
-        scaling = self.scaling
-        if self.model.offset == "row means":
-            scaling = Scaling.of(data, self.model.offset, self.model.by, self.model.damping)
-        return replace(self, data=data, scaling=scaling, trained=self._trained)
+        check_new_ratings(self.data, more)
+        data, counts = add_ratings(self.data, more, self._trained)
+        trained, params, offset = moved(self._trained, self.data, data), self.params, self.scaling.offset
+        if data.ratings.shape != self.data.ratings.shape:
+            columns, old = (data.users, self.data.users) if self.model.by == "item" else (data.items, self.data.items)
+            q = self._features.X.shape[1] if self._features else 0
+            shapes = self.model.checked_shapes(len(columns), q)
+            params = {name: np.zeros(shape, params[name].dtype) for name, shape in shapes.items()}
+            copy_columns(self.model, self.params, params, np.arange(len(old)), columns.find(old.ids), q)
+            offset = Biases(offset.mean, **moved({"user": offset.user, "item": offset.item}, self.data, data))
+        info = {**self.info, "new_ratings": counts}
+        updated = replace(self, params=params, data=data, info=info, trained=trained)
+        offset = with_new_biases(self.model, offset, updated._read, trained[self.model.by])
+        return replace(updated, scaling=replace(self.scaling, offset=offset))
+
+    def new_columns(self) -> tuple[Array, Params]:
+        """The numbers (m,) of the columns that are folded in, and their decoder, exact for an identity output."""
+        places, W, b = self._folded_in
+        columns = np.flatnonzero(places[:-1] >= 0)
+        added = {"W": W, "b": b} if len(columns) else {}
+        return columns, {name: array[columns] + added.get(name, 0) for name, array in self._decoder.items()}
 
     @property
     def _features(self) -> Features | None:
@@ -118,13 +126,65 @@ class FittedAutoencoder(Recommender):
             rows[:-1] |= features.X.any(axis=1)
         return users, items
 
-    @property
-    def _trained(self) -> Array:
-        """Which columns of the decoder were trained, (d,) bool; for implicit feedback all, as every cell counts."""
+    @cached_property
+    def _trained(self) -> Trained:
+        """Which users and items were in training; for implicit feedback all columns, as every cell counts."""
         if self.trained is not None:
             return self.trained
-        columns = self._warm[0 if self.model.by == "item" else 1][:-1]
-        return np.full(len(columns), True) if self.model.implicit else columns
+        users, items = warm(self.data.ratings)
+        trained = {"user": users[:-1], "item": items[:-1]}
+        if self.model.implicit:
+            trained["item" if self.model.by == "user" else "user"][:] = True
+        return trained
+
+    @property
+    def trained_columns(self) -> Array:
+        """Which columns were trained, (d,) bool."""
+        return self._trained["user" if self.model.by == "item" else "item"]
+
+    @cached_property
+    def _read(self) -> Ratings:
+        """The ratings that rows are encoded from, users x items: those of the columns that were trained."""
+        R = self.data.ratings
+        is_read = self.trained_columns[R.rows if self.model.by == "item" else R.cols]
+        return R if is_read.all() else self.data.select(is_read).ratings
+
+    def _decode(self, H: Array, columns: Array) -> Array:
+        """The input of `to_rating` for whole rows at some columns: H (n, k), columns (c,) -> (n, c)."""
+        x, (places, W, b) = self.model.decode(self._decoder, H, columns), self._folded_in
+        at = places[columns]
+        if (is_new := at >= 0).any():
+            x[:, is_new] += H @ W[at[is_new]].T + b[at[is_new]]
+        return x
+
+    def _decode_pairs(self, H: Array, columns: Array) -> Array:
+        """The same for each row at one column: H (p, k), columns (p,) -> (p,)."""
+        x, (places, W, b) = self.model.decode_pairs(self._decoder, H, columns), self._folded_in
+        at = places[columns]
+        if (is_new := at >= 0).any():
+            x[is_new] += np.einsum("pk,pk->p", H[is_new], W[at[is_new]]) + b[at[is_new]]
+        return x
+
+    @cached_property
+    def _mean_column(self) -> Array:
+        """What the mean column is predicted as at all rows, (n,)."""
+        return self.model.decode(self._decoder, self._codes[:-1], np.array([-1]))[:, 0]
+
+    def _fold_in(self, R: Ratings) -> tuple[Array, Array]:
+        """W (m, k) and b (m,), to be added to the mean column, for columns with the ratings R (m, n)."""
+        l2 = self.model.column_l2(self._read.T if self.model.by == "item" else self._read)
+        return new_columns(self._codes[:-1], self._mean_column, l2, R)
+
+    @cached_property
+    def _folded_in(self) -> tuple[Array, Array, Array]:
+        """Which row of W (m, k) and b (m,) each column is, (d + 1,), and these, added to the mean column; -1: none."""
+        R = self.scaling.to_model(self.data.ratings, self._codes.dtype)
+        R = R if self.model.by == "item" else R.T
+        columns = np.flatnonzero(~self.trained_columns & (np.diff(R.pattern.indptr) > 0))
+        places = np.full(R.shape[0] + 1, -1)
+        places[columns] = np.arange(len(columns))
+        W, b = self._fold_in(R.take_rows(columns)) if len(columns) else (np.zeros((0, 0)), np.zeros(0))
+        return places, W, b
 
     # The arrays below have one more entry at the end, number -1, for an unknown row or column.
 
@@ -132,7 +192,7 @@ class FittedAutoencoder(Recommender):
     def _codes(self):
         """H (n + 1, k); the last is the code of an empty row."""
         dtype = next(iter(self.params.values())).dtype
-        R = self.scaling.to_model(self.data.ratings, dtype).to(host_backend(self.backend))
+        R = self.scaling.to_model(self._read, dtype).to(host_backend(self.backend))
         R = R.T if self.model.by == "item" else R
         nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(R.backend.name)
         features = self._features
@@ -143,11 +203,11 @@ class FittedAutoencoder(Recommender):
     @cached_property
     def _decoder(self):
         """The output layer, W (d + 1, k) and b (d + 1,). The last entry, and those not trained, are the mean entry."""
-        columns = {}
+        columns, trained = {}, self.trained_columns
         for name, array in self.model.decoder(self.params).items():
-            mean = array[self._trained].mean(axis=0, keepdims=True)
+            mean = array[trained].mean(axis=0, keepdims=True)
             columns[name] = np.concatenate([array, mean])
-            columns[name][:-1][~self._trained] = mean
+            columns[name][:-1][~trained] = mean
         return columns
 
 

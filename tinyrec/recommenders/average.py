@@ -50,7 +50,8 @@ class Average(Recommender):
         return np.mean([member.predict_new(what, known, r, features) for member in self.members], axis=0)
 
     def with_ratings(self, more: Dataset) -> Average:
-        return Average([member.with_ratings(more) for member in self.members], self.info)  # type: ignore[misc]
+        members: Any = [member.with_ratings(more) for member in self.members]
+        return Average(members, {**self.info, "new_ratings": members[0].info["new_ratings"]})
 
     @cached_property
     def _warm(self):

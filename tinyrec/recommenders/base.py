@@ -92,15 +92,13 @@ class Recommender:
             raise UsageError("this model predicts ratings, and the test part is implicit feedback; use rank")
         users, items = test.users.ids[test.ratings.rows], test.items.ids[test.ratings.cols]
         u, i = self.data.users.find(users), self.data.items.find(items)
-        known, train, d = (u >= 0) & (i >= 0), self.data.ratings, len(self.data.items)
-        leaked = int(np.isin(u[known] * d + i[known], train.rows.astype(np.int64) * d + train.cols).sum())
-        if leaked:
+        if leaked := self.data.count_common(users, items):
             raise DataError(f"{leaked} of the {len(u)} test ratings were trained on; score ratings that were held out")
         y, r = self.predict(users, items, clip=clip, default=default), test.ratings.values
         is_warm = ~self.protocol.cold(u, i)
         scores = {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int((~is_warm).sum())}
         scores["rmse_warm"] = rmse(y[is_warm], r[is_warm]) if is_warm.any() else np.nan
-        return scores, problems(y, r, train.values.mean(dtype=np.float64), self.data.scale)
+        return scores, problems(y, r, self.data.ratings.values.mean(dtype=np.float64), self.data.scale)
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
         """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.
@@ -121,10 +119,19 @@ class Recommender:
         own = Ratings.from_cells(u, i, test.ratings.values, self.data.ratings.shape)
         return rank(self.predict_users, self.data.ratings, own, at)
 
-    def recommend(self, user: Any = None, n: int = 10, *, ratings: Mapping[Any, float] | None = None) -> Ranking:
+    def recommend(
+        self,
+        user: Any = None,
+        n: int = 10,
+        *,
+        ratings: Mapping[Any, float] | None = None,
+        candidates: Iterable[Any] | None = None,
+        exclude: Iterable[Any] | None = None,
+    ) -> Ranking:
         """The n items with the highest predictions among those that `user` has not rated: [(item, rating), ...].
 
         ratings: for a user who was not in training, {item: rating}. Cold items are left out. Ties: by item id.
+        candidates: the only items that may be recommended;  exclude: items that may not. Unknown ones are ignored.
         """
         if ratings is not None and not isinstance(ratings, Mapping):
             raise UsageError(f"ratings is a {type(ratings).__name__}; give {{item: rating}}")
@@ -132,22 +139,30 @@ class Recommender:
             raise UsageError("recommend needs either a user of the training data or the ratings of a new one")
         check_whole("n", n, 1)
         if ratings is None:
-            return next(self.recommend_many([user], n))[1]
+            return next(self.recommend_many([user], n, candidates=candidates, exclude=exclude))[1]
         scores = self._predict_new("user", ratings)
         scores[self.data.items.find(list(ratings))] = -np.inf
-        return self._best(scores[np.newaxis], n)[0]
+        return self._best(scores[np.newaxis], n, self._allowed(candidates, exclude))[0]
 
-    def recommend_many(self, users: Iterable[Any], n: int = 10) -> Iterator[tuple[Any, Ranking]]:
+    def recommend_many(
+        self,
+        users: Iterable[Any],
+        n: int = 10,
+        *,
+        candidates: Iterable[Any] | None = None,
+        exclude: Iterable[Any] | None = None,
+    ) -> Iterator[tuple[Any, Ranking]]:
         """(user, recommendations) for each of these users, block by block, in the order given."""
         known = as_ids(users, "user").tolist()
         rows = self.data.users.find(known)
         if (rows < 0).any():
             raise DataError(f"user {known[np.argmin(rows)]!r} is not in the training data; give their ratings instead")
+        allowed = self._allowed(candidates, exclude)
         for block in blocks(len(rows), len(self.data.items)):
             scores = self.predict_users(rows[block])
             rated, _ = self.data.ratings.pattern.take_rows(rows[block])
             scores[rated.rows, rated.cols] = -np.inf
-            yield from zip(known[block], self._best(scores, n), strict=True)
+            yield from zip(known[block], self._best(scores, n, allowed), strict=True)
 
     def predict_new_user(self, ratings: Mapping[Any, float], features: Mapping[str, str] | None = None) -> Array:
         """The ratings of all items, aligned with data.items.ids, by a new user with the ratings {item: rating}.
@@ -164,10 +179,13 @@ class Recommender:
         return self._on_scale(self._predict_new("item", ratings, features))
 
     def with_ratings(self, more: Dataset) -> Recommender:
-        """The same model with more ratings by known users of known items. Nothing is trained.
+        """The same model with more ratings, also by new users and of new items. Nothing is trained.
 
         One forward pass over the rows updates the predictions (CFN, section 4.4): for these items, if a row is an item.
-        A pair that was rated before gets the new rating. DataError: an unknown id, or a rating off the scale
+        New users and items are folded in, as by predict_new_user and predict_new_item; then they are known by their id.
+        A pair that was rated before gets the new rating. info["new_ratings"] of the result counts what was new and what
+        could not be used, such as a rating of a new item without ratings by users who were in training, by a new user.
+        UsageError: this kind of model needs to be trained again;  DataError: a rating off the scale, or nothing to use
         """
         kind = type(getattr(self, "model", self)).__name__
         raise UsageError(f"{kind} cannot take new ratings without training; fit it to all ratings")
@@ -197,9 +215,18 @@ class Recommender:
         """Clipped; implicit feedback has no scale."""
         return y if self.data.implicit else np.clip(y, *self.data.scale)
 
-    def _best(self, scores, n):
-        """The n best of each row of scores (b, items), without cold items and -inf; scores are changed."""
-        scores[:, ~self._warm[1][:-1]] = -np.inf
+    def _allowed(self, candidates=None, exclude=None):
+        """Which items may be recommended, (items,) bool: candidates that are neither cold nor excluded."""
+        allowed = self._warm[1].copy()  # the last entry is that of unknown items
+        if candidates is not None:
+            allowed &= np.isin(np.arange(len(allowed)), self.data.items.find(candidates))
+        if exclude is not None:
+            allowed[self.data.items.find(exclude)] = False
+        return allowed[:-1]
+
+    def _best(self, scores, n, allowed):
+        """The n best allowed items of each row of scores (b, items), without -inf; scores are changed."""
+        scores[:, ~allowed] = -np.inf
         rows, cols = top(scores, n)
         ratings = self._on_scale(scores[rows, cols])
         ranked = list(zip(self.data.items.ids[cols].tolist(), ratings.tolist(), strict=True))

@@ -57,7 +57,7 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
         if isinstance(member, FittedAutoencoder):
             offset = member.scaling.offset
             arrays |= {f"scaling/{number}/user": offset.user, f"scaling/{number}/item": offset.item}
-            arrays |= {} if member.trained is None else {f"trained/{number}/columns": member.trained}
+            arrays |= {f"trained/{number}/{what}": mask for what, mask in (member.trained or {}).items()}
     storage.write(path, "model", header, arrays)
 
 
@@ -125,10 +125,12 @@ def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | Fitt
     _check_shapes(params, model.shapes(rows[1], len(features.names) if features else 0))
     _check_shapes(offset, {"user": (len(data.users),), "item": (len(data.items),)})
     scaling = Scaling(float(its["scaling"]["unit"]), Biases(float(its["scaling"]["mean"]), **offset))
-    trained = _group(arrays, f"trained/{number}").get("columns")
-    if trained is not None and not (trained.dtype == bool and trained.shape == rows[1:] and trained.any()):
-        raise ValueError("the columns that were trained are not given by one truth value each")
-    return FittedAutoencoder(model, params, data, scaling, backend, info, trained)
+    trained = _group(arrays, f"trained/{number}")
+    shapes = {name: (mask.shape, mask.dtype == bool, mask.any()) for name, mask in trained.items()}
+    n, d = data.ratings.shape
+    if trained and shapes != {"user": ((n,), True, True), "item": ((d,), True, True)}:
+        raise ValueError("which users and items were in training is not given by one truth value each")
+    return FittedAutoencoder(model, params, data, scaling, backend, info, trained or None)
 
 
 def _find_kind(name: str) -> type[Model]:

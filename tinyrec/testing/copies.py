@@ -8,11 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinyrec.data import Dataset
 from tinyrec.errors import TinyrecError, UsageError
 from tinyrec.recommenders import load
 from tinyrec.testing import require
-from tinyrec.testing.case import COLD_USER, UNKNOWN, Case, predict_all, score_all, seen
+from tinyrec.testing.case import COLD_ITEM, COLD_USER, UNKNOWN, Case, predict_all, score_all, seen
 
 
 class Copies(Case):
@@ -70,10 +72,28 @@ class Copies(Case):
                 require.that(found == r, f"it gets {found} for {r}")
 
     def check_with_ratings_refuses(self) -> None:
-        """What is no Dataset, has an unknown id or is the other kind of feedback must raise an error of tinyrec."""
-        known, unknown = (Dataset.from_triples([1001], [item], [2.0]) for item in (3, UNKNOWN))
-        for more in (None, self.as_feedback(unknown), known if self.model.implicit else known.binarized()):
+        """What is no Dataset, is off the scale or is the other kind of feedback must raise an error of tinyrec."""
+        known, off = (Dataset.from_triples([1001], [3], [r]) for r in (2.0, 9.0))
+        for more in (None, off, known if self.model.implicit else known.binarized()):
             require.error(TinyrecError, self.fitted().with_ratings, more)
+
+    def check_with_ratings_of_new_ids(self) -> None:
+        """A new user or item must get what predict_new_user or predict_new_item says, also saved; or be refused."""
+        users, items = self.data().users.ids, self.data().items.ids
+        for what, ids, others, cold in (
+            ("user", [3, 5, 19], items, COLD_ITEM),
+            ("item", [1001, 1008, 1022], users, COLD_USER),
+        ):
+            r = [1.0, 1.0, 1.0] if self.model.implicit else [1.0, 5.0, 2.0]
+            new, all_new = [UNKNOWN] * 3, np.full(len(others), UNKNOWN)
+            pairs, all_pairs = ((new, ids), (all_new, others)) if what == "user" else ((ids, new), (others, all_new))
+            with suppress(TinyrecError):
+                more = self.as_feedback(Dataset.from_triples(*pairs, r, scale=(1, 5)))
+                updated = self.fitted().with_ratings(more)
+                expected = getattr(self.fitted(), f"predict_new_{what}")(dict(zip(ids, r, strict=True)))
+                found = np.delete(updated.predict(*all_pairs), cold)  # which gets the default rating
+                require.close(found, np.delete(expected, cold), f"the predictions for a new {what}")
+                require.same(predict_all(self.saved_and_loaded(updated)), predict_all(updated))
 
     def with_rating(self, user: int, item: int, r: float) -> Any:
         """The fitted model with one more rating of a pair of row numbers."""

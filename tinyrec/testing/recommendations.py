@@ -57,6 +57,20 @@ class Recommendations(Case):
             alone = self.fitted().recommend(user, 6)
             require.close([r for _, r in ranking], [r for _, r in alone], f"the ratings for user {user}")
 
+    def check_candidates_and_exclude(self) -> None:
+        """With candidates, what remains must be those among all recommendations, in the same order; so with exclude."""
+        few = [5, 7, 9, 11, 13, 17, UNKNOWN]
+        for user in (1001, 1022):
+            whole = self.fitted().recommend(user, 1000)
+            for name, kept in (("candidates", True), ("exclude", False)):
+                expected = [(item, rating) for item, rating in whole if (item in few) == kept]
+                found = self.fitted().recommend(user, 1000, **{name: few})
+                require.that([item for item, _ in found] == [item for item, _ in expected], f"{name} leave {found}")
+                require.close([r for _, r in found], [r for _, r in expected], f"the ratings with {name}")
+        with suppress(UsageError):
+            items = [item for item, _ in self.fitted().recommend(ratings={3: 1.0}, candidates=few, exclude=[5, 17])]
+            require.that(sorted(items) == [7, 9, 11, 13], f"a new user gets the items {items}")
+
     def check_type_of_ids(self) -> None:
         """The ids must come back as they were given, as Python integers or text."""
         for name, kind in (("train", int), ("text", str)):

@@ -1,6 +1,9 @@
-"""A progress bar for a terminal or a notebook."""
+"""Progress bars for a terminal or a notebook."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 from tinyrec.training.progress import Progress
 
@@ -29,3 +32,10 @@ class Bar:
         text = f"trial {row['trial'] + 1}, {text}" if row["trial"] is not None else text
         self.bar.set_postfix_str(text if row["layer"] is None else f"pretraining layer {row['layer']}, {text}", False)
         self.bar.update()
+
+
+def track(things: Iterable[Any], total: int, unit: str, disable: bool = False) -> Iterable[Any]:
+    """The same things, one by one, with a bar that counts them."""
+    from tqdm.auto import tqdm
+
+    return tqdm(things, total=total, unit=f" {unit}", dynamic_ncols=True, leave=False, disable=disable)

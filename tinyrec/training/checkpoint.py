@@ -59,6 +59,7 @@ class Checkpoint:
             "trials": progress.trials,
             "history": progress.history,
             "best": [progress.best_rmse, progress.best_epoch],
+            "epochs": progress.epochs,
             "epoch": [epoch.number, epoch.loss, epoch.seconds],
             "rng": epoch.rng.bit_generator.state,
             "numbers": numbers,
@@ -97,7 +98,8 @@ def _progress(header: dict[str, Any], arrays: dict[str, Any]) -> Progress:
         branch[name] = value
     number, loss, seconds = header["epoch"]
     epoch = Epoch(number, loss, seconds, tree["params"], tree["state"], rng)
-    return Progress(header["trials"], header["history"], epoch, *header["best"])
+    best_rmse, best_epoch = header["best"]
+    return Progress(header["trials"], header["history"], epoch, best_rmse, best_epoch, header["epochs"])
 
 
 def _leaves(tree: dict[str, Any], path: str = ""):

@@ -17,6 +17,7 @@ class Progress:
     history: one dict for each epoch of the trials and of the final training, where "trial" is None; "layer" is the
         layer that is pretrained, or None
     epoch, best_rmse, best_epoch: the state of the current trial or training; epoch None: at its start
+    epochs: the number that `train` was last called with
     """
 
     trials: list[dict[str, Any]] = field(default_factory=list)
@@ -24,6 +25,7 @@ class Progress:
     epoch: Epoch | None = None
     best_rmse: float = math.inf
     best_epoch: int = 0
+    epochs: int | None = None
 
     def __repr__(self) -> str:
         epoch = f"epoch {self.epoch.number}" if self.epoch else "at the start"

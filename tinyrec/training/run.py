@@ -25,6 +25,7 @@ from tinyrec.training.early_stopping import EarlyStopping, validator
 from tinyrec.training.loop import Epoch, begin, fit, moved
 from tinyrec.training.progress import Progress
 from tinyrec.training.search import choose
+from tinyrec.training.warm_start import check_start, params_of, with_small_steps
 
 MAX_EPOCHS = 500  # if none are given; early stopping ends a trial long before
 
@@ -44,6 +45,7 @@ def train(
     progress: bool = False,
     observe: Observe | None = None,
     resume: Progress | None = None,
+    start: FittedAutoencoder | None = None,
 ) -> FittedAutoencoder:
     """Train `model` on all of `data`.
 
@@ -55,7 +57,9 @@ def train(
     optimizer: one of tinyrec.optim, or its name, such as "adam"; default: the model's
     batch_size: rows in a step of SGD, RMSprop or Adam; default: 64, or 128 for NCAE; 0: all rows
     progress: show a progress bar;  observe: called with the Progress after each epoch
-    resume: a Progress to continue from
+    start: a fitted model of the same settings whose parameters training starts from, where it was trained on the same
+        users (by item) or items; the others are folded in. RProp then begins with smaller steps
+    resume: a Progress to continue from, also to more epochs than before if nothing depends on their number
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
     if not isinstance(model, Autoencoder):
@@ -63,6 +67,7 @@ def train(
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     optimizer = find_optimizer(model, optimizer)
+    optimizer = with_small_steps(optimizer) if start else optimizer
     check_options(model, optimizer, epochs, valid, batch_size, seed)
     check_feedback(model, data)
     batch_size, state = find_batch_size(model, optimizer, batch_size), resume or Progress()
@@ -74,12 +79,17 @@ def train(
         candidates = model.candidates(data.ratings.size)
         if model.l2 is None and candidates == [model]:
             raise UsageError(f"l2 is None, and {type(model).__name__} has no candidates to choose it from; give l2")
-        if epochs is None or valid is not None or candidates != [model]:
+        is_search = epochs is None or valid is not None or candidates != [model]
+        if start is not None:
+            check_start(start, model, data, is_search)
+        check_epochs_of(state, epochs, is_search, optimizer)
+        state.epochs = epochs
+        if is_search:
             run_trial = partial(run, epochs=epochs or MAX_EPOCHS)
             model, epochs, valid_rmse = choose(model, data, valid or 0.1, seed, state.trials, run_trial)
-        params, scaling = run(model, data, epochs=epochs)  # type: ignore[call-arg]  # mypy on partial
+        params, scaling = run(model, data, epochs=epochs, start=start)  # type: ignore[arg-type, call-arg]  # partial
     info = {"backend": get_backend(backend).name, "seed": seed, "optimizer": repr(optimizer)}
-    info |= {"batch_size": batch_size, "epochs": epochs}
+    info |= {"batch_size": batch_size, "epochs": epochs, "start_epochs": start.info.get("epochs") if start else None}
     info |= {"valid_rmse": valid_rmse, "trials": state.trials, "history": state.history}
     to_host = get_backend(backend).to_host
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `state` may be trained further
@@ -125,6 +135,7 @@ def run_training(
     seed: int,
     progress: Progress,
     observers: Sequence[Observe] = (),
+    start: FittedAutoencoder | None = None,
 ) -> tuple[Params, Scaling]:
     """Train on `data` for `epochs` epochs; with `held_out`, a trial, until the RMSE on it no longer falls."""
     scaling, stop = Scaling.of(data, model.offset, model.by, model.damping), None
@@ -143,7 +154,9 @@ def run_training(
     if progress.epoch is None:
         while progress.history and progress.history[-1]["layer"] is not None:
             progress.history.pop()  # a pretraining that was interrupted, and starts again
-        params = pretrain(model, R, optimizer, batch_size, seed, record) if epochs else None
+        params = params_of(start, model, data, R, seed) if start else None
+        if epochs and not start:
+            params = pretrain(model, R, optimizer, batch_size, seed, record)
         progress.epoch = begin(model, R, optimizer, seed, params)
         model.check_params(progress.epoch.params, R)
         row = R.take_rows([0])
@@ -251,6 +264,19 @@ def check_feedback(model: Any, data: Dataset) -> None:
         raise UsageError(f"{name} is for implicit feedback, and these are ratings; convert them with data.binarized()")
     if data.implicit and not model.implicit:
         raise UsageError(f"{name} is for ratings, and this is implicit feedback; use a model such as ImplicitNCAE")
+
+
+def check_epochs_of(progress: Progress, epochs: int | None, is_search: bool, optimizer: Any) -> None:
+    """UsageError: `progress` is of a training that had been different with this number of epochs from its start"""
+    if not progress.history or progress.epochs == epochs:
+        return
+    if is_search and progress.history[0]["trial"] is not None:
+        cause = "the settings are chosen by trials of at most so many epochs"
+    elif optimizer.patience is None:
+        cause = f"the learning rate of {type(optimizer).__name__} falls until the last epoch"
+    else:
+        return
+    raise UsageError(f"this training was begun with epochs {progress.epochs}, and {cause}; continue with as many")
 
 
 def check_resumed(progress: Progress, epochs: int, is_trial: bool) -> None:

@@ -1,0 +1,67 @@
+"""Start from the parameters of a fitted model: for more ratings, also of new users and items."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Params
+from tinyrec.data import Dataset
+from tinyrec.errors import UsageError
+from tinyrec.models import Autoencoder
+from tinyrec.optim import RProp
+from tinyrec.recommenders.autoencoder import FittedAutoencoder
+from tinyrec.recommenders.fold_in import copy_columns
+from tinyrec.sparse import Ratings
+
+# On ML-100K, from a model of 90 % of the users, the RMSE stays below 0.90 with steps of 0.0003, and falls at once. With
+# RProp's 0.0125, it rises from 0.90 to 2.1, and 20 epochs go by before it is back.
+STEP = 0.0003
+
+
+def check_start(start: Any, model: Autoencoder, data: Dataset, is_search: bool) -> None:
+    """UsageError: `start` is of another model, or of other features; or settings would be chosen by a search"""
+    if not isinstance(start, FittedAutoencoder):
+        raise UsageError(f"a {type(start).__name__} cannot be started from; give what fit of an autoencoder returned")
+    name, old = type(model).__name__, type(start.model).__name__
+    if name != old:
+        raise UsageError(f"start is a {old} and this is a {name}; start from a {name}")
+    ours, theirs = asdict(model), asdict(start.model)  # type: ignore[call-overload]
+    if differ := [f"{key} (was {theirs[key]}, is {ours[key]})" for key in ours if ours[key] != theirs[key]]:
+        raise UsageError(f"start was trained with other settings: {', '.join(differ)}; train with those of start.model")
+    if feature_names(data, model) != feature_names(start.data, model):
+        raise UsageError("start was trained with other features; add the same to the data")
+    if is_search:
+        raise UsageError("a search on a validation part does not start from a model; give epochs, and leave valid out")
+
+
+def params_of(start: FittedAutoencoder, model: Autoencoder, data: Dataset, R: Ratings, seed: int) -> Params:
+    """Parameters for the rows R of `data`: those of `start`, with the decoder of new columns folded in; others drawn.
+
+    For an output other than identity, the decoder of a new column is only near the one that is folded in.
+    """
+    params, start = model.init(R, np.random.default_rng(seed)), start.with_ratings(data)
+    ids, known = (data.users, start.data.users) if model.by == "item" else (data.items, start.data.items)
+    places = ids.find(known.ids)
+    source = np.flatnonzero(start.trained_columns & (places >= 0))
+    copy_columns(model, start.params, params, source, places[source], R.side_width)
+    columns, folded_in = start.new_columns()
+    is_in = places[columns] >= 0
+    for name, array in model.decoder(params).items():
+        array[places[columns[is_in]]] = folded_in[name][is_in]
+    return {name: R.backend.asarray(w) for name, w in params.items()}
+
+
+def with_small_steps(optimizer: Any) -> Any:
+    """RProp with its default step_init gets a smaller one, see `STEP`; other optimisers are returned as they are."""
+    if isinstance(optimizer, RProp) and optimizer.step_init == RProp.step_init:
+        return replace(optimizer, step_init=max(STEP, optimizer.step_min))
+    return optimizer
+
+
+def feature_names(data: Dataset, model: Autoencoder) -> tuple[str, ...]:
+    """The names of the features that an autoencoder reads."""
+    features = data.features_of(model.by) if model.reads_features else None
+    return features.names if features else ()
