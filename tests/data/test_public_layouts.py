@@ -177,6 +177,9 @@ def test_a_matrix_with_a_header(tmp_path):
     (tmp_path / "wide.csv").write_text("who,Up,Alien\nann,5,\nbob,,3.5\neve,NaN,1\n")
     data = load_dataset(tmp_path / "wide.csv", wide=True)
     assert as_dict(data) == {("ann", "Up"): 5, ("bob", "Alien"): 3.5, ("eve", "Alien"): 1}
+    (tmp_path / "wide.csv").write_text("who,Up,Up\nann,5,4\n")
+    with pytest.raises(DataError, match="wide.csv has two columns 'Up' in its header"):
+        load_dataset(tmp_path / "wide.csv", wide=True)
     (tmp_path / "wide.csv").write_text("who,Up,Alien\nann,5,\nbob,x,3.5\n")
     with pytest.raises(DataError, match="wide.csv, line 3: the rating 'x' is not a number"):
         load_dataset(tmp_path / "wide.csv", wide=True)

@@ -133,6 +133,9 @@ def read_texts(stream: Any, name: str, encoding: str | None = None, **options: A
     bad.refuse(name)
     if not parts:
         raise DataError(f"{name} has a header, and no line below it; give a file with lines")
-    names = layout.names or map(str, range(layout.width))
+    names = layout.names or tuple(map(str, range(layout.width)))
+    if len(set(names)) < len(names):
+        twice = next(column for column in names if names.count(column) > 1)
+        raise DataError(f"{name} has two columns {twice!r} in its header; give each a name of its own")
     columns = [pl.concat(its) for its in zip(*(columns for _, columns in parts), strict=True)]
     return np.concatenate([numbers for numbers, _ in parts]), dict(zip(names, columns, strict=True))
