@@ -42,6 +42,7 @@ FOREIGN = {  # these are imported nowhere else
     "joblib": {"training/parallel.py"},
     "pandas": {"data/dataset.py"},
     "polars": {
+        "bench/reading.py",
         "cli/table_file.py",
         "data/dataset.py",
         "data/reading/fields.py",

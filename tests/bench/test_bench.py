@@ -295,6 +295,19 @@ def test_training_ends_at_the_target_or_after_all_epochs():
     assert race.train_to_target(iter([0.9, 0.85]), float, get_backend("reference"))["seconds"] == math.inf
 
 
+def test_reading_is_compared_with_polars_alone(in_this_process, monkeypatch, capsys):
+    monkeypatch.setattr("tinyrec.bench.reading.in_own_process", lambda function, *args: function(*args))
+    flags = ["--reading", "--shape", "50x60x1200", "--rounds", "2", "--backend", "reference"]
+    assert run(*flags, "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    (its,) = result["reading"]
+    assert set(its["cpu_seconds"]) == set(its["peak_mb"]) and len(its["rounds"]) == 2 and its["file_mb"] > 0.01
+    assert its["cpu_seconds_ratio"] > 0 and not result["shapes"]
+    assert run(*flags) == 0 and "x the CPU and" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--reading times nothing else"):
+        run("--reading", "--implicit")
+
+
 def test_the_implicit_loss_is_compared_with_dense_numpy(in_this_process, capsys):
     flags = ["--implicit", "--shape", TINY, "--rounds", "2", "--hidden-units", "4", "--backend", "reference"]
     assert run(*flags, "--json", "-") == 0

@@ -15,12 +15,14 @@ from tinyrec.bench.implicit import implicit_loss
 from tinyrec.bench.machine import ceilings, description, in_own_process
 from tinyrec.bench.measure import Case, measure
 from tinyrec.bench.race import TARGET, race
+from tinyrec.bench.reading import reading
 from tinyrec.bench.shapes import SHAPES, find_shape
 from tinyrec.cli.common import add_backend_flag, add_command, say, table, whole, write_result
 from tinyrec.cli.plot import check_plot, plot_epochs
 from tinyrec.errors import UsageError
 
 DEFAULT_SHAPES = ["ml-100k", "ml-1m"]
+FILE_SHAPE = "150000x30000x5000000"
 
 
 def add_to(subparsers: Any) -> None:
@@ -34,6 +36,7 @@ def add_to(subparsers: Any) -> None:
     add("--against", choices=("torch",), help="also time the same training in PyTorch")
     add("--race", action="store_true", help=f"time training to test RMSE {TARGET} on ml-1m, and the same in PyTorch")
     add("--implicit", action="store_true", help="time the loss for implicit feedback instead, and that of dense NumPy")
+    add("--reading", action="store_true", help=f"time reading a CSV file, of {FILE_SHAPE} by default, and polars alone")
     add("--seed", type=whole(0), default=0, help="of the synthetic ratings; default: 0")
     add("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
     add_backend_flag(parser)
@@ -47,11 +50,12 @@ def run(args: argparse.Namespace) -> int:
     settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
     result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
     say(args, "measuring the peak rates of this machine")
-    result |= {"ceilings": in_own_process(ceilings, backend), "shapes": [], "implicit": []}
+    result |= {"ceilings": in_own_process(ceilings, backend), "shapes": [], "implicit": [], "reading": []}
     key, function = ("implicit", implicit_loss) if args.implicit else ("shapes", measure)
+    key, function = ("reading", reading) if args.reading else (key, function)
     for case in cases:
         say(args, f"measuring {case.shape}")
-        result[key].append(in_own_process(function, case))
+        result[key].append(function(case) if args.reading else in_own_process(function, case))
     if args.race:
         say(args, f"racing to RMSE {TARGET} on ml-1m, {args.rounds} times each")
     result["race"] = in_own_process(race, args.rounds, backend) if args.race else None
@@ -63,15 +67,17 @@ def run(args: argparse.Namespace) -> int:
 
 def check_flags(args: argparse.Namespace) -> list[Case]:
     """Return what to measure. UsageError: flags that are wrong or exclude each other"""
-    shapes = args.shape or ([] if args.race else DEFAULT_SHAPES)
+    shapes = args.shape or ([] if args.race else [FILE_SHAPE] if args.reading else DEFAULT_SHAPES)
     for name in shapes:
         find_shape(name)
     if args.implicit and (args.against or args.race):
         raise UsageError("--implicit compares with NumPy; leave --against and --race out")
     if (args.against or args.race) and importlib.util.find_spec("torch") is None:
         raise UsageError('PyTorch is not installed; install it with: pip install "tinyrec[bench]"')
-    if args.plot and (args.implicit or not shapes):
-        raise UsageError("--plot draws the seconds per epoch of --shape; leave --implicit out, and name a shape")
+    if args.reading and (args.implicit or args.against or args.race):
+        raise UsageError("--reading times nothing else; leave --implicit, --against and --race out")
+    if args.plot and (args.implicit or args.reading or not shapes):
+        raise UsageError("--plot draws the seconds per epoch of --shape; name a shape, without --implicit or --reading")
     if args.plot:
         check_plot(args.plot)
     return [Case(name, args.hidden_units, args.rounds, args.backend, args.seed, args.against) for name in shapes]
@@ -98,6 +104,17 @@ def text(result: dict[str, Any]) -> str:
         lines += ["", table(rows, heads)]
         for shape in result["implicit"]:
             lines.append(f"{shape['shape']}: losses and gradients differ by at most {shape['largest_difference']:.0e}")
+    if result["reading"]:
+        heads = ["reading a CSV file", "by", "CPU seconds", "MB above the start"]
+        rows = [
+            [f"{its['shape']}, {its['file_mb']:.0f} MB", name, f"{seconds:11.2f}", f"{its['peak_mb'][name]:18.0f}"]
+            for its in result["reading"]
+            for name, seconds in its["cpu_seconds"].items()
+        ]
+        lines += ["", table(rows, heads)]
+        for its in result["reading"]:
+            ratios = f"{its['cpu_seconds_ratio']:.2f} x the CPU and {its['peak_mb_ratio']:.2f} x the memory"
+            lines.append(f"tinyrec takes {ratios}, in the median of {len(its['rounds'])} rounds")
     if result["race"]:
         heads = [f"RMSE {TARGET} on ml-1m", "seconds", "epochs", "all rounds' seconds"]
         lines += ["", table(list(race_rows(result["race"])), heads)]
