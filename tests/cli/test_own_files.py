@@ -102,3 +102,16 @@ def test_the_ids_of_other_files_are_read_as_those_of_the_model(capsys, tmp_path,
     held_out = write(tmp_path / "test.csv", "user,item,rating", [("10", 100, 3), ("11", 101, 4)])
     assert main(["evaluate", model, "--dataset", held_out, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["n"] == 2
+
+
+def test_a_model_that_is_not_better_than_biases_says_so(capsys, tmp_path, cells):
+    path = write(tmp_path / "a.csv", "user,item,rating", cells)
+    assert main(["train", "--dataset", path, "--set", "l2=0", "--set", "hidden_units=50", "--epochs", "30"]) == 0
+    assert "NOT better than user and item biases alone." in capsys.readouterr().out.splitlines()
+
+
+def test_one_rating_a_user_makes_all_pairs_cold_and_is_told(capsys, tmp_path, cells):
+    path = write(tmp_path / "a.csv", "user,item,rating", [(k, *row[1:]) for k, row in enumerate(cells)])
+    assert main(["train", "--dataset", path]) == 0
+    told = "All test pairs are cold, so these scores are those of the default rating alone."
+    assert told in capsys.readouterr().out.splitlines()

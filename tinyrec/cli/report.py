@@ -55,6 +55,8 @@ def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
         simple["global mean"] = {"rmse": rmse(mean, r), "mae": mae(mean, r)}
         biases, _ = Bias().fit(train).examine(test, **protocol)
         simple["user and item bias"] = {name: biases[name] for name in ("rmse", "mae")}
+        if scores["rmse"] > biases["rmse"]:
+            problems = [*problems, "NOT better than user and item biases alone."]
     return {
         "n_cold": scores["cold"],
         "test_rmse": scores["rmse"],
@@ -141,6 +143,8 @@ def cold_note(n: float, cold: float, whole: float, warm: float) -> list[str]:
     """Return a line with the RMSE of all n test pairs and of those that are warm, if many are cold."""
     if cold <= MANY_COLD * n:
         return []
+    if cold == n:
+        return ["All test pairs are cold, so these scores are those of the default rating alone."]
     return [f"RMSE {whole:.4f} with and {warm:.4f} without the {cold} cold pairs, {cold / n:.1%} of all."]
 
 
