@@ -476,7 +476,7 @@ def test_flags_of_implicit_feedback_and_of_ratings_are_not_mixed(capsys, ratings
     implicit = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit"]
     assert "--valid is for ratings" in fails(capsys, 2, *implicit, "--valid", "0.1")
     assert "--folds is for ratings" in fails(capsys, 2, *implicit, "--folds", "3")
-    assert "has no times in whole seconds; leave latest out" in fails(capsys, 2, *implicit, "--latest")
+    assert "has no times; leave latest out" in fails(capsys, 2, *implicit, "--latest")
     assert "lower the threshold" in fails(capsys, 3, *implicit, "--threshold", "9")
     assert "add --feedback implicit" in fails(capsys, 2, "train", "--dataset", ratings, "--threshold", "4")
     autorec = ["train", "--dataset", ratings, "--feedback", "implicit"]

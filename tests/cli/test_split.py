@@ -39,7 +39,7 @@ def test_a_split_by_time_is_found_again(capsys, timed, tmp_path, text, options):
 
 def test_a_split_by_time_needs_times_and_no_other_split(capsys, ratings, timed):
     for flags, code, message in (
-        (["--dataset", ratings, "--split-time", "0.1"], 2, "has no times in whole seconds; split it at random"),
+        (["--dataset", ratings, "--split-time", "0.1"], 2, "has no times; split it at random"),
         (["--dataset", timed, "--split-time", "0.1", "--folds", "3"], 2, "exclude each other"),
         (["--dataset", timed, "--split-time", "soon"], 2, "'soon' is no date"),
         (["--dataset", timed, "--split-time", "2030-01-01"], 3, "0 of the 500 ratings"),

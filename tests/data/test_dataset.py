@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.strategies import TEXT_IDS, as_dict, datasets, triples
 from tinyrec.data import Dataset, load_dataset, load_split
 from tinyrec.data.align import align_ids
-from tinyrec.errors import DataError, FileError, UsageError
+from tinyrec.errors import DataError, DataWarning, FileError, UsageError
 
 
 @given(st.one_of(triples(), triples(TEXT_IDS)))
@@ -113,7 +113,7 @@ def test_times_are_optional():
 
 def test_align_ids_keeps_times():
     test = Dataset.from_triples([2, 3], [6, 7], [4, 5])
-    train = Dataset.from_triples([9, 3], [5, 6], [1, 2], times=[90, 30])
+    train = Dataset.from_triples([9, 3], [5, 6], [1, 2], times=[90, 30], scale=(1, 5))
     train, test = align_ids(train, test)
     assert as_dict_with_times(train) == {(9, 5): (1, 90, 0), (3, 6): (2, 30, 1)} and test.times is None
 
@@ -255,18 +255,24 @@ def test_a_path_object_that_does_not_exist_is_a_file_error(tmp_path):
 
 
 def test_load_split_aligns_rows_and_columns():
-    train, test = load_split(([1, 3], [5, 6], [1, 2]), ([2, 3], [6, 7], [4, 5]))
+    train, test = load_split(([1, 3], [5, 6], [1, 2]), ([2, 3], [6, 7], [4, 5]), scale=(1, 5))
     assert train.users == test.users and train.users.ids.tolist() == [1, 2, 3]
     assert train.items == test.items and train.items.ids.tolist() == [5, 6, 7]
     assert train.scale == test.scale == (1, 5)
     assert as_dict(train) == {(1, 5): 1, (3, 6): 2} and as_dict(test) == {(2, 6): 4, (3, 7): 5}
 
 
+def test_the_scale_is_never_that_of_the_test_part():
+    with pytest.warns(DataWarning, match="test part are 20 to 100, and the scale is that of the training part, 1 to 5"):
+        train, test = load_split(([1, 3], [5, 6], [1, 5]), ([2, 3], [6, 7], [20, 100]))
+    assert train.scale == test.scale == (1, 5)
+
+
 def test_load_split_rejects_common_pairs_and_mixed_id_types():
     with pytest.raises(DataError, match="1 pairs are in both .* user 3 with item 'x'"):
-        load_split(([1, 3], ["x", "x"], [1, 2]), ([3], ["x"], [4]))
+        load_split(([1, 3], ["x", "x"], [1, 2]), ([3], ["x"], [1]))
     with pytest.raises(DataError, match="user ids of one part are integers"):
-        load_split(([1], [5], [1]), (["1"], [6], [4]))
+        load_split(([1], [5], [1]), (["1"], [6], [1]))
 
 
 def test_import_loads_no_heavy_package():

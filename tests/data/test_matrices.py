@@ -68,8 +68,12 @@ def test_a_frame_without_ratings_is_implicit_feedback(frame):
 def test_whole_floats_as_ids_of_a_frame_become_integers_with_a_note():
     data = load_dataset(pd.DataFrame({"user": [1.0, 2.0], "item": ["a", "b"], "rating": [3, 4]}))
     assert as_dict(data) == {(1, "a"): 3, (2, "b"): 4} and data.notes == ("user ids such as 1.0 were read as integers",)
-    for ids in ([1.5, 2.0], [1.0, NAN], [2.0**60, 1.0]):
-        with pytest.raises(DataError, match="user ids of type float64"):
+    for ids, message in (
+        ([1.5, 2.0], "of type float64"),
+        ([1.0, NAN], "row 1: the user id is missing"),
+        ([2.0**60, 1.0], "of"),
+    ):
+        with pytest.raises(DataError, match=message):
             load_dataset(pd.DataFrame({"user": ids, "item": ["a", "b"], "rating": [3, 4]}))
 
 

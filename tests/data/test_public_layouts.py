@@ -117,7 +117,9 @@ EVENTS = {
 def test_events_are_implicit_feedback(tmp_path, content, columns):
     (tmp_path / "events.csv").write_text(content)
     if columns is None:
-        with pytest.raises(DataError, match="which columns are rating, of .*or two for implicit feedback .*artistID"):
+        with pytest.raises(
+            DataError, match="which columns are rating, of .*without a rating for implicit feedback .*artistID"
+        ):
             load_dataset(tmp_path / "events.csv")
         data = load_dataset(tmp_path / "events.csv", columns=("userID", "artistID"))
     else:
@@ -132,8 +134,9 @@ def test_events_are_implicit_feedback(tmp_path, content, columns):
 JOKES = "".join(f"{4 - (k % 3 == 0)},{k % 7}.5,{99 if k % 3 == 0 else -k % 5},1.25,{'99,' * 3}0.5\n" for k in range(30))
 REFUSED = {  # the file: what is said
     "timestamp,user,item,mark\n1,1,7,3\n": "which columns are rating, of timestamp, user, item, mark, is not known; "
-    "name all three with columns (--columns timestamp,user,item), or two for implicit feedback (--columns user,item)",
-    "a,b,c\n1,7,3\n": "which columns are user and item and rating, of a, b, c, is not known; name all three",
+    "name them with columns (--columns user=user,item=item,rating=...), or without a rating for implicit feedback "
+    "(--columns user=user,item=item)",
+    "a,b,c\n1,7,3\n": "which columns are user and item and rating, of a, b, c, is not known; name them with columns",
     "x,time,y,z\n1,7,3,4\n": "which columns are user and item and rating",
     "".join(f"{881250949 + k},{k % 7},{k % 5}\n" for k in range(30)) + "": None,
     "".join(f"{k % 7},{k},{881250949 + k}\n" for k in range(30)): "cannot be told apart for certain",

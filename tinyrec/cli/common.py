@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -117,6 +118,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def parse_columns(text: str) -> list[int | str] | dict[str, int | str]:
     """Return the columns in a flag such as "userId,movieId,stars" or "user=0,item=1,time=3"."""
+    text = re.sub(r"\s*([,=])\s*", r"\1", text.strip())
     parts = [part.partition("=") for part in text.split(",")]
     if all(role in ROLES and name for role, _, name in parts):
         return {role: int(name) if name.isdecimal() else name for role, _, name in parts}
@@ -158,6 +160,8 @@ def load_with_new_ratings(
     data = recommender.data
     new = load_dataset(Path(args.new_ratings), scale=data.scale, duplicates="last")
     say_assumed(args, new)
+    if new.implicit and not data.implicit:
+        raise UsageError(f"{new.name} has no column of ratings, and this model is for ratings; give ratings")
     raw_users, raw_items, values = new.triples()
     users = data.users.parse_all(list(map(str, raw_users.tolist())))  # of the model's type
     items = np.array(list(map(str, raw_items.tolist())), object)

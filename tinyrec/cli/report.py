@@ -55,7 +55,7 @@ def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
         simple["global mean"] = {"rmse": rmse(mean, r), "mae": mae(mean, r)}
         biases, _ = Bias().fit(train).examine(test, **protocol)
         simple["user and item bias"] = {name: biases[name] for name in ("rmse", "mae")}
-        if scores["rmse"] > biases["rmse"]:
+        if (scores["rmse"] or 0) > biases["rmse"]:
             problems = [*problems, "NOT better than user and item biases alone."]
     return {
         "n_cold": scores["cold"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index
-from tinyrec.errors import DataError
+from tinyrec.errors import DataError, DataWarning
 
 
 def align_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
@@ -18,11 +19,15 @@ def align_ids(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
     DataError: a (user, item) pair is in both, or the ids of one are integers and those of the other text
     """
     users, items = union(train.users, test.users, "user"), union(train.items, test.items, "item")
-    scale = min(train.scale[0], test.scale[0]), max(train.scale[1], test.scale[1])
+    low, high = train.scale
+    if test.scale[0] < low or test.scale[1] > high:
+        reach = f"the ratings of the test part are {test.scale[0]:g} to {test.scale[1]:g}"
+        cause = f"{reach}, and the scale is that of the training part, {low:g} to {high:g}"
+        warnings.warn(f"{cause}; check the test part, or give the scale (--scale)", DataWarning, stacklevel=3)
     user_info = _merge_info(users, train.users, train.user_info, test.users, test.user_info)
     item_info = _merge_info(items, train.items, train.item_info, test.items, test.item_info)
     train, test = (
-        replace(_move(part, users, items), scale=scale, user_info=user_info, item_info=item_info)
+        replace(_move(part, users, items), scale=train.scale, user_info=user_info, item_info=item_info)
         for part in (train, test)
     )
     d = len(items)

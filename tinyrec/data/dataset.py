@@ -14,7 +14,7 @@ from tinyrec.data.features.columns import own_features, read_features
 from tinyrec.data.features.encoding import Features
 from tinyrec.data.ids import Index, as_ids
 from tinyrec.data.reading.times import check_times
-from tinyrec.data.validation import BadRows, check_scale, check_values, resolve_duplicates
+from tinyrec.data.validation import BadRows, check_missing, check_scale, check_values, resolve_duplicates
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Pattern, Ratings
 
@@ -76,7 +76,7 @@ class Dataset:
         DataError: invalid ids (see as_ids), a rating that is not finite or outside the scale, or no ratings
         """
         users, items = as_ids(users, "user"), as_ids(items, "item")
-        if len(missing) and ratings is not None:
+        if (missing := check_missing(missing)) and ratings is not None:
             kept = ~np.isin(np.asarray(ratings), missing)
             users, items, ratings = users[kept], items[kept], np.asarray(ratings)[kept]
             times = None if times is None else check_times(times, len(kept))[0][kept]
@@ -115,8 +115,9 @@ class Dataset:
             raise BadRows(f"user {user!r} rates item {item!r} again", bad.cure, bad.rows) from None
         if is_implicit:
             more |= {"implicit": True}
-            repeats = len(rows) - len(kept)
-            notes += [f"{repeats} repeats of a pair were merged"] if repeats else []
+        if repeats := len(rows) - len(kept):
+            kept_one = "merged" if is_implicit else f"left out, and the {duplicates} one kept"
+            notes.append(f"{repeats} repeats of a pair were {kept_one}")
         ratings = Ratings.from_cells(rows[kept], cols[kept], values, (len(users), len(items)))
         scale = (0.0, 1.0) if is_implicit else check_scale(scale) or (float(values.min()), float(values.max()))
         if times is not None:
@@ -261,5 +262,7 @@ def _find_features(source: str | Features | None, index: Index, info: dict[str, 
     if isinstance(source, Features) and len(source.X) != len(index):
         raise DataError(f"the features have {len(source.X)} rows for {len(index)} ids; give one row for each id")
     if source is not None and not isinstance(source, Features):
-        raise UsageError(f"{source!r} is not valid; give own, the path of a CSV file, or a Features object")
+        raise UsageError(
+            f"a {type(source).__name__} is not valid; give own, the path of a CSV file, or a Features object"
+        )
     return source

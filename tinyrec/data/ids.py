@@ -100,7 +100,14 @@ def as_ids(raw: Any, what: str = "id") -> Array:
     """
     if isinstance(raw, str) or not isinstance(raw, Iterable):  # a str is an iterable of letters
         raise DataError(f"{raw!r} is not a list of {what} ids; give a list, even for a single one")
-    values = raw.to_numpy() if hasattr(raw, "to_numpy") else raw
+    if isinstance(raw, np.ma.MaskedArray) and raw.mask.any():
+        raise DataError(f"some of the {what} ids are masked; leave them out with their ratings")
+    try:
+        values = raw.to_numpy() if hasattr(raw, "to_numpy") else raw
+    except Exception:  # polars, of integers of 128 bits
+        raise DataError(
+            f"{what} ids of type {getattr(raw, 'dtype', '?')} are not supported; convert them to text"
+        ) from None
     if not isinstance(values, np.ndarray) or values.dtype.kind in "OTU":
         if isinstance(values, np.ndarray) and values.ndim != 1:
             raise DataError(f"the {what} ids have {values.ndim} dimensions; give a flat list")
@@ -109,6 +116,8 @@ def as_ids(raw: Any, what: str = "id") -> Array:
         raise DataError(f"the {what} ids have {values.ndim} dimensions; give a flat list")
     if values.dtype == object:
         return values
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise DataError(f"row {np.isnan(values).argmax()}: the {what} id is missing; complete or remove the row")
     if values.dtype.kind not in "iu":
         raise DataError(f"{what} ids of type {values.dtype} are not supported; convert them to integers or to text")
     if values.dtype == np.uint64 and values.max(initial=0) > np.iinfo(np.int64).max:
@@ -137,6 +146,9 @@ def _from_objects(values: Iterable[Any], what: str) -> Array:
             return np.array(values, np.int64)
         except OverflowError:
             raise DataError(f"a {what} id needs more than 64 bits; give such ids as text") from None
+    absent = [not isinstance(value, str | int) and str(value) in ("None", "nan", "<NA>", "NaT") for value in values]
+    if any(absent):
+        raise DataError(f"row {absent.index(True)}: the {what} id is missing; complete or remove the row")
     if not all(issubclass(kind, str) for kind in kinds):
         names = " and ".join(sorted(kind.__name__ for kind in kinds))
         raise DataError(f"{what} ids of type {names} are not supported; make all of them integers or all of them text")

@@ -88,6 +88,8 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
         return ((lambda: known(source)), ()) if known else (read_ratings, (source,))
     if hasattr(source, "tocoo"):
         return from_sparse, (source,)
+    if hasattr(source, "collect"):
+        raise UsageError(f"a {type(source).__name__} has not been computed; call its method collect first")
     if hasattr(source, "columns"):
         return from_frame, (source,)
     if isinstance(source, tuple | list) and len(source) in (2, 3):

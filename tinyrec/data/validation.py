@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from tinyrec.errors import DataError, UsageError
 DUPLICATES = ("error", "last", "mean")
 APART, ZEROS = 0.05, 0.2  # the least shares of all ratings that look like a mark for "not rated", see `cautions`
 MIN_LOOKED_AT = 20
+MANY_REPEATS = 0.1  # a larger share of pairs that are rated again is rarely meant
 MAX_SHOWN = 5  # an error lists this many bad rows and counts the others
 
 
@@ -68,9 +71,28 @@ def check_scale(scale: Any) -> tuple[float, float] | None:
     return low, high
 
 
+def check_missing(missing: Any) -> list[float]:
+    """The ratings that stand for "not rated": a number or several."""
+    listed: list[Any] = [missing] if isinstance(missing, Number) else list(missing)
+    if not all(_is_number(value) and math.isfinite(value) for value in listed):
+        raise UsageError(f"missing={missing!r} is no list of finite numbers; give some such as (0,)")
+    return [float(value) for value in listed]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Number) and not isinstance(value, bool)
+
+
 def check_values(values: Any, scale: tuple[float, float] | None) -> Array:
     """Return the ratings as float32, (p,); DataError: none, not finite, or outside the scale."""
+    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+        raise DataError("some of the ratings are masked; leave them out with their users and items")
     values = np.asarray(values)
+    if values.dtype == object and values.ndim == 1:  # such as Decimal
+        odd = np.flatnonzero([not _is_number(value) for value in values])
+        if len(odd):
+            raise BadRows(f"the rating {values[odd[0]]!r} is not a number", "convert the ratings to numbers", odd)
+        values = values.astype(float)
     if values.ndim != 1 or values.dtype.kind not in "iuf":
         raise DataError(f"the ratings have type {values.dtype} and shape {values.shape}; give a flat list of numbers")
     if len(values) == 0:
@@ -106,8 +128,13 @@ def resolve_duplicates(cells: Array, values: Array, duplicates: str, times: Arra
         order = np.lexsort((times, cells))
     values = values[order]
     if duplicates == "error":
-        cure = 'keep the last one with duplicates="last" (--duplicates last), or their mean; a matrix needs --wide'
-        raise BadRows("a pair is rated again", cure, np.sort(order[~first]))
+        repeats = np.sort(order[~first])
+        cure = 'keep the last one with duplicates="last" (--duplicates last), or their mean with "mean"'
+        if len(repeats) > MANY_REPEATS * len(cells):
+            cure = (
+                f"so many repeats may mean that the columns are others (--columns), or that it is a matrix; else {cure}"
+            )
+        raise BadRows("a pair is rated again", cure, repeats)
     last = np.append(first[1:], True)
     if duplicates == "last":
         return order[last], values[last]
@@ -143,11 +170,17 @@ def cautions(values: Array) -> list[str]:
         cure = "read it without the column of ratings, or use binarized() (--feedback implicit)"
         return [f"all ratings are {levels[0]:g}, which looks like implicit feedback; {cure}"]
     found, gaps, share = [], np.diff(levels.astype(float)), counts / len(values)
+    low, high = levels[0], levels[-1]
+    if low >= 1000 and not (levels % 1).any():
+        found.append(f"the ratings are {low:g} to {high:g}, which looks like years, times or ids; check the columns")
     for at, gap, others in ((0, gaps[0], gaps[1:]), (-1, gaps[-1], gaps[:-1])):
-        is_apart = share[at] > APART and len(others) > 1 and gap >= 2 * others.max()
-        is_zero = at == 0 and share[at] > ZEROS and levels[0] <= 0 < levels[1]
-        if is_apart or is_zero:
-            value = f"{levels[at]:g}"
+        value, apart = f"{levels[at]:g}", len(others) > 1 and gap / others.max()
+        is_zero = at == 0 and low <= 0 < levels[1] and (share[0] > ZEROS or (low == -1 and levels[1] == 1))
+        if is_zero or (apart >= 2 and share[at] > APART):
             cure = f"if that means not rated, add missing=({value},) (--missing {value})"
-            found.append(f"{share[at]:.0%} of the ratings are {value}; {cure}")
+            found.append(f"{share[at]:.{0 if share[at] >= 0.01 else 1}%} of the ratings are {value}; {cure}")
+        elif apart >= 5:
+            rest = levels[1:] if at == 0 else levels[:-1]
+            cure = f"if it is wrong, correct it or add missing=({value},) (--missing {value})"
+            found.append(f"the rating {value} is far from the others, {rest[0]:g} to {rest[-1]:g}; {cure}")
     return found

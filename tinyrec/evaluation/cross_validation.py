@@ -23,6 +23,8 @@ def cross_validate(model: Any, data: Dataset, folds: int = 5, seed: int = 0, **o
     """
     if isinstance(model, type) or not hasattr(model, "fit"):
         raise UsageError(f"{model!r} cannot be fitted; give a model that is not fitted yet, such as AutoRec()")
+    if not isinstance(data, Dataset):
+        raise UsageError(f"a {type(data).__name__} cannot be split; make a Dataset of it with load_dataset")
     if data.implicit:
         raise UsageError(f"{data.name} is implicit feedback; hold out one item of each user with split_leave_one_out")
     parts = [model.fit(train, seed=seed, **options).examine(test) for train, test in split_folds(data, folds, seed)]

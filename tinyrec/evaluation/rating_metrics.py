@@ -31,13 +31,15 @@ def interval(values: Sequence[float]) -> float:
 def problems(y: Array, r: Array, mean: float, scale: tuple[float, float]) -> list[str]:
     """What shows that predictions y (p,) of ratings r (p,) are of no use, a sentence each:
 
+    some ratings are off the scale, or
     their RMSE is larger than that of predicting the mean of the training ratings, or
     more than half of them, and more than twice as many as of the ratings, are at, or beyond, one end of the scale
     """
-    found = []
+    found, (low, high) = [], scale
+    if r.min() < low or r.max() > high:
+        found.append(f"The test ratings are {r.min():g} to {r.max():g}, and the scale is {low:g} to {high:g}.")
     if rmse(y, r) > rmse(mean, r):
         found.append("WORSE than predicting the mean of all ratings: check the columns, the scale and the settings.")
-    low, high = scale
     for end, predicted, rated in ((low, y <= low, r <= low), (high, y >= high, r >= high)):
         if predicted.mean() > max(0.5, 2 * rated.mean()):
             ends = f"{predicted.mean():.0%} of the predictions are at the end {end:g} of the scale"

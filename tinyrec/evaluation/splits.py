@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.checks import check_whole, generator
 from tinyrec.data.dataset import Dataset
-from tinyrec.errors import DataError, UsageError
+from tinyrec.errors import DataError, DataWarning, UsageError
 
 Split = tuple[Dataset, Dataset]
 
@@ -58,15 +59,14 @@ def split_time(data: Dataset, test: float = 0.1, *, at: str | None = None) -> Sp
     at: the time at which the test part begins instead, in ISO 8601, "2001-05-01" or "2001-05-01T12:30", in UTC
     UsageError: the data have no timestamps, `test` is not between 0 and 1, or `at` is no time; DataError: an empty part
     """
-    if data.times is None or data.places is None:
-        raise UsageError(f"{data.name} has no times in whole seconds; split it at random")
+    times = _times(data, "split it at random")
     _check_part("test", test)
     p = data.ratings.size
-    size = round(test * p) if at is None else int((data.times >= _seconds(at)).sum())
+    size = round(test * p) if at is None else int((times >= _seconds(at)).sum())
     if not 0 < size < p:
-        first, last = np.array([data.times.min(), data.times.max()]).astype("datetime64[s]")
+        first, last = np.array([times.min(), times.max()]).astype("datetime64[s]")
         raise DataError(f"{size} of the {p} ratings, of {first} to {last}, would be held out; choose another part")
-    order = np.lexsort((data.places, data.times))
+    order = np.lexsort((data.places, times))  # type: ignore[arg-type]
     return data.select(order[: p - size]), data.select(order[p - size :])
 
 
@@ -76,12 +76,11 @@ def split_leave_one_out(data: Dataset, latest: bool = False, seed: int = 0) -> S
     latest: the user's last one, and of those at the same time the last in the file; else a random one
     UsageError: the data have no timestamps; DataError: no user has two ratings
     """
-    if latest and data.times is None:
-        raise UsageError(f"{data.name} has no times in whole seconds; leave latest out to hold out a random one")
+    times = _times(data, "leave latest out to hold out a random one") if latest else None
     counts = np.diff(data.ratings.pattern.indptr)
     if counts.max(initial=0) < 2:
         raise DataError(f"no user of {data.name} has two ratings; give more, or split them at random")
-    keys = (data.places, data.times) if latest else (generator(seed).random(data.ratings.size),)
+    keys = (data.places, times) if latest else (generator(seed).random(data.ratings.size),)
     order = np.lexsort((*keys, data.ratings.rows))  # by user, and each one's by time
     last = data.ratings.pattern.indptr[1:] - 1
     held_out = _mask(data, order[last[counts >= 2]])
@@ -128,6 +127,16 @@ def _seconds(text: str) -> float:
     except (TypeError, ValueError):
         raise UsageError(f"{text!r} is no date; write it as in 2001-05-01 or 2001-05-01T12:30") from None
     return time.replace(tzinfo=time.tzinfo or UTC).timestamp()
+
+
+def _times(data: Dataset, cure: str) -> Array:
+    """The times of the ratings.  UsageError: they are not known;  DataWarning: they are all equal"""
+    if data.times is None:
+        raise UsageError(f"{data.name} has no times; {cure}")
+    if data.times.min() == data.times.max():
+        cause = f"all times of {data.name} are equal, so those further down in the file are taken for the later ones"
+        warnings.warn(f"{cause}; {cure}", DataWarning, stacklevel=3)
+    return data.times
 
 
 def _check_part(name: str, value: float) -> None:

@@ -98,7 +98,15 @@ class Recommender:
         is_warm = ~self.protocol.cold(u, i)
         scores = {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int((~is_warm).sum())}
         scores["rmse_warm"] = rmse(y[is_warm], r[is_warm]) if is_warm.any() else np.nan
-        return scores, problems(y, r, self.data.ratings.values.mean(dtype=np.float64), self.data.scale)
+        found = problems(y, r, self.data.ratings.values.mean(dtype=np.float64), self.data.scale)
+        for what, index, rows, own in (
+            ("users", test.users, u, self.data.users),
+            ("items", test.items, i, self.data.items),
+        ):
+            if (rows < 0).all():
+                ids = f"such as {index.ids.tolist()[0]!r}, where the model has {own.ids.tolist()[0]!r}"
+                found.append(f"None of the {what} of the test part is known, {ids}: check the ids.")
+        return scores, found
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
         """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.

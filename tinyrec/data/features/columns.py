@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.data.features.encoding import Features, is_numeric
 from tinyrec.data.ids import Index
+from tinyrec.data.reading.id_column import MISSING_WORDS
+from tinyrec.data.reading.layout import NAMES, plain
 from tinyrec.data.reading.source import open_table_file, read_texts
 from tinyrec.errors import DataError
 
@@ -42,12 +45,29 @@ def read_columns(path: str) -> tuple[str, list[str], dict[str, list[str]]]:
     if len(columns) < 2:
         cure = "give a header and lines with an id, a delimiter and at least one more column"
         raise DataError(f"{name} does not contain a table; {cure}")
-    header, *_ = columns
+    header = _id_column(list(columns))
     ids = columns.pop(header)
     if not ids.is_unique().all():
         twice = ids.filter(ids.is_duplicated())[0]
         raise DataError(f"{name} has the id {twice} more than once; keep one line for each id")
-    return header, ids.to_list(), {column: texts.to_list() for column, texts in columns.items()}
+    return header, ids.to_list(), {column: _known(texts) for column, texts in columns.items()}
+
+
+def _id_column(names: list[str]) -> str:
+    """The column of ids: the first one, unless it has no such name and another one has, as after a row number."""
+    named = [
+        name for name in names if plain(name) == "id" or any(plain(name) in NAMES[what] for what in ("user", "item"))
+    ]
+    if not named and plain(names[0]) in ("", "unnamed0", "index"):
+        raise DataError(
+            f"the first column, {names[0]!r}, holds row numbers, and no other one is named like an id; name it"
+        )
+    return names[0] if names[0] in named or not named else named[0]
+
+
+def _known(texts: Any) -> list[str]:
+    """The texts of a column, with nothing where one only says that it is missing."""
+    return ["" if text in MISSING_WORDS else text for text in texts.to_list()]
 
 
 def read_features(path: str, index: Index) -> Features:

@@ -15,7 +15,7 @@ from tinyrec.data.reading.layout import Layout, split
 from tinyrec.data.reading.stream import count
 from tinyrec.data.validation import BadLines
 
-BLANKS = " \t"  # stripped from both ends of a field
+BLANKS = " \t\u00a0"  # stripped from both ends of a field
 RUN_OF_BLANKS = re.compile(rb"[ \t]+")
 AT_AN_END = re.compile(rb"^ | (?=\r?$)", re.MULTILINE)
 UNIT_SEPARATOR = "\x1f"  # stands for a delimiter of several characters

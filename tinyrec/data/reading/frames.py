@@ -12,12 +12,16 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index, as_ids
+from tinyrec.data.reading.fields import BLANKS
 from tinyrec.data.reading.kinds import refuse_document
 from tinyrec.data.reading.layout import MIN_WIDE, Columns, Found, columns_by_name, find_columns
-from tinyrec.data.reading.stream import blocks_of_lines
+from tinyrec.data.reading.stream import blocks_of_lines, count_lines
+from tinyrec.data.validation import check_missing
 from tinyrec.errors import DataError, FileError, UsageError
 
 Scale = tuple[float, float] | None
+JSON_SAMPLE = 1000  # lines that are looked at for names and types
+KIND_NAMES = {str: "a text", int: "a number"}
 
 
 def from_frame(
@@ -37,12 +41,14 @@ def from_frame(
     if wide:
         numbers = [_floats(frame[name]) for name in frame.columns[1:]]
         notes = [f"wide: {names[0]} holds the users, and each other column is an item"]
-        ids = _whole_ids(frame[frame.columns[0]], "user", notes)
-        return from_matrix(np.stack(numbers, axis=1), users=ids, items=names[1:], notes=notes, **options)
+        ids = _ids(frame[frame.columns[0]], "user", notes)
+        items = list(frame.columns[1:])
+        items = items if all(isinstance(item, int) for item in items) else names[1:]
+        return from_matrix(np.stack(numbers, axis=1), users=ids, items=items, notes=notes, **options)
     found = _find(frame, names, columns)
     taken = {role: frame[frame.columns[at]] for role, at in found.items()}
     notes = []
-    users, items = (_whole_ids(taken[what], what, notes) for what in ("user", "item"))
+    users, items = (_ids(taken[what], what, notes) for what in ("user", "item"))
     ratings = _numbers(taken["rating"]) if "rating" in taken else None
     options |= {"times": taken.get("time"), "columns": {role: names[at] for role, at in found.items()}}
     return Dataset.from_triples(users, items, ratings, notes=notes, **options)
@@ -78,13 +84,19 @@ def _floats(column: Any) -> Array:
     return values.astype(float)
 
 
-def _whole_ids(column: Any, what: str, notes: list[str]) -> Any:
-    """The ids in a column; whole floats, as pandas makes of integers, become integers."""
+def _ids(column: Any, what: str, notes: list[str]) -> Array:
+    """The ids in a column, read as in a file: whole floats, as pandas makes of integers, and text without blanks."""
     values = column.to_numpy()
     if values.dtype.kind == "f" and len(values) and (np.abs(values) < 2**53).all() and not (values % 1).any():
         notes.append(f"{what} ids such as {values[0]} were read as integers")
         return values.astype(np.int64)
-    return column
+    ids = as_ids(column, what)
+    if ids.dtype != object:
+        return ids
+    stripped = [text.strip(BLANKS) for text in ids.tolist()]
+    if "" in stripped:
+        raise DataError(f"row {stripped.index('')}: the {what} id is empty; complete or remove the row")
+    return np.array(stripped, object)
 
 
 def from_matrix(
@@ -102,12 +114,12 @@ def from_matrix(
 
     users, items: the ids of rows and columns; None: their numbers;  wide: each cell may be a rating
     """
-    X = np.asarray(X)
+    X = np.ma.filled(X.astype(float), np.nan) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     if X.ndim != 2 or X.dtype.kind not in "iuf":
         raise UsageError(
             f"an array of {X.dtype} of shape {X.shape} is no matrix of ratings; give numbers, users x items"
         )
-    rated = ~np.isnan(X) & ~np.isin(X, list(missing))
+    rated = ~np.isnan(X) & ~np.isin(X, check_missing(missing))
     if users is None and rated.all() and not wide:
         cause = f"an array of shape {X.shape} without a NaN is a matrix in which each cell is a rating, or a list"
         cure = "give missing=(0,) if 0 means not rated, wide=True if each is a rating, or (users, items, ratings)"
@@ -115,6 +127,9 @@ def from_matrix(
     rows, cols = np.nonzero(rated)
     row_ids = np.arange(X.shape[0]) if users is None else as_ids(users, "user")
     index, row_of = Index.of(row_ids, "user")
+    if len(index) < len(row_ids):
+        twice = index.ids.tolist()[np.bincount(row_of).argmax()]
+        raise DataError(f"the user {twice!r} has more than one row; a matrix has one row for each user")
     item_index, col_of = Index.of(np.arange(X.shape[1]) if items is None else as_ids(items, "item"), "item")
     options: dict[str, Any] = {"scale": scale, "duplicates": duplicates, "name": name, **more}
     return Dataset.from_cells(index, item_index, row_of[rows], col_of[cols], X[rows, cols], **options)
@@ -157,37 +172,66 @@ def read_json_lines(stream: Any, name: str, columns: Columns | None, encoding: s
 
     parts, number, schema = [], 1, None
     for block in blocks_of_lines(stream, name, encoding):
+        schema = schema or _schema(block.splitlines()[:JSON_SAMPLE], name, columns)
         try:
-            if schema is None:
-                schema = _schema(block.lstrip().partition(b"\n")[0], name, columns)
             parts.append(pl.read_ndjson(block, schema=schema))
-        except (pl.exceptions.PolarsError, json.JSONDecodeError, UnicodeDecodeError) as problem:
-            bad = next((k for k, line in enumerate(block.splitlines()) if not _is_object(line)), None)
-            where = f"line {number}" if bad is None else f"line {number + bad}"
-            text = "no JSON object" if bad is not None else str(problem).splitlines()[0]
-            raise DataError(f"{name}, {where}: {text}; write one object a line, with the same types") from None
-        number += block.count(b"\n")
+        except pl.exceptions.PolarsError:
+            parts.append(_read_objects(block, number, name, schema))
+        number += count_lines(block)
     return pl.concat(parts)
 
 
-def _schema(line: bytes, name: str, columns: Columns | None) -> dict[str, Any]:
-    """The types of the columns that are needed, by the first object."""
+def _schema(lines: Sequence[bytes], name: str, columns: Columns | None) -> dict[str, Any]:
+    """The types of the columns that are needed, by the first objects."""
     import polars as pl
 
-    if not _is_object(line):
-        refuse_document(line.decode("utf-8", "replace"), name)
-    first = json.loads(line)
-    names = list(first)
+    first = [line for line in lines if line.strip()]
+    if not isinstance(_object(first[0]), dict):
+        refuse_document(first[0].decode("utf-8", "replace"), name)
+    kinds: dict[str, list[type]] = {}
+    for line in first:
+        row = _object(line)
+        for field, value in row.items() if isinstance(row, dict) else ():
+            kinds.setdefault(field, []).append(type(value))
+    names = list(kinds)
     try:
         found = find_columns(columns, names, len(names)) if columns else columns_by_name(names)
     except DataError as problem:
         raise DataError(f"{name}, line 1: {problem}") from None
-    types = {str: pl.String, int: pl.Int64, float: pl.Float64}
-    return {names[at]: types.get(type(first[names[at]]), pl.String) for at in found.values()}
+    types: dict[str, Any] = {
+        names[at]: pl.Int64 if set(kinds[names[at]]) <= {int} else pl.String for at in found.values()
+    }
+    if "rating" in found:
+        types[names[found["rating"]]] = pl.Float64
+    return types
 
 
-def _is_object(line: bytes) -> bool:
+def _read_objects(block: bytes, start: int, name: str, schema: dict[str, Any]) -> Any:
+    """The same, one by one.  DataError: a line is no object, or a field has another type than in the first lines"""
+    import polars as pl
+
+    kinds = {pl.String: (str,), pl.Int64: (int,), pl.Float64: (int, float)}
+    rows = []
+    for number, line in enumerate(block.splitlines(), start):
+        if not line.strip():
+            continue
+        row = _object(line)
+        if not isinstance(row, dict):
+            raise DataError(f"{name}, line {number}: no JSON object; write one object a line")
+        for field, kind in schema.items():
+            value = row.get(field)
+            if type(value) not in kinds[kind]:
+                cause = (
+                    f"the field {field} is {value!r}, which is not {KIND_NAMES[kinds[kind][0]]} as in the first lines"
+                )
+                raise DataError(f"{name}, line {number}: {cause}; write all of them alike")
+        rows.append({field: row[field] for field in schema})
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _object(line: bytes) -> Any:
+    """What a line of JSON says; None: it is no JSON."""
     try:
-        return not line.strip() or isinstance(json.loads(line), dict)
+        return json.loads(line)
     except ValueError:
-        return False
+        return None

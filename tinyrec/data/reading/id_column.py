@@ -12,6 +12,7 @@ from tinyrec.backend import Array
 from tinyrec.data.ids import Index, ids_from_text, is_plain_integer
 from tinyrec.errors import DataError
 
+MISSING_WORDS = ("NA", "N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "\\N")
 WHOLE = re.compile(r"-?\d+\.0+", re.ASCII)
 
 
@@ -45,17 +46,26 @@ class IdColumn:
         if not self.is_text:
             return *Index.of(concatenate(self.parts, np.result_type(np.int32, *self.parts).type)), []
         ids, codes = self._distinct()
-        notes = []
-        if self.like and not self.like.is_text:
-            text = next(text for text in ids if not is_plain_integer(text))
-            raise DataError(f"the {what} ids are integers elsewhere, but {text!r} is not; correct it")
-        raw = np.array(ids, object)
-        if not self.like and all(map(WHOLE.fullmatch, ids)):
-            integers = ids_from_text([text.partition(".")[0] for text in ids])
-            if integers.dtype.kind == "i":
-                raw, notes = integers, [f"{what} ids such as {ids[0]} were read as integers"]
-        index, rank = Index.of(raw)
+        raw, notes = self._as_integers(ids, what) if self.like is None or not self.like.is_text else (None, [])
+        index, rank = Index.of(np.array(ids, object) if raw is None else raw)
         return index, rank[codes], notes
+
+    def _as_integers(self, ids: list[str], what: str) -> tuple[Array | None, list[str]]:
+        """The integers that these texts are, if all are whole numbers, or None; and a note on them."""
+        odd = [text for text in ids if not is_plain_integer(text)]
+        whole = [text for text in odd if WHOLE.fullmatch(text) and is_plain_integer(text.partition(".")[0])]
+        if len(whole) == len(odd):
+            note = f"{what} ids such as {odd[0]} were read as integers"
+            return ids_from_text([text.partition(".")[0] for text in ids]), [note]
+        if self.like:
+            text = next(text for text in odd if text not in whole)
+            raise DataError(f"the {what} ids are integers elsewhere, but {text!r} is not; correct it")
+        if len(odd) == len(ids):
+            return None, []
+        if missing := [text for text in odd if text in MISSING_WORDS]:
+            cause = f"the {what} ids are integers, but {missing[0]!r} is one, too, which may stand for a missing id"
+            raise DataError(f"{cause}; remove its lines, or write text ids everywhere")
+        return None, [f"{len(odd)} of {len(ids)} {what} ids are no integers, such as {odd[0]!r}, so all are text"]
 
     def _distinct(self) -> tuple[list[str], Array]:
         """The distinct texts, and the number of that of each id, (p,)."""

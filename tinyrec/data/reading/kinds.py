@@ -7,7 +7,7 @@ from tinyrec.errors import DataError
 START = 64  # how many bytes are needed
 COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 TABLES = {b"PAR1": "parquet", b"ARROW1": "arrow"}
-ZIP = b"PK\x03\x04"
+ZIP = b"PK\x03\x04", b"PK\x05\x06"  # the second begins an empty one
 EXPORT = "open it with the program that wrote it and save the ratings as CSV"
 FOREIGN = {  # the first bytes, what such a file is, and how to go on
     b"\xd0\xcf\x11\xe0": ("an Excel workbook", EXPORT),

@@ -13,7 +13,7 @@ from tinyrec.errors import DataError, UsageError
 DELIMITERS = ("::", "\t", ",", ";", "|", " ")  # tried in this order; " " stands for any run of blanks
 ROLES = ("user", "item", "rating", "time")
 # The names of the columns of well-known data sets, in lower case, without signs and types; the first that is there.
-NAMES = {
+_NAMES = {
     "user": "user userid uid userindex useridx username reviewerid profileid reviewprofilename profilename customerid "
     "memberid visitorid playerid reviewer customer userno msno",
     "item": "item itemid iid movie movieid filmid film book bookid isbn asin parentasin product productid beerbeerid "
@@ -24,8 +24,10 @@ NAMES = {
     "time": "timestamp unixreviewtime unixtime time datetime date reviewtime reviewdate ratingdate ratingtimestamp "
     "createdat ratedat eventtime ts tstamp timestampms utctime",
 }
+NAMES = {role: tuple(names.split()) for role, names in _NAMES.items()}
 MIN_WIDE = 6  # a table of this many columns of numbers is a matrix
 MAX_WIDTH = 10_000  # columns of a list of ratings
+MANY = 20  # lines; fewer may begin with ascending numbers by chance
 TIMES_FROM = 1e8  # numbers from here on are times (1973), not ratings
 
 Columns = Sequence[int | str] | Mapping[str, int | str]
@@ -102,6 +104,9 @@ def find_layout(
     if columns is not None:
         return Layout(sep, width, find_columns(columns, names, width), has_names, names)
     rows = [fields for fields in sample[has_names:] if len(fields) == width]
+    if has_names and len(sample) > 2 and {len(fields) for fields in sample[1:]} == {width + 1}:
+        cause = "each line has one field more than the header, as R writes row names"
+        raise DataError(f"{cause}; write it with row.names = FALSE, or leave the header out and give the columns")
     if roles != ROLES:
         return Layout(sep, width, _ids_by_name(names, width, roles), has_names, names)
     if names:
@@ -113,10 +118,12 @@ def find_layout(
 
 def _find_delimiter(line: str, sep: str | None, n_roles: int) -> str:
     if sep is None:
-        if n_roles <= 1 and not any(sep in line for sep in DELIMITERS[:-1]):
+        if n_roles == 1 and not any(sep in line for sep in DELIMITERS[:-1]):
             return ","  # a single column, which may contain blanks
         counts = {sep: len(split(line, sep) or []) for sep in DELIMITERS}
         found = [sep for least in (3, 2) for sep in DELIMITERS if counts[sep] >= least]
+        if not found and n_roles == 0:
+            return ","
         if not found:
             raise DataError("no known delimiter gives user, item and rating; give the delimiter with sep (--sep)")
         return found[0]
@@ -133,12 +140,28 @@ def _has_names(first: Sequence[str], columns: Columns | None, roles: Sequence[st
         if not all(map(_is_position, wanted)):
             return True
         return not any(_number(first[int(at)]) is not None for at in wanted if int(at) < len(first))
-    known = sum(_plain(name) in NAMES[role].split() for name in first for role in ROLES)
+    known = sum(plain(name) in NAMES[role] for name in first for role in ROLES)
     if not roles:
-        return _number(first[0]) is None  # what is above the users of a matrix
+        return _heads_matrix([text.strip() for text in first])
     if roles != ROLES:
         return known > 0
     return known > 1 or not any(_number(text) is not None for text in first[:3])
+
+
+def _heads_matrix(first: Sequence[str]) -> bool:
+    """Whether the first line of a matrix names its columns.  DataError: it may, or may be that of a user"""
+    numbers = [_number(text) for text in first]
+    if any(text and number is None for text, number in zip(first, numbers, strict=True)):
+        if plain(first[0]) in NAMES["item"]:
+            raise DataError(f"the first column is named {first[0]}, but a matrix has users in its rows; transpose it")
+        return True
+    known = [number for number in numbers[1:] if number is not None]
+    if "" in first[1:] or len(set(known)) < len(known) or len(known) < 2 or any(number % 1 for number in known):
+        return False  # a user who left something out, rated two items alike, or gave a fraction
+    shown = ", ".join(first[:6])
+    raise DataError(
+        f"line 1 ({shown}) may name the items, or be a user; give header=True or False (--header, --no-header)"
+    )
 
 
 def _number(text: str) -> float | None:
@@ -177,15 +200,15 @@ def _find_column(column: int | str, names: Sequence[str], width: int) -> int:
     raise UsageError(f"there is no column {column!r}; give {known}")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """The name in lower case, without signs and without a type: "Book-Rating" and "book_rating:float" are alike."""
     return re.sub(r"[\W_]", "", name.partition(":")[0].lower())
 
 
 def columns_by_name(names: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> Found:
     """The columns by their known names.  DataError: user, item or rating has none; rows: the first ones"""
-    plain = [_plain(name) for name in names]
-    found = {role: plain.index(name) for role, known in NAMES.items() for name in known.split()[::-1] if name in plain}
+    known = [plain(name) for name in names]
+    found = {role: known.index(name) for role, its in NAMES.items() for name in its[::-1] if name in known}
     found = {role: found[role] for role in ROLES if role in found}
     missing = [role for role in ROLES[:3] if role not in found]
     if missing == ["rating"] and len(found) == len(names):
@@ -193,21 +216,22 @@ def columns_by_name(names: Sequence[str], rows: Sequence[Sequence[str]] = ()) ->
     if missing:
         refuse_matrix(rows, len(names))
         shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-        cure = f"name all three with columns (--columns {','.join(map(str, names[:3]))})"
+        given = ",".join(f"{role}={names[found[role]] if role in found else '...'}" for role in ROLES[:3])
+        cure = f"name them with columns (--columns {given})"
         if missing == ["rating"]:
-            cure += f", or two for implicit feedback (--columns {names[found['user']]},{names[found['item']]})"
+            cure += f", or without a rating for implicit feedback (--columns {given.removesuffix(',rating=...')})"
         raise DataError(f"which columns are {' and '.join(missing)}, of {shown}, is not known; {cure}")
     return found
 
 
 def _ids_by_name(names: Sequence[str], width: int, roles: Sequence[str]) -> Found:
     """The columns of a list of ids: by name, or by place if there are as many as wanted."""
-    plain = [_plain(name) for name in names]
-    found = {role: plain.index(name) for role in roles for name in NAMES[role].split()[::-1] if name in plain}
+    known = [plain(name) for name in names]
+    found = {role: known.index(name) for role in roles for name in NAMES[role][::-1] if name in known}
     if len(found) < len(roles):
         if width != len(roles):
-            what = " and ".join(roles)
-            raise DataError(f"{width} columns, but the ids of {what} are wanted; name them {','.join(roles)}")
+            wanted = f"{width} columns, but the ids of {' and '.join(roles)} are wanted"
+            raise DataError(f"{wanted}; give them as {','.join(roles)}, one line for each")
         found = {role: at for at, role in enumerate(roles)}
     return {role: found[role] for role in roles}
 
@@ -223,7 +247,8 @@ def _columns_by_place(rows: Sequence[Sequence[str]], width: int) -> Found:
             len(rest) in (3, 4) and _are_ratings(rest[2]) and all(_are_times(column) for column in rest[3:])
         ):
             fits.append({role: start + at for at, role in enumerate(ROLES[: len(rest)])})
-    if len(fits) == 1:
+    are_row_numbers = len(rows) >= MANY and _are_row_numbers(columns[0])  # or each user has one rating, in order
+    if len(fits) == 1 and (fits[0]["user"] == 1 or not are_row_numbers):
         return fits[0]
     shown = ", ".join(rows[0][:8]) if rows else ""
     cause = f"the file has no header, and its columns ({shown}) cannot be told apart for certain"
@@ -251,8 +276,8 @@ def _are_ratings(texts: Sequence[str]) -> bool:
     if not values:
         return True  # all are invalid, which is reported later
     spread, distinct = max(values) - min(values), len(set(values))
-    if max(map(abs, values)) >= TIMES_FROM:
-        return False
+    if max(map(abs, values)) > 1000:
+        return False  # times, years, ids
     if any(value % 1 for value in values):
         return spread <= 1000
     return spread <= 100 or distinct <= min(20, len(values) / 2)

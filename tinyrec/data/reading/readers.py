@@ -111,5 +111,9 @@ def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[
     if not has_names and (X[:, 0] == (~np.isnan(X[:, 1:]) & ~np.isin(X[:, 1:], missing)).sum(axis=1)).all():
         X = X[:, 1:]
         notes.append("the first column was left out: it counts the ratings of each user")
+    if not has_names and len(X) > 1 and len(set(first := X[:, 0].tolist())) == len(X) and not (X[:, 0] % 1).any():
+        users = [f"{number:.0f}" for number in first]  # a NaN is not 0 modulo 1
+        X, columns = X[:, 1:], dict.fromkeys(map(str, range(X.shape[1] - 1)))
+        notes.append("the first column was taken for the ids of the users: all of its numbers are different")
     ids = (None, None) if users is None else (ids_from_text(users), ids_from_text(list(columns)))
     return from_matrix(X, missing=missing, wide=True, name=name, users=ids[0], items=ids[1], notes=notes, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,6 +19,13 @@ from tinyrec.data.validation import BadLines
 from tinyrec.errors import DataError
 
 TEXTS = (".csv", ".tsv", ".txt", ".dat", ".data", ".inter", ".json", ".jsonl", ".ndjson")
+NO_TABLE = re.compile(r"readme|license|__macosx|/\._|^\._")
+NO_DATA = {  # how the first line of a text begins, what it is, and what to do
+    "sep=": ("tells Excel the delimiter", "remove it, and give the delimiter with sep (--sep)"),
+    "#": ("is a comment", "remove it"),
+    "%%MatrixMarket": ("begins a Matrix Market file", "read it with scipy.io.mmread, and give the matrix"),
+    "version https://git-lfs": ("begins a pointer of Git LFS", "fetch the file itself with git lfs pull"),
+}
 SAMPLE = 1000  # lines that are looked at to find the layout
 
 Block = tuple[int, bytes]  # the number of its first line, and the lines
@@ -53,11 +61,12 @@ def _only_table(folder: Folder) -> str:
         raise DataError(f"{folder.path} is a model file of tinyrec, not a file of ratings; give the ratings")
     if names and all(name.endswith(".npy") for name in names):
         raise DataError(f"{folder.path} is an archive of NumPy arrays; load it with numpy.load, and give the arrays")
-    tables = [name for name in names if name.lower().endswith(TEXTS) and "readme" not in name.lower()]
+    tables = [name for name in names if name.lower().endswith(TEXTS) and not NO_TABLE.search(name.lower())]
     if len(tables) != 1:
         listed = ", ".join((tables or names)[:5]) + (", ..." if len(tables or names) > 5 else "")
         cause = f"{folder.path} holds {len(tables) or 'no'} tables ({listed or 'nothing'}), not one"
-        raise DataError(f"{cause}; unpack it, and give the file with the ratings")
+        cure = "give the file with the ratings"
+        raise DataError(f"{cause}; {cure if folder.path.is_dir() else f'unpack it, and {cure}'}")
     return tables[0]
 
 
@@ -99,6 +108,9 @@ def _find(block: bytes, number: int, name: str, options: dict[str, Any]) -> Layo
     lines = block[: 1 << 20].decode("utf-8", "surrogateescape").split("\n")[:SAMPLE]
     lines = [line.removesuffix("\r") for line in lines if line.strip()]
     refuse_document(lines[0], name)
+    for start, (what, cure) in NO_DATA.items():
+        if lines[0].lower().startswith(start.lower()):
+            raise DataError(f"{name}, line {number} {what}; {cure}")
     if error := text_error(lines[0]):
         raise DataError(f"{name}, line {number}: {'; '.join(error)}")
     try:

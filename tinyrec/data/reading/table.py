@@ -16,10 +16,11 @@ from tinyrec.data.reading.id_column import IdColumn, concatenate, plain_integers
 from tinyrec.data.reading.layout import Layout
 from tinyrec.data.reading.source import SAMPLE
 from tinyrec.data.reading.times import CURE, NOT_A_TIME, seconds_of_texts, to_seconds
-from tinyrec.data.validation import MAX_SHOWN, BadLines, BadRows, check_scale, explain
+from tinyrec.data.validation import MAX_SHOWN, BadLines, BadRows, check_missing, check_scale, explain
 from tinyrec.errors import DataError
 
 MAX_ID_LENGTH = 255  # characters
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -38,7 +39,7 @@ class Table:
         missing: Sequence[float] = (),
         like: Mapping[str, Index] | None = None,
     ):
-        self.name, self.layout, self.scale, self.missing = name, layout, check_scale(scale), list(missing)
+        self.name, self.layout, self.scale, self.missing = name, layout, check_scale(scale), check_missing(missing)
         self.ids: dict[str, IdColumn] = {
             what: IdColumn((like or {}).get(what)) for what in ("user", "item") if what in layout.columns
         }
@@ -106,7 +107,8 @@ class Table:
             numbers = texts.cast(pl.Int64, strict=False)
         if numbers.null_count():
             floats = texts.cast(pl.Float64, strict=False).to_numpy()
-            whole = (np.abs(floats) < 2**53) & (floats % 1 == 0)
+            with np.errstate(invalid="ignore"):  # infinity has no remainder
+                whole = (np.abs(floats) < 2**53) & (floats % 1 == 0)
             numbers = pl.Series(np.where(whole, floats, NOT_A_TIME).astype(np.int64)) if whole.any() else numbers
             numbers = numbers.fill_null(NOT_A_TIME)
         seconds = numbers.to_numpy()
@@ -148,7 +150,10 @@ class Table:
         values = concatenate(self.values, np.float32) if self.values else None
         times = concatenate(self.times, np.int64) if self.times else None
         if times is not None and not self.are_dates:
-            times, unit = to_seconds(times)
+            try:
+                times, unit = to_seconds(times)
+            except DataError as problem:
+                raise DataError(f"{self.name}: {problem}") from None
             self.notes += [unit] if unit else []
         options: dict[str, Any] = {"scale": self.scale, "duplicates": duplicates, "times": times, "name": self.name}
         options |= {"columns": self.layout.taken, "notes": self.notes, **more}
@@ -187,11 +192,9 @@ def _error(role: str, text: str, scale: tuple[float, float] | None) -> tuple[str
         number = float(text)
     except ValueError:
         number = np.nan
-    if not np.isfinite(number) and not re.fullmatch(r"[-+.\deE]+", text):
+    if not NUMBER.fullmatch(text):
         return f"the rating {short} is not a number", "write it like 3.5, or remove the line"
     if abs(number) > LARGEST:
         return f"the rating {short} is too large", "correct or remove the line"
     low, high = scale or (-np.inf, np.inf)
-    if low <= number <= high:
-        return f"the rating {short} is not a number", "write it like 3.5, or remove the line"
     return f"the rating {text} is outside the scale {low:g} to {high:g}", "correct it or widen the scale"

@@ -11,17 +11,28 @@ from tinyrec.backend import Array
 from tinyrec.errors import DataError
 
 UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+LATEST = 4_102_444_800  # the first second of 2100
 NOT_A_TIME = np.iinfo(np.int64).min
 CURE = "write seconds since 1970 or an ISO date such as 2001-05-31, or name the columns without it (--columns)"
 
 
 def to_seconds(numbers: Array) -> tuple[Array, str | None]:
-    """Integers in the unit that makes their median a date before 5138, and a note if it is not the second."""
-    size = np.abs(np.median(numbers[:: 1 + len(numbers) // 10_000])) if len(numbers) else 0
-    unit = next((unit for unit, per_second in UNITS.items() if size < 1e11 * per_second), "nanoseconds")
-    if unit == "seconds":
+    """Integers in the unit that makes their median a date before 5138, and a note if it is not the second.
+
+    DataError: some are in a finer unit than others, or after 2100
+    """
+    if not len(numbers):
         return numbers, None
-    return numbers // UNITS[unit], f"times are in {unit}"
+    size = np.abs(np.median(numbers[:: 1 + len(numbers) // 10_000]))
+    unit = next((unit for unit, per_second in UNITS.items() if size < 1e11 * per_second), "nanoseconds")
+    latest, per_second = int(numbers.max()), UNITS[unit]
+    if latest >= LATEST * per_second:
+        cause = f"the time {latest} is after 2100 in {unit}, the unit of most times"
+        raise DataError(f"{cause}; write all of them as seconds since 1970 or as ISO dates")
+    if per_second > 1 and (is_coarser := (numbers >= 10**8) & (numbers < 10**8 * per_second)).any():
+        cause = f"the time {numbers[is_coarser][0]} looks like seconds, but most times are in {unit}"
+        raise DataError(f"{cause}; write all of them as seconds since 1970 or as ISO dates")
+    return (numbers, None) if unit == "seconds" else (numbers // per_second, f"times are in {unit}")
 
 
 def seconds_of_texts(texts: Any) -> Array:
