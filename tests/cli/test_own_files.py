@@ -43,7 +43,7 @@ def test_what_was_taken_is_printed_and_kept(capsys, tmp_path, cells):
 def test_columns_that_are_not_known_are_asked_for(capsys, tmp_path, cells):
     path = write(tmp_path / "a.csv", "who,what,mark", cells)
     assert main([*TRAIN, "--dataset", path]) == 3
-    assert "of who, what, mark, is not known; name all three with columns" in capsys.readouterr().err
+    assert "of who, what, mark, is not known; name them with columns" in capsys.readouterr().err
     for columns in ("who,what,mark", "0,1,2", "rating=mark,user=who,item=1"):
         assert main(["data", "check", path, "--columns", columns]) == 0
         assert "columns: user=who, item=what, rating=mark" in capsys.readouterr().out

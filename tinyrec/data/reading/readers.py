@@ -13,7 +13,7 @@ from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index, ids_from_text
 from tinyrec.data.reading.frames import from_frame, from_matrix, read_json_lines, read_typed
 from tinyrec.data.reading.kinds import TABLES
-from tinyrec.data.reading.layout import Columns
+from tinyrec.data.reading.layout import MANY, Columns
 from tinyrec.data.reading.source import open_table, open_table_file, read_texts
 from tinyrec.data.reading.stream import PATH
 from tinyrec.data.reading.table import Table
@@ -111,7 +111,7 @@ def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[
     if not has_names and (X[:, 0] == (~np.isnan(X[:, 1:]) & ~np.isin(X[:, 1:], missing)).sum(axis=1)).all():
         X = X[:, 1:]
         notes.append("the first column was left out: it counts the ratings of each user")
-    if not has_names and len(X) > 1 and len(set(first := X[:, 0].tolist())) == len(X) and not (X[:, 0] % 1).any():
+    if not has_names and len(X) >= MANY and len(set(first := X[:, 0].tolist())) == len(X) and not (X[:, 0] % 1).any():
         users = [f"{number:.0f}" for number in first]  # a NaN is not 0 modulo 1
         X, columns = X[:, 1:], dict.fromkeys(map(str, range(X.shape[1] - 1)))
         notes.append("the first column was taken for the ids of the users: all of its numbers are different")
