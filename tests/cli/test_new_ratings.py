@@ -53,6 +53,25 @@ def test_ids_are_of_the_type_that_they_have_in_the_model(capsys, model, tmp_path
     assert capsys.readouterr().err.splitlines()[-1] == said
 
 
+def test_the_file_is_read_with_the_flags_of_any_file(capsys, model, tmp_path):
+    (tmp_path / "night.csv").write_bytes("wer;was;Sterne\nZoë;1;5\nZoë;2;0\n".encode("latin-1"))
+    recommend = ["recommend", model, "--user", "Zoë", "--new-ratings", str(tmp_path / "night.csv"), "-n", "3"]
+    assert main(recommend) == 3
+    assert "which columns are user and item and rating" in capsys.readouterr().err
+    flags = ["--encoding", "latin-1", "--columns", "wer, was, Sterne", "--missing", "0"]
+    assert main([*recommend, *flags]) == 0
+    said = capsys.readouterr().err
+    assert "1 ratings of 0 were left out" in said and "new ratings: 1," in said
+    assert main(["recommend", model, "--user", "u1", *flags]) == 2
+    assert "are for --new-ratings" in capsys.readouterr().err
+
+
+def test_events_are_no_ratings_for_a_model_of_ratings(capsys, model, tmp_path):
+    (tmp_path / "night.csv").write_text("user,item\nu1,1\nu1,2\n")
+    assert main(["recommend", model, "--user", "u1", "--new-ratings", str(tmp_path / "night.csv")]) == 2
+    assert "night.csv has no column of ratings, and this model is for ratings" in capsys.readouterr().err
+
+
 def test_implicit_feedback_takes_new_users_and_leaves_new_items_out(capsys, ratings, tmp_path):
     path, more = str(tmp_path / "m.npz"), tmp_path / "more.csv"
     train = ["train", "--dataset", ratings, "--model", "ncae", "--feedback", "implicit", *SMALL, "--save", path]

@@ -184,7 +184,10 @@ def test_a_matrix_with_a_header(tmp_path):
     with pytest.raises(DataError, match="wide.csv has two columns 'Up' in its header"):
         load_dataset(tmp_path / "wide.csv", wide=True)
     (tmp_path / "wide.csv").write_text("who,Up,Alien\nann,5,\nbob,x,3.5\n")
-    with pytest.raises(DataError, match="wide.csv, line 3: the rating 'x' is not a number"):
+    with pytest.raises(DataError, match="wide.csv, line 3: the rating 'x' is no number"):
+        load_dataset(tmp_path / "wide.csv", wide=True)
+    (tmp_path / "wide.csv").write_text("who,Up,Alien\nann,5,\nbob,1e99,inf\n")
+    with pytest.raises(DataError, match=r"line 3: the rating '1e99' is no number, or too large.*\(2 bad lines"):
         load_dataset(tmp_path / "wide.csv", wide=True)
 
 

@@ -146,7 +146,8 @@ def load_model(args: argparse.Namespace) -> Recommender:
 
 def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:
     new = "CSV file of user,item,rating, also of new users and items: added without training again"
-    parser.add_argument("--new-ratings", metavar="FILE.csv", help=new)
+    parser.add_argument("--new-ratings", metavar="FILE", help=new)
+    add_reading_flags(parser)
 
 
 def load_with_new_ratings(
@@ -156,9 +157,12 @@ def load_with_new_ratings(
     recommender = load_model(args)
     rated: dict[str, dict[Any, float]] = {item: {} for item in new_items}
     if not args.new_ratings:
+        if read_options(args):
+            raise UsageError("the flags for reading a file are for --new-ratings; give it, too")
         return recommender, rated
     data = recommender.data
-    new = load_dataset(Path(args.new_ratings), scale=data.scale, duplicates="last")
+    options = {"scale": data.scale, "duplicates": "last", **read_options(args)}
+    new = load_dataset(Path(args.new_ratings), **options)
     say_assumed(args, new)
     if new.implicit and not data.implicit:
         raise UsageError(f"{new.name} has no column of ratings, and this model is for ratings; give ratings")

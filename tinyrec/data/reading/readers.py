@@ -16,7 +16,7 @@ from tinyrec.data.reading.kinds import TABLES
 from tinyrec.data.reading.layout import MANY, Columns
 from tinyrec.data.reading.source import open_table, open_table_file, read_texts
 from tinyrec.data.reading.stream import PATH
-from tinyrec.data.reading.table import Table
+from tinyrec.data.reading.table import LARGEST, Table
 from tinyrec.data.validation import BadLines
 from tinyrec.errors import DataError, UsageError
 
@@ -102,8 +102,9 @@ def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[
     for texts in columns.values():
         column = texts.cast(pl.Float64, strict=False)
         wrong = column.is_null() & ~texts.str.to_lowercase().is_in(["", "nan", "na"])
+        wrong |= column.abs().fill_nan(0).fill_null(0) > LARGEST
         for row in wrong.arg_true().to_list():
-            cause = f"the rating {texts[row]!r} is not a number"
+            cause = f"the rating {texts[row]!r} is no number, or too large"
             bad.add(int(numbers[row]), cause, "write it like 3.5, or leave it empty")
         values.append(column.fill_null(np.nan).to_numpy().astype(np.float32))
     bad.refuse(name)
