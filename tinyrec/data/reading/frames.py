@@ -220,7 +220,7 @@ def _read_objects(block: bytes, start: int, name: str, schema: dict[str, Any]) -
             raise DataError(f"{name}, line {number}: no JSON object; write one object a line")
         for field, kind in schema.items():
             value = row.get(field)
-            if type(value) not in kinds[kind]:
+            if type(value) not in kinds[kind] or (type(value) is int and abs(value) >= 2**63):
                 cause = (
                     f"the field {field} is {value!r}, which is not {KIND_NAMES[kinds[kind][0]]} as in the first lines"
                 )

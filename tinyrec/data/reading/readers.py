@@ -106,7 +106,8 @@ def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[
         for row in wrong.arg_true().to_list():
             cause = f"the rating {texts[row]!r} is no number, or too large"
             bad.add(int(numbers[row]), cause, "write it like 3.5, or leave it empty")
-        values.append(column.fill_null(np.nan).to_numpy().astype(np.float32))
+        known = np.where(wrong.to_numpy(), np.nan, column.fill_null(np.nan).to_numpy())
+        values.append(known.astype(np.float32))
     bad.refuse(name)
     X, notes = np.stack(values, axis=1), ["a matrix: a user a line, an item a column"]
     if not has_names and (X[:, 0] == (~np.isnan(X[:, 1:]) & ~np.isin(X[:, 1:], missing)).sum(axis=1)).all():
