@@ -424,6 +424,13 @@ def test_typed_files(tmp_path, write_as):
         read_ratings(tmp_path / "ratings", sep=",")
 
 
+def test_a_typed_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    pl.select(pl.repeat(1, 3_000_000).alias("user"), item=1, rating=2.0).write_parquet(tmp_path / "bomb")
+    assert (tmp_path / "bomb").stat().st_size < 100_000
+    with pytest.raises(FileError, match="unpacks to more than 100 times its size"):
+        read_ratings(tmp_path / "bomb")
+
+
 @pytest.mark.parametrize("start", [b"PAR1", b"ARROW1\0\0"])
 def test_a_damaged_typed_file_raises(write, start):
     with pytest.raises(FileError, match="ratings.csv is a damaged"):

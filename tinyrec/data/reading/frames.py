@@ -15,12 +15,13 @@ from tinyrec.data.ids import Index, as_ids
 from tinyrec.data.reading.fields import BLANKS
 from tinyrec.data.reading.kinds import refuse_document
 from tinyrec.data.reading.layout import MIN_WIDE, Columns, Found, columns_by_name, find_columns
-from tinyrec.data.reading.stream import blocks_of_lines, count_lines
+from tinyrec.data.reading.stream import blocks_of_lines, check_ratio, count_lines
 from tinyrec.data.validation import check_missing
-from tinyrec.errors import DataError, FileError, UsageError
+from tinyrec.errors import DataError, FileError, TinyrecError, UsageError
 
 Scale = tuple[float, float] | None
 JSON_SAMPLE = 1000  # lines that are looked at for names and types
+BYTES_A_ROW = 24  # of a user, an item and a rating
 KIND_NAMES = {str: "a text", int: "a number"}
 
 
@@ -152,6 +153,7 @@ def read_typed(path: Path, kind: str, columns: Columns | None, wide: bool) -> An
     try:
         lazy = (pl.scan_parquet if kind == "parquet" else pl.scan_ipc)(path)
         names = lazy.collect_schema().names()
+        check_ratio(str(path), lazy.select(pl.len()).collect().item() * BYTES_A_ROW, path.stat().st_size)
         found = range(len(names)) if wide else find_columns(columns, names, len(names)).values() if columns else None
         if found is None:
             try:
@@ -159,8 +161,8 @@ def read_typed(path: Path, kind: str, columns: Columns | None, wide: bool) -> An
             except DataError:
                 found = range(len(names))  # from_frame says what is wrong
         return lazy.select([names[at] for at in sorted(found)]).collect()
-    except (pl.exceptions.PolarsError, OSError, ValueError) as problem:
-        if isinstance(problem, DataError | UsageError):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as problem:
+        if isinstance(problem, TinyrecError):
             raise
         text = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise FileError(f"{path} is a damaged {kind} file ({text}); copy or download it again") from None

@@ -61,7 +61,7 @@ class Folder:
             return
         with _explained(f"{member} in {self.path}"), zipfile.ZipFile(self.path) as archive:
             info = archive.getinfo(name)
-            _check_ratio(f"{member} in {self.path}", info.file_size, info.compress_size)
+            check_ratio(f"{member} in {self.path}", info.file_size, info.compress_size)
             with archive.open(info) as stream:  # zipfile stops at the declared size, and checks the sum
                 yield stream  # type: ignore[misc]
 
@@ -97,11 +97,12 @@ class _Unpacked:
         except zstd.ZstdError as problem:
             raise OSError(str(problem)) from None
         self.size += len(block)
-        _check_ratio(self.name, self.size, self.file.tell())
+        check_ratio(self.name, self.size, self.file.tell())
         return block
 
 
-def _check_ratio(name: str, size: int, packed: int) -> None:
+def check_ratio(name: str, size: int, packed: int) -> None:
+    """FileError: `packed` bytes unpack to so many that they were made to fill the memory"""
     if size > FREE and size > MAX_RATIO * packed:
         cause = f"{name} unpacks to more than {MAX_RATIO} times its size, which no file of ratings does"
         raise FileError(f"{cause}; unpack it yourself if you trust it")
