@@ -6,7 +6,7 @@ import pytest
 
 from tests.strategies import as_dict
 from tinyrec.data import load_dataset
-from tinyrec.errors import DataError, DataWarning
+from tinyrec.errors import DataError, DataWarning, UsageError
 
 USER_ITEM = {(1, 7): 3.0, (2, 8): 4.5}
 READ = {  # what it is: the file, the options, the ratings, and the columns taken
@@ -186,6 +186,8 @@ def test_a_matrix_with_a_header(tmp_path):
     (tmp_path / "wide.csv").write_text("who,Up,Alien\nann,5,\nbob,x,3.5\n")
     with pytest.raises(DataError, match="wide.csv, line 3: the rating 'x' is no number"):
         load_dataset(tmp_path / "wide.csv", wide=True)
+    with pytest.raises(UsageError, match="leave columns or wide out"):
+        load_dataset(tmp_path / "wide.csv", wide=True, columns=(0, 1, 2))
     (tmp_path / "wide.csv").write_text("who,Up,Alien\nann,5,\nbob,1e99,inf\n")
     with pytest.raises(DataError, match=r"line 3: the rating '1e99' is no number, or too large.*\(2 bad lines"):
         load_dataset(tmp_path / "wide.csv", wide=True)

@@ -50,6 +50,8 @@ def read_ratings(
     Ids are integers if a column contains only integers, else text. Blank lines are skipped.
     DataError: invalid lines, with the first line numbers and their total.  FileError: the file cannot be read
     """
+    if wide and columns is not None:
+        raise UsageError("a matrix has a column for each item; leave columns or wide out (--columns, --wide)")
     options: dict[str, Any] = {"scale": scale, "duplicates": duplicates}
     with open_table_file(path) as (stream, kind, name):
         if kind in TABLES.values() or kind == "json":
