@@ -15,17 +15,9 @@ import numpy as np
 import pytest
 
 import tinyrec as tr
+from tests.cli.conftest import SMALL
 from tinyrec.backend import get_backend, use_threads
 from tinyrec.cli import main
-
-SMALL = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--backend", "reference"]
-
-
-@pytest.fixture(scope="module")
-def model(ratings, tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("model") / "model.npz")
-    assert main(["train", "--dataset", ratings, "--quiet", "--save", path, *SMALL]) == 0
-    return path
 
 
 def run_json(capsys, *argv):

@@ -11,15 +11,6 @@ import tinyrec as tr
 from tinyrec.cli import main, recommend
 from tinyrec.recommenders import FittedAutoencoder
 
-SMALL = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--backend", "reference"]
-
-
-@pytest.fixture(scope="module")
-def model(ratings, tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("model") / "model.npz")
-    assert main(["train", "--dataset", ratings, "--quiet", "--save", path, *SMALL]) == 0
-    return path
-
 
 def rows_of(capsys, *argv):
     assert main(["recommend", *argv, "--quiet", "--json", "-"]) == 0
