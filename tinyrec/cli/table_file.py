@@ -17,12 +17,23 @@ def write_blocks(path: str, schema: Mapping[str, type], blocks: Iterator[Mapping
     import polars  # slow to import
     from polars.io.plugins import register_io_source
 
+    problems: list[Exception] = []  # polars 1 raises another exception in their place
+
     def frames(*_: Any) -> Iterator[polars.DataFrame]:
-        return (polars.DataFrame(block, schema) for block in blocks)
+        try:
+            yield from (polars.DataFrame(block, schema) for block in blocks)
+        except Exception as problem:
+            problems.append(problem)
+            raise
 
     table = register_io_source(frames, schema=polars.Schema(schema))
     with replaced(path) as new:
-        if Path(path).suffix == ".parquet":
-            table.sink_parquet(new)
-        else:
-            table.sink_csv(new, float_precision=4)
+        try:
+            if Path(path).suffix == ".parquet":
+                table.sink_parquet(new)
+            else:
+                table.sink_csv(new, float_precision=4)
+        except polars.exceptions.ComputeError:
+            if problems:
+                raise problems[0] from None
+            raise
