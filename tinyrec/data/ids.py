@@ -146,12 +146,18 @@ def _from_objects(values: Iterable[Any], what: str) -> Array:
             return np.array(values, np.int64)
         except OverflowError:
             raise DataError(f"a {what} id needs more than 64 bits; give such ids as text") from None
+    if kinds == {str}:
+        return _checked(values, what)
     absent = [not isinstance(value, str | int) and str(value) in ("None", "nan", "<NA>", "NaT") for value in values]
     if any(absent):
         raise DataError(f"row {absent.index(True)}: the {what} id is missing; complete or remove the row")
     if not all(issubclass(kind, str) for kind in kinds):
         names = " and ".join(sorted(kind.__name__ for kind in kinds))
         raise DataError(f"{what} ids of type {names} are not supported; make all of them integers or all of them text")
-    if any("\0" in text for text in values):  # NumPy drops NULs at the end
+    return _checked(list(map(str, values)), what)  # a text of NumPy is a str of its own class
+
+
+def _checked(texts: list[str], what: str) -> Array:
+    if any("\0" in text for text in texts):  # NumPy would drop NULs at the end, and a model file ends an id with one
         raise DataError(f"a {what} id contains a NUL character; remove it")
-    return np.array(list(map(str, values)), object)  # a text of NumPy is a str of its own class
+    return np.array(texts, object)

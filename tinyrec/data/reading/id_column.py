@@ -47,7 +47,9 @@ class IdColumn:
             return *Index.of(concatenate(self.parts, np.result_type(np.int32, *self.parts).type)), []
         ids, codes = self._distinct()
         raw, notes = self._as_integers(ids, what) if self.like is None or not self.like.is_text else (None, [])
-        index, rank = Index.of(np.array(ids, object) if raw is None else raw)
+        if raw is None:
+            return Index(np.array(ids, object)), codes, notes  # they are sorted
+        index, rank = Index.of(raw)
         return index, rank[codes], notes
 
     def _as_integers(self, ids: list[str], what: str) -> tuple[Array | None, list[str]]:
