@@ -359,7 +359,7 @@ def test_a_finished_training_is_resumed_for_more_epochs(capsys, ratings, tmp_pat
     resumed = run_json(capsys, *argv, "--epochs", "7", *checkpoint, "--resume")
     whole = run_json(capsys, *argv, "--epochs", "7")
     assert resumed["epochs"] == 7 and resumed["test_rmse"] == whole["test_rmse"]
-    assert "with other options" in fails(capsys, 2, *argv, "--epochs", "5", *checkpoint, "--resume")
+    assert "more than the 5 that are asked for" in fails(capsys, 2, *argv, "--epochs", "5", *checkpoint, "--resume")
 
 
 def test_a_full_disk_under_standard_output_is_one_sentence(model):

@@ -41,7 +41,8 @@ def write(tmp_path):
     ("# ratings\n1,5,4\n", "line 1 is a comment; remove it"),
     ("%%MatrixMarket matrix\n40 20 300\n1 1 5\n", "begins a Matrix Market file; read it with scipy.io.mmread"),
     ("version https://git-lfs.github.com/spec/v1\n", "begins a pointer of Git LFS"),
-    ('"user" "item" "rating"\n"1" 1 5 4\n"2" 2 5 4\n', "one field more than the header, as R writes row names"),
+    ('"user" "item" "rating"\n"1" 1 5 4\n"2" 2 5 4\n', "one field more than the header, as after row names of R"),
+    ("user,item,rating,rating\n1,1,5,1\n", "two columns are named rating; give their numbers"),
     (",a,b,c,d\n0,1,2,3,4\n", r"--columns user=...,item=...,rating=..."),
     ("user,item,rating\n" + "1,2,3\n" * 20, "so many repeats may mean that the columns are others"),
 ])  # fmt: skip
@@ -56,6 +57,9 @@ def test_a_list_is_refused(write, text, message):
     ("user,item,rating\n7\u00a0,5,4\n", {}, {(7, 5): 4}, None),
     ("user,item,rating\n7,5,4\nx,6,3\n", {}, {("7", 5): 4, ("x", 6): 3}, "1 of 2 user ids are no integers"),
     (",,3,1\n5,3,,1\n", {"wide": True}, {(0, 2): 3, (0, 3): 1, (1, 0): 5, (1, 1): 3, (1, 3): 1}, None),
+    ('user, item, rating\n"u1", "m1", 4\nu2, m1, 3\n', {}, {("u1", "m1"): 4, ("u2", "m1"): 3}, None),
+    (",0,1,2\n0,5,3,1\n", {"wide": True}, {(0, 0): 5, (0, 1): 3, (0, 2): 1}, None),
+    ("5,3,NA,1\n4,-,2,2\n", {"wide": True}, {(0, 0): 5, (0, 1): 3, (0, 3): 1, (1, 0): 4, (1, 2): 2, (1, 3): 2}, None),
     ("5  3 1\n4 3 2\n", {"wide": True}, {(0, 0): 5, (0, 1): 3, (0, 2): 1, (1, 0): 4, (1, 1): 3, (1, 2): 2}, None),
 ])  # fmt: skip
 def test_it_is_read_with_a_note(write, text, options, ratings, note):
@@ -73,9 +77,11 @@ def test_a_first_column_of_distinct_numbers_holds_the_users_of_a_matrix(write):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("1,2,3,4,5,6\n5,,3,1,,2\n", r"line 1 \(1, 2, 3, 4, 5, 6\) may name the items, or be a user"),
+    ("1,2,3,4,5,6\n5,,3,1,,2\n", "the fields 1, 2, 3, 4, 5, 6 may name the items, or be the ratings of a user"),
     ("item,u0,u1\nUp,5,4\n", "the first column is named item, but a matrix has users in its rows; transpose it"),
     ("user,Up,Alien\nann,5,4\nann,3,\n", "the user 'ann' has more than one row"),
+    ("user,Up,Alien\nann,5,4\n,3,1\n", "line 3: the user id is empty"),
+    ("Matrix,Up,Alien\n5,3,1\n4,2,2\n", "the first column, Matrix, may hold the ids of users, or the ratings"),
 ])  # fmt: skip
 def test_a_matrix_is_refused(write, text, message):
     with pytest.raises(DataError, match=message):
@@ -106,7 +112,7 @@ def test_the_names_of_json_lines_are_those_of_all_the_first_lines(write):
     assert len(data) == 2000 and as_dict(data)[1999, 1] == 4.5
     lines[1700]["user"] = "x"
     with pytest.raises(
-        DataError, match="line 1701: the field user is 'x', which is not a number as in the first lines"
+        DataError, match="line 1701: the field user is 'x', which is not a number; write all of them alike"
     ):
         load_dataset(write("\n".join(map(json.dumps, lines)), "ratings.jsonl"))
 
@@ -154,6 +160,27 @@ def test_what_python_gives_is_read_as_in_a_file():
     for missing in ("3", (NAN,), (True,), "x"):
         with pytest.raises(UsageError, match="no list of finite numbers"):
             load_dataset(([1, 2], [1, 2], [3, 9]), missing=missing)
+
+
+def test_whole_floats_of_json_lines_and_the_index_of_a_matrix(write):
+    lines = '{"user": 1.0, "item": 2.0, "rating": 4}\n{"user": 2.0, "item": 2.0, "rating": 3}\n'
+    data = load_dataset(write(lines, "ratings.jsonl"))
+    assert as_dict(data) == {(1, 2): 4, (2, 2): 3} and "user ids such as 1.0 were read as integers" in data.notes
+    wide = pd.DataFrame([[5, 3], [4, NAN]], index=["Ann", "Bob"], columns=["x", "y"])
+    assert as_dict(load_dataset(wide, wide=True)) == {("Ann", "x"): 5, ("Ann", "y"): 3, ("Bob", "x"): 4}
+    twice = pd.DataFrame([(1, 2, 3, 4)], columns=["user", "item", "rating", "rating"])
+    with pytest.raises(DataError, match="two columns.* named rating"):
+        load_dataset(twice)
+
+
+def test_ratings_that_only_the_start_has_seen_are_told():
+    data = tr.make_synthetic(30, 20, 300, seed=1)
+    model = tr.AutoRec(hidden_units=3, l2=5.0)
+    start, (train, _) = model.fit(data, epochs=2, backend="reference"), tr.split_random(data, 0.1)
+    with pytest.warns(
+        DataWarning, match="30 of the ratings that start was trained on are not in these data; do not score"
+    ):
+        model.fit(train, epochs=1, start=start, backend="reference")
 
 
 def test_archives_of_other_systems(tmp_path, write):

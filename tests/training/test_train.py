@@ -165,7 +165,7 @@ def test_a_progress_of_other_options_is_refused(data):
     final = Progress()
     model.fit(data, epochs=9, resume=final, **options)
     for epochs in (None, 5):
-        with pytest.raises(UsageError, match="with other options"):
+        with pytest.raises(UsageError, match="with other options|more than the 5 that are asked for"):
             model.fit(data, epochs=epochs, resume=final, **options)
     assert model.fit(data, epochs=12, resume=final, **options).info["epochs"] == 12
 

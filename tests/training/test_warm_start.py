@@ -56,6 +56,7 @@ def test_known_columns_keep_their_parameters_and_new_ones_are_folded_in(start):
     np.testing.assert_allclose(Y, expected.T if by == "item" else expected, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:63 of the ratings that start was trained on")
 def test_fewer_users_and_items_are_no_problem(start):
     fitted = start.model.fit(without([1, 2], [5, 6]), epochs=2, start=start, backend="reference")
     assert fitted.data.ratings.shape == (58, 38) and fitted.info["history"][0]["loss"] < 1000

@@ -94,7 +94,7 @@ def write_file(args: argparse.Namespace, recommender: Recommender, what: str) ->
     def blocks() -> Iterator[dict[str, list[Any]]]:
         while some := list(islice(found, max(1, BLOCK // args.n))):
             rows = [(user, rank, *pair) for user, ranking in some for rank, pair in enumerate(ranking, 1)]
-            counts["users"] += len(some)
+            counts["users"] += sum(bool(ranking) for _, ranking in some)
             counts["rows"] += len(rows)
             yield dict(zip(schema, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
 

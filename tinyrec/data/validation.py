@@ -175,7 +175,12 @@ def cautions(values: Array) -> list[str]:
         found.append(f"the ratings are {low:g} to {high:g}, which looks like years, times or ids; check the columns")
     for at, gap, others in ((0, gaps[0], gaps[1:]), (-1, gaps[-1], gaps[:-1])):
         value, apart = f"{levels[at]:g}", len(others) > 1 and gap / others.max()
-        is_zero = at == 0 and low <= 0 < levels[1] and (share[0] > ZEROS or (low == -1 and levels[1] == 1))
+        is_zero = (
+            len(levels) > 2
+            and at == 0
+            and low <= 0 < levels[1]
+            and (share[0] > ZEROS or (low == -1 and levels[1] == 1))
+        )
         if is_zero or (apart >= 2 and share[at] > APART):
             cure = f"if that means not rated, add missing=({value},) (--missing {value})"
             found.append(f"{share[at]:.{0 if share[at] >= 0.01 else 1}%} of the ratings are {value}; {cure}")

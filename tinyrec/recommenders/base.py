@@ -99,13 +99,12 @@ class Recommender:
         scores = {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int((~is_warm).sum())}
         scores["rmse_warm"] = rmse(y[is_warm], r[is_warm]) if is_warm.any() else np.nan
         found = problems(y, r, self.data.ratings.values.mean(dtype=np.float64), self.data.scale)
-        for what, index, rows, own in (
-            ("users", test.users, u, self.data.users),
-            ("items", test.items, i, self.data.items),
-        ):
+        if is_warm.mean() < 0.5:  # then the default rating, not the model, is what is scored
+            found = [problem for problem in found if not problem.startswith("WORSE")]
+        for what, raw, rows, own in (("users", users, u, self.data.users), ("items", items, i, self.data.items)):
             if (rows < 0).all():
-                ids = f"such as {index.ids.tolist()[0]!r}, where the model has {own.ids.tolist()[0]!r}"
-                found.append(f"None of the {what} of the test part is known, {ids}: check the ids.")
+                such = f"such as {raw.tolist()[0]!r}, where the model has {own.ids.tolist()[0]!r}"
+                found.append(f"None of the {what} of the test part is known, {such}: check the ids.")
         return scores, found
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:

@@ -282,5 +282,7 @@ def check_epochs_of(progress: Progress, epochs: int | None, is_search: bool, opt
 def check_resumed(progress: Progress, epochs: int, is_trial: bool) -> None:
     """UsageError: the epoch in `progress` belongs to a training with other options"""
     number = progress.epoch.number if progress.epoch else 0
-    if number > epochs or (number and (progress.history[-1]["trial"] is not None) != is_trial):
+    if number > epochs:
+        raise UsageError(f"this progress has {number} epochs, more than the {epochs} that are asked for; give more")
+    if number and (progress.history[-1]["trial"] is not None) != is_trial:
         raise UsageError("this progress is of a training with other options; continue with the options it began with")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from tinyrec.backend import Params
 from tinyrec.data import Dataset
-from tinyrec.errors import UsageError
+from tinyrec.errors import DataWarning, UsageError
 from tinyrec.models import Autoencoder
 from tinyrec.optim import RProp
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
@@ -22,7 +23,9 @@ STEP = 0.0003
 
 
 def check_start(start: Any, model: Autoencoder, data: Dataset, is_search: bool) -> None:
-    """UsageError: `start` is of another model, or of other features; or settings would be chosen by a search"""
+    """Warn of ratings that only `start` has seen.
+
+    UsageError: `start` is of another model, or of other features; or settings would be chosen by a search"""
     if not isinstance(start, FittedAutoencoder):
         raise UsageError(f"a {type(start).__name__} cannot be started from; give what fit of an autoencoder returned")
     name, old = type(model).__name__, type(start.model).__name__
@@ -33,6 +36,10 @@ def check_start(start: Any, model: Autoencoder, data: Dataset, is_search: bool) 
         raise UsageError(f"start was trained with other settings: {', '.join(differ)}; train with those of start.model")
     if feature_names(data, model) != feature_names(start.data, model):
         raise UsageError("start was trained with other features; add the same to the data")
+    users, items, _ = start.data.triples()
+    if absent := len(users) - data.count_common(users, items):
+        cause = f"{absent} of the ratings that start was trained on are not in these data"
+        warnings.warn(f"{cause}; do not score the result on them, as it has seen them", DataWarning, stacklevel=4)
     if is_search:
         raise UsageError("a search on a validation part does not start from a model; give epochs, and leave valid out")
 

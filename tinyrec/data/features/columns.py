@@ -17,6 +17,7 @@ from tinyrec.data.reading.layout import NAMES, plain
 from tinyrec.data.reading.source import open_table_file, read_texts
 from tinyrec.errors import DataError
 
+ROW_NUMBERS = ("", "unnamed0")  # the plain names of a column of row numbers, as pandas writes it
 OWN_COLUMNS = ("genres", "gender", "age", "occupation", "tags", "friends")  # the useful ones of the known data sets
 
 
@@ -50,7 +51,8 @@ def read_columns(path: str) -> tuple[str, list[str], dict[str, list[str]]]:
     if not ids.is_unique().all():
         twice = ids.filter(ids.is_duplicated())[0]
         raise DataError(f"{name} has the id {twice} more than once; keep one line for each id")
-    return header, ids.to_list(), {column: _known(texts) for column, texts in columns.items()}
+    kept = {column: _known(texts) for column, texts in columns.items() if plain(column) not in ROW_NUMBERS}
+    return header, ids.to_list(), kept
 
 
 def _id_column(names: list[str]) -> str:
@@ -58,7 +60,7 @@ def _id_column(names: list[str]) -> str:
     named = [
         name for name in names if plain(name) == "id" or any(plain(name) in NAMES[what] for what in ("user", "item"))
     ]
-    if not named and plain(names[0]) in ("", "unnamed0", "index"):
+    if not named and plain(names[0]) in ROW_NUMBERS:
         raise DataError(
             f"the first column, {names[0]!r}, holds row numbers, and no other one is named like an id; name it"
         )

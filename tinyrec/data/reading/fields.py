@@ -43,8 +43,8 @@ def _split_fast(block: bytes, start: int, layout: Layout, wanted: Sequence[int])
         if UNIT_SEPARATOR.encode() in block:
             return None
         block, sep, quote = block.replace(sep.encode(), UNIT_SEPARATOR.encode()), UNIT_SEPARATOR, None
-    if b"\0" in block or len(sep.encode()) > 1:
-        return None
+    if b"\0" in block or len(sep.encode()) > 1 or (quote and f'{sep} "'.encode() in block):
+        return None  # polars does not see a quote after a blank
     names = [f"column_{at + 1}" for at in range(layout.width)]
     try:
         frame = pl.read_csv(
@@ -85,7 +85,7 @@ def _split_quoted(text: str, start: int, layout: Layout) -> Rows | None:
     """All lines, of which some may go on in quotes; None: one does not fit."""
     if not layout.quotes or '"' not in text or len(layout.sep) > 1 or layout.sep == " " or text_error(text):
         return None
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.sep, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.sep, strict=True, skipinitialspace=True)
     numbers, rows, number = [], [], start
     try:
         for fields in reader:

@@ -36,8 +36,9 @@ def from_frame(
 ) -> Dataset:
     """A pandas or polars DataFrame with a rating a row; wide: with a user a row and an item a column."""
     options: dict[str, Any] = {"scale": scale, "duplicates": duplicates, "missing": missing, "name": name}
-    if getattr(getattr(frame, "index", None), "name", None) is not None:
-        frame = frame.reset_index()  # pandas keeps ids there after a pivot
+    index = getattr(frame, "index", None)  # pandas keeps ids there after a pivot
+    if index is not None and (index.name is not None or (wide and type(index).__name__ != "RangeIndex")):
+        frame = frame.reset_index()
     names = [str(name) for name in frame.columns]
     if wide:
         numbers = [_floats(frame[name]) for name in frame.columns[1:]]
@@ -47,6 +48,8 @@ def from_frame(
         items = items if all(isinstance(item, int) for item in items) else names[1:]
         return from_matrix(np.stack(numbers, axis=1), users=ids, items=items, notes=notes, **options)
     found = _find(frame, names, columns)
+    if twice := [names[at] for at in found.values() if names.count(names[at]) > 1]:
+        raise DataError(f"two columns of the data frame are named {twice[0]}; rename one")
     taken = {role: frame[frame.columns[at]] for role, at in found.items()}
     notes = []
     users, items = (_ids(taken[what], what, notes) for what in ("user", "item"))
@@ -87,6 +90,8 @@ def _floats(column: Any) -> Array:
 
 def _ids(column: Any, what: str, notes: list[str]) -> Array:
     """The ids in a column, read as in a file: whole floats, as pandas makes of integers, and text without blanks."""
+    if "128" in str(column.dtype):
+        raise DataError(f"{what} ids of type {column.dtype} are not supported; convert them to text")
     values = column.to_numpy()
     if values.dtype.kind == "f" and len(values) and (np.abs(values) < 2**53).all() and not (values % 1).any():
         notes.append(f"{what} ids such as {values[0]} were read as integers")
@@ -200,12 +205,17 @@ def _schema(lines: Sequence[bytes], name: str, columns: Columns | None) -> dict[
         found = find_columns(columns, names, len(names)) if columns else columns_by_name(names)
     except DataError as problem:
         raise DataError(f"{name}, line 1: {problem}") from None
-    types: dict[str, Any] = {
-        names[at]: pl.Int64 if set(kinds[names[at]]) <= {int} else pl.String for at in found.values()
-    }
+    types: dict[str, Any] = {names[at]: _type(set(kinds[names[at]])) for at in found.values()}
     if "rating" in found:
         types[names[found["rating"]]] = pl.Float64
     return types
+
+
+def _type(kinds: set[type]) -> Any:
+    """The type of a column in which these types of values occur."""
+    import polars as pl
+
+    return pl.Int64 if kinds <= {int} else pl.Float64 if kinds <= {int, float} else pl.String
 
 
 def _read_objects(block: bytes, start: int, name: str, schema: dict[str, Any]) -> Any:
@@ -223,9 +233,7 @@ def _read_objects(block: bytes, start: int, name: str, schema: dict[str, Any]) -
         for field, kind in schema.items():
             value = row.get(field)
             if type(value) not in kinds[kind] or (type(value) is int and abs(value) >= 2**63):
-                cause = (
-                    f"the field {field} is {value!r}, which is not {KIND_NAMES[kinds[kind][0]]} as in the first lines"
-                )
+                cause = f"the field {field} is {value!r}, which is not {KIND_NAMES[kinds[kind][0]]}"
                 raise DataError(f"{name}, line {number}: {cause}; write all of them alike")
         rows.append({field: row[field] for field in schema})
     return pl.DataFrame(rows, schema=schema)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 from tinyrec.errors import DataError, UsageError
 
@@ -14,9 +15,9 @@ DELIMITERS = ("::", "\t", ",", ";", "|", " ")  # tried in this order; " " stands
 ROLES = ("user", "item", "rating", "time")
 # The names of the columns of well-known data sets, in lower case, without signs and types; the first that is there.
 _NAMES = {
-    "user": "user userid uid userindex useridx username reviewerid profileid reviewprofilename profilename customerid "
+    "user": "userid user uid userindex useridx username reviewerid profileid reviewprofilename profilename customerid "
     "memberid visitorid playerid reviewer customer userno msno",
-    "item": "item itemid iid movie movieid filmid film book bookid isbn asin parentasin product productid beerbeerid "
+    "item": "itemid item iid movieid movie filmid film bookid book isbn asin parentasin product productid beerbeerid "
     "beerid business businessid anime animeid joke jokeid song songid track trackid artist artistid game gameid appid "
     "recipe recipeid gmapid placeid venueid poi videoid newsid article articleid sku objectid workid wineid titleid",
     "rating": "rating ratings ratingvalue score stars star bookrating overall reviewoverall reviewscore starrating "
@@ -25,6 +26,7 @@ _NAMES = {
     "createdat ratedat eventtime ts tstamp timestampms utctime",
 }
 NAMES = {role: tuple(names.split()) for role, names in _NAMES.items()}
+NOT_RATED = ("", "na", "n/a", "<na>", "nan", "null", "none", "-", "?")  # in a field of a matrix, in any case
 MIN_WIDE = 6  # a table of this many columns of numbers is a matrix
 MAX_WIDTH = 10_000  # columns of a list of ratings
 MANY = 20  # lines; fewer may begin with ascending numbers by chance
@@ -68,7 +70,7 @@ def split(line: str, sep: str, quotes: bool = True) -> list[str] | None:
     if not quotes or len(sep) > 1 or '"' not in line:
         return line.split(sep)
     try:
-        return next(csv.reader([line], delimiter=sep, strict=True))
+        return next(csv.reader([line], delimiter=sep, strict=True, skipinitialspace=True))
     except csv.Error:
         return None
 
@@ -105,8 +107,8 @@ def find_layout(
         return Layout(sep, width, find_columns(columns, names, width), has_names, names)
     rows = [fields for fields in sample[has_names:] if len(fields) == width]
     if has_names and len(sample) > 2 and {len(fields) for fields in sample[1:]} == {width + 1}:
-        cause = "each line has one field more than the header, as R writes row names"
-        raise DataError(f"{cause}; write it with row.names = FALSE, or leave the header out and give the columns")
+        cause = "each line has one field more than the header, as after row names of R, or a delimiter at its end"
+        raise DataError(f"{cause}; write the file without them")
     if roles != ROLES:
         return Layout(sep, width, _ids_by_name(names, width, roles), has_names, names)
     if names:
@@ -150,18 +152,19 @@ def _has_names(first: Sequence[str], columns: Columns | None, roles: Sequence[st
 
 def _heads_matrix(first: Sequence[str]) -> bool:
     """Whether the first line of a matrix names its columns.  DataError: it may, or may be that of a user"""
-    numbers = [_number(text) for text in first]
-    if any(text and number is None for text, number in zip(first, numbers, strict=True)):
+    numbers = [_number(text) for text in first if text.lower() not in NOT_RATED]
+    if None in numbers:
         if plain(first[0]) in NAMES["item"]:
             raise DataError(f"the first column is named {first[0]}, but a matrix has users in its rows; transpose it")
         return True
-    known = [number for number in numbers[1:] if number is not None]
-    if "" in first[1:] or len(set(known)) < len(known) or len(known) < 2 or any(number % 1 for number in known):
+    ascend = len(numbers) > 2 and all(a < b for a, b in pairwise(numbers))  # type: ignore[operator]
+    if first[0] == "" and len(numbers) == len(first) - 1 and ascend:
+        return True  # as pandas writes a matrix
+    if len(numbers) < len(first) or len(set(numbers)) < len(numbers) or any(number % 1 for number in numbers if number):
         return False  # a user who left something out, rated two items alike, or gave a fraction
     shown = ", ".join(first[:6])
-    raise DataError(
-        f"line 1 ({shown}) may name the items, or be a user; give header=True or False (--header, --no-header)"
-    )
+    cure = "give header=True or False (--header, --no-header)"
+    raise DataError(f"the fields {shown} may name the items, or be the ratings of a user; {cure}")
 
 
 def _number(text: str) -> float | None:
@@ -210,6 +213,8 @@ def columns_by_name(names: Sequence[str], rows: Sequence[Sequence[str]] = ()) ->
     known = [plain(name) for name in names]
     found = {role: known.index(name) for role, its in NAMES.items() for name in its[::-1] if name in known}
     found = {role: found[role] for role in ROLES if role in found}
+    if twice := [names[at] for at in found.values() if known.count(known[at]) > 1]:
+        raise DataError(f"two columns are named {twice[0]}; give their numbers with columns (--columns)")
     missing = [role for role in ROLES[:3] if role not in found]
     if missing == ["rating"] and len(found) == len(names):
         return found  # each column is known, and none is a rating: implicit feedback
@@ -252,7 +257,8 @@ def _columns_by_place(rows: Sequence[Sequence[str]], width: int) -> Found:
         return fits[0]
     shown = ", ".join(rows[0][:8]) if rows else ""
     cause = f"the file has no header, and its columns ({shown}) cannot be told apart for certain"
-    raise DataError(f"{cause}; give their numbers with columns (--columns user=0,item=1,rating=2,time=3)")
+    numbers = ",".join(f"{role}={at}" for at, role in enumerate(ROLES[:width]))
+    raise DataError(f"{cause}; give their numbers with columns, such as --columns {numbers}")
 
 
 def refuse_matrix(rows: Sequence[Sequence[str]], width: int) -> None:

@@ -13,7 +13,7 @@ from tinyrec.data.dataset import Dataset
 from tinyrec.data.ids import Index, ids_from_text
 from tinyrec.data.reading.frames import from_frame, from_matrix, read_json_lines, read_typed
 from tinyrec.data.reading.kinds import TABLES
-from tinyrec.data.reading.layout import MANY, Columns
+from tinyrec.data.reading.layout import MANY, NAMES, NOT_RATED, Columns, plain
 from tinyrec.data.reading.source import open_table, open_table_file, read_texts
 from tinyrec.data.reading.stream import PATH
 from tinyrec.data.reading.table import LARGEST, Table
@@ -99,11 +99,13 @@ def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[
 
     numbers, columns = read_texts(stream, name, roles=(), **found)
     has_names = next(iter(columns)) != "0"
-    users = columns.pop(next(iter(columns))).to_list() if has_names else None
+    users = columns.pop(_user_column(columns)).to_list() if has_names else None
+    if users and "" in users:
+        raise DataError(f"{name}, line {numbers[users.index('')]}: the user id is empty; complete or remove the line")
     values, bad = [], BadLines()
     for texts in columns.values():
         column = texts.cast(pl.Float64, strict=False)
-        wrong = column.is_null() & ~texts.str.to_lowercase().is_in(["", "nan", "na"])
+        wrong = column.is_null() & ~texts.str.to_lowercase().is_in(NOT_RATED)
         wrong |= column.abs().fill_nan(0).fill_null(0) > LARGEST
         for row in wrong.arg_true().to_list():
             cause = f"the rating {texts[row]!r} is no number, or too large"
@@ -121,3 +123,14 @@ def _read_wide(stream: Any, name: str, found: dict[str, Any], missing: Sequence[
         notes.append("the first column was taken for the ids of the users: all of its numbers are different")
     ids = (None, None) if users is None else (ids_from_text(users), ids_from_text(list(columns)))
     return from_matrix(X, missing=missing, wide=True, name=name, users=ids[0], items=ids[1], notes=notes, **options)
+
+
+def _user_column(columns: dict[str, Any]) -> str:
+    """The name of the first column of a matrix.  DataError: it may hold the ratings of an item"""
+    import polars as pl
+
+    first = next(iter(columns))
+    if plain(first) in ("", "unnamed0", *NAMES["user"]) or columns[first].cast(pl.Float64, strict=False).null_count():
+        return first
+    cause = f"the first column, {first}, may hold the ids of users, or the ratings of an item"
+    raise DataError(f"{cause}; name it user, or put a column of that name before it")
