@@ -161,8 +161,8 @@ plt.show()
 
 # %% [markdown]
 # A model that gives all items the same score must not rank high. If only items with a *strictly* higher score counted,
-# every held-out item would have rank 1. tinyrec takes the mean over all orders of tied items: each of the c items that a
-# user does not have is then among the first 100 with probability 100 / c.
+# every held-out item would have rank 1. tinyrec takes the mean over all orders of tied items: each of the c items that
+# a user does not have is then among the first 100 with probability 100 / c.
 
 # %%
 constant = rank(lambda users: np.zeros((len(users), len(data.items))), train.ratings, test.ratings)

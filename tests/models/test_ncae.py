@@ -128,6 +128,10 @@ def test_the_users_of_figure_3_are_augmented_as_it_shows():
 def test_the_number_of_items_dropped_does_not_depend_on_rounding():
     R = from_dense(np.ones((1, 100)), np.arange(100)[np.newaxis] < 90)
     assert augmented(R, np.ones(100), 1.0, 0.7).size == 90 + 27  # in floating point, 0.7 * 90 is less than 63
+    R = from_dense(np.ones((100, 100)), np.tri(100, dtype=bool))  # user n - 1 has n items
+    for percent in range(100):
+        kept = np.diff(augmented(R, np.ones(100), 2.0, percent / 100).pattern.indptr)[100:]
+        assert kept.tolist() == [n - percent * n // 100 for n in range(1, 101)]
 
 
 @pytest.fixture(scope="module")
