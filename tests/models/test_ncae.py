@@ -193,6 +193,14 @@ def test_what_makes_no_sense_is_refused(kind, settings, said):
         kind(**settings)
 
 
+def test_weights_start_with_a_variance_of_two_by_the_units_that_they_join():
+    R = from_dense(np.ones((2, 150)), np.ones((2, 150), bool))
+    params = NCAE(hidden_units=(250, 50)).init(R, np.random.default_rng(0))
+    for name, units in {"V1": 400, "V2": 300, "W": 200}.items():
+        assert params[name].std() == pytest.approx((2 / units) ** 0.5, rel=0.05) and abs(params[name].mean()) < 0.002
+    assert not any(params[name].any() for name in ("mu1", "mu2", "b"))
+
+
 def small():
     R = tr.make_synthetic(40, 30, 500, seed=1).ratings.T
     return R.with_values(R.values.astype(np.float64))
