@@ -75,7 +75,7 @@ def run_python():
     def run(code, folder=Path(__file__).parents[1], **environment):
         command = [sys.executable, "-W", "error", "-c", code]
         env = {**os.environ, **environment}
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

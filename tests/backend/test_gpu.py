@@ -174,7 +174,7 @@ def train(ratings, backend, folder):
     small = ["--set", "hidden_units=4", "--set", "l2=5", "--epochs", "5", "--json", "-"]
     command = [sys.executable, "-m", "tinyrec", "train", "--dataset", ratings, "--backend", backend, *small]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
 
 
 @needs_compiler

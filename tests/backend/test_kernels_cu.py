@@ -78,7 +78,7 @@ class Nvcc:
         return done.stderr
 
     def _run(self, *arguments):
-        return subprocess.run(["nvcc", *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60)
+        return subprocess.run(["nvcc", *arguments], cwd=self.folder, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(params=[Nvrtc, Nvcc])

@@ -1,4 +1,5 @@
 import math
+from itertools import chain, groupby, permutations, product
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from tests.strategies import GENERATORS
 from tinyrec.errors import DataError, UsageError
 from tinyrec.evaluation import top_n as ranking
-from tinyrec.evaluation.ranking_metrics import mid_ranks, rank
+from tinyrec.evaluation.ranking_metrics import places, rank
 from tinyrec.sparse import Ratings
 
 AT = (1, 2, 3, 10)
@@ -20,42 +21,45 @@ def from_mask(mask):
 
 @st.composite
 def cases(draw):
-    """Scores (n, d) with many ties, and what is in train and in test, each (n, d) bool."""
-    n, d, rng = draw(st.integers(1, 5)), draw(st.integers(1, 12)), draw(GENERATORS)
-    parts = rng.choice(3, (n, d), p=[0.4, 0.3, 0.3])
+    """Scores (n, d), with many ties where d is small, and what is in train and in test, each (n, d) bool."""
+    n, d, rng = draw(st.integers(1, 4)), draw(st.integers(1, 12)), draw(GENERATORS)
+    parts = rng.choice(3, (n, d), p=[0.4, 0.2, 0.4])
     parts[0, 0] = 2  # there is a test item
-    levels = draw(st.sampled_from([[0.0], [0.0, 1.0], [-np.inf, -1.0, 0.0, 0.5], np.arange(99.0)]))
-    return rng.choice(levels, (n, d)), parts == 1, parts == 2
+    levels = draw(st.sampled_from([[0.0], [0.0, 1.0], [-np.inf, -1.0, 0.0, 0.5]]))
+    scores = rng.choice(levels, (n, d)) if d <= 5 else rng.permuted(np.tile(np.arange(float(d)), (n, 1)), axis=1)
+    return scores, parts == 1, parts == 2
 
 
-def naive_ranks(scores, train, test):
-    """The mid-ranks of a user's test items, ascending: sort, and give all of one score the mean of their places."""
-    others = sorted((-scores[i], i) for i in range(len(scores)) if not train[i])
-    places = {}
-    for place, (score, _) in enumerate(others, start=1):
-        places.setdefault(score, []).append(place)
-    return sorted(np.mean(places[-scores[i]]) for i in np.flatnonzero(test))
+def orders(scores, train):
+    """Every order of a user's items that are not in train: by score, and those of one score in any order."""
+    items = sorted(np.flatnonzero(~train), key=lambda i: -scores[i])
+    ties = [permutations(tied) for _, tied in groupby(items, key=lambda i: scores[i])]
+    return (list(chain(*order)) for order in product(*ties))
 
 
 def naive(scores, train, test, at):
-    """Every metric, for each user who has test items, from their definitions."""
+    """Every metric, for each user who has test items: the average over all orders of its definition."""
     metrics = {}
     for u in np.flatnonzero(test.any(axis=1)):
-        ranks = naive_ranks(scores[u], train[u], test[u])
-        for k in at:
-            hits = [m for m in ranks if m <= k][:k]
-            ideal = sum(1 / math.log2(1 + r) for r in range(1, min(k, len(ranks)) + 1))
-            metrics.setdefault(f"hr@{k}", []).append(float(len(hits) > 0))
-            metrics.setdefault(f"ndcg@{k}", []).append(sum(1 / math.log2(1 + m) for m in hits) / ideal)
-            metrics.setdefault(f"recall@{k}", []).append(len(hits) / len(ranks))
-            metrics.setdefault(f"precision@{k}", []).append(len(hits) / k)
-        metrics.setdefault("mrr", []).append(1 / ranks[0])
+        of_orders = {}
+        for order in orders(scores[u], train[u]):
+            found = [m for m, i in enumerate(order, start=1) if test[u, i]]
+            for k in at:
+                hits = [m for m in found if m <= k]
+                ideal = sum(1 / math.log2(1 + r) for r in range(1, min(k, len(found)) + 1))
+                of_orders.setdefault(f"hr@{k}", []).append(float(len(hits) > 0))
+                of_orders.setdefault(f"ndcg@{k}", []).append(sum(1 / math.log2(1 + m) for m in hits) / ideal)
+                of_orders.setdefault(f"recall@{k}", []).append(len(hits) / len(found))
+                of_orders.setdefault(f"precision@{k}", []).append(len(hits) / k)
+            of_orders.setdefault("mrr", []).append(1 / found[0])
+        for name, values in of_orders.items():
+            metrics.setdefault(name, []).append(np.mean(values))
     return metrics
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(case=cases())
-def test_every_metric_is_what_sorting_gives(case):
+def test_every_metric_is_its_average_over_all_orders_of_tied_items(case):
     scores, train, test = case
     ours, expected = rank(lambda users: scores[users], from_mask(train), from_mask(test), AT), naive(*case, AT)
     assert ours.pop("users") == len(expected["mrr"])
@@ -69,13 +73,12 @@ def test_every_metric_is_what_sorting_gives(case):
 
 
 @given(case=cases())
-def test_mid_ranks_come_in_the_order_of_the_cells(case):
+def test_places_come_in_the_order_of_the_cells(case):
     scores, train, test = case
-    ranks = mid_ranks(lambda users: scores[users], from_mask(train), from_mask(test))
-    for u in range(len(scores)):
-        assert sorted(ranks[np.nonzero(test)[0] == u]) == naive_ranks(scores[u], train[u], test[u])
-        mine, theirs = ranks[np.nonzero(test)[0] == u], scores[u, test[u]]
-        assert ((mine[:, np.newaxis] < mine) == (theirs[:, np.newaxis] > theirs)).all()
+    higher, alike = places(lambda users: scores[users], from_mask(train), from_mask(test))
+    for cell, (u, i) in enumerate(zip(*np.nonzero(test), strict=True)):
+        others = scores[u][~train[u]]
+        assert (higher[cell], alike[cell]) == ((others > scores[u, i]).sum(), (others == scores[u, i]).sum())
 
 
 def one_held_out(n, d, seed=0):
@@ -85,31 +88,45 @@ def one_held_out(n, d, seed=0):
     return [Ratings.from_cells(np.arange(n), items, np.ones(n), (n, d)) for items in pairs.T]
 
 
-def test_a_constant_scorer_gains_nothing():
+def test_a_constant_scorer_is_as_good_as_a_random_order_at_each_k():
     train, test = one_held_out(50, 301)
-    scores = rank(lambda users: np.ones((len(users), 301)), train, test, at=(10, 149, 151))
-    assert scores["hr@10"] == scores["hr@149"] == scores["ndcg@149"] == 0
-    assert scores["hr@151"] == 1  # 300 others than the training item, all at (1 + 300) / 2
-    assert scores["mrr"] == pytest.approx(1 / 150.5)
+    scores = rank(lambda users: np.ones((len(users), 301)), train, test, at=(10, 149, 151, 300, 1000))
+    for k in (10, 149, 151, 300):  # of 300 items that are not in train
+        assert scores[f"hr@{k}"] == pytest.approx(k / 300)
+        assert scores[f"recall@{k}"] == pytest.approx(k / 300)
+    assert scores["hr@1000"] == 1
+    assert scores["mrr"] == pytest.approx(sum(1 / m for m in range(1, 301)) / 300)
+
+
+def test_of_several_test_items_in_one_tie_the_first_decides():
+    """3 of 40 tied items are test items, below 2 others and above 5, of which one is a test item."""
+    scores = np.array([[2.0] * 2 + [1.0] * 40 + [0.0] * 5])
+    test = Ratings.from_cells([0] * 4, [5, 10, 41, 44], np.ones(4), (1, 47))
+    nothing = Ratings.from_cells([], [], np.ones(0), (1, 47))
+    means = rank(lambda users: scores, nothing, test, at=(2, 12, 40))
+    assert means["hr@2"] == 0
+    assert means["hr@12"] == pytest.approx(1 - math.comb(30, 3) / math.comb(40, 3))
+    assert means["hr@40"] == pytest.approx(1)  # at most 2 of the 40 are below the list
+    assert means["recall@12"] == pytest.approx(3 * 10 / 40 / 4)
+    first = {x: math.comb(40 - x, 2) / math.comb(40, 3) for x in range(1, 39)}
+    assert sum(first.values()) == pytest.approx(1)
+    assert means["mrr"] == pytest.approx(sum(p / (2 + x) for x, p in first.items()))
 
 
 def test_a_list_of_k_holds_no_more_than_k_of_the_items_tied_about_its_end():
     test = Ratings.from_cells(np.zeros(19, int), np.arange(19), np.ones(19), (1, 19))
     nothing = Ratings.from_cells([], [], np.ones(0), (1, 19))
-    scores = rank(lambda users: np.zeros((1, 19)), nothing, test, at=(10,))  # all 19 are at rank 10
-    assert scores["precision@10"] == 1
-    assert scores["recall@10"] == 10 / 19
-    assert scores["ndcg@10"] < 1
+    scores = rank(lambda users: np.zeros((1, 19)), nothing, test, at=(10,))
+    assert scores["precision@10"] == pytest.approx(1) == scores["ndcg@10"]
+    assert scores["recall@10"] == pytest.approx(10 / 19)
 
 
 def test_a_known_example():
     train = Ratings.from_cells([0], [0], np.ones(1), (2, 5))
     test = Ratings.from_cells([0, 0, 1], [2, 4, 0], np.ones(3), (2, 5))
-    scores = np.array(
-        [[9.0, 3, 2, 1, 1], [5, 1, 1, 1, 1]]
-    )  # ranks of user 0: 2 and 3.5, as item 0 is known; of user 1: 1
+    scores = np.array([[9.0, 3, 2, 1, 1], [5, 1, 1, 1, 1]])  # user 0, who knows item 0: 2, and 3 or 4; user 1: 1
     means = rank(lambda users: scores[users], train, test, at=(2, 4))
-    both, first = 1 / math.log2(3) + 1 / math.log2(4.5), 1 / math.log2(3)
+    both, first = 1 / math.log2(3) + (1 / math.log2(4) + 1 / math.log2(5)) / 2, 1 / math.log2(3)
     ideal = 1 + 1 / math.log2(3)
     assert means["hr@2"] == means["hr@4"] == 1
     assert means["mrr"] == pytest.approx((1 / 2 + 1) / 2)
@@ -175,7 +192,8 @@ def test_what_the_model_hands_out_is_not_written_to():
 def test_no_score_is_rounded(scores):
     nothing = Ratings.from_cells([], [], np.ones(0), (1, 2))
     test = Ratings.from_cells([0], [0], np.ones(1), (1, 2))
-    assert mid_ranks(lambda users: scores, nothing, test).tolist() == [1 if scores[0, 0] < 2**53 else 1.5]
+    higher, alike = places(lambda users: scores, nothing, test)
+    assert (higher.tolist(), alike.tolist()) == ([0], [1 if scores[0, 0] < 2**53 else 2])
 
 
 ONE = Ratings.from_cells([0], [0], np.ones(1), (1, 2))

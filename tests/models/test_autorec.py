@@ -153,6 +153,13 @@ def test_init_draws_the_parameters_that_the_paper_counts(R, center):
     assert params["V"].any() and params["W"].any() == (not center) and not params["mu"].any() and not params["b"].any()
 
 
+def test_weights_start_with_the_spread_of_the_authors_code():
+    R = from_dense(np.ones((2, 300)), np.ones((2, 300), bool))
+    params = AutoRec(hidden_units=100).init(R, np.random.default_rng(0))
+    for name in ("V", "W"):
+        assert params[name].std() == pytest.approx(0.01, rel=0.05) and abs(params[name].mean()) < 0.001
+
+
 def test_centred_and_untrained_it_predicts_nothing_but_the_biases(backend):
     R, model = from_dense(np.eye(4), np.eye(4, dtype=bool)).to(backend), AutoRec(hidden_units=3, center=True)
     params = put(model.init(R, np.random.default_rng(0)), backend)
@@ -166,6 +173,8 @@ def test_without_l2_raw_and_centred_ratings_are_tried_and_each_candidate_is_comp
     assert {candidate.center for candidate in candidates} == ({False, True} if center is None else {center})
     for candidate in candidates:
         assert list(candidate.candidates(10_000)) == [candidate]
+        assert candidate.l2 == (100.0 if candidate.center else 30.0)  # 0.3 √10,000; centred: at least 100
+    assert {candidate.l2 for candidate in AutoRec().candidates(1_000_000)} == {300.0}
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,9 @@ def test_damping_counts_rows_of_few_ratings_from_near_the_mean_of_all():
         fitted = CFN(hidden_units=3, l2=1.0, damping=damping).fit(data, epochs=1, optimizer=Adam(0.01))
         zeros[damping] = fitted.scaling.offset.item
     assert np.abs(zeros[0.0]).max() > 0.1 and np.abs(zeros[1e9]).max() < 1e-6
+
+
+def test_without_l2_it_grows_with_the_root_of_the_number_of_ratings():
+    (candidate,) = CFN(hidden_units=7).candidates(1_000_000)
+    assert candidate.hidden_units == (7,) and candidate.l2 == pytest.approx(70)
+    assert CFN(l2=3.0).candidates(1_000_000) == [CFN(l2=3.0)]

@@ -128,6 +128,10 @@ def test_the_users_of_figure_3_are_augmented_as_it_shows():
 def test_the_number_of_items_dropped_does_not_depend_on_rounding():
     R = from_dense(np.ones((1, 100)), np.arange(100)[np.newaxis] < 90)
     assert augmented(R, np.ones(100), 1.0, 0.7).size == 90 + 27  # in floating point, 0.7 * 90 is less than 63
+    R = from_dense(np.ones((100, 100)), np.tri(100, dtype=bool))  # user n - 1 has n items
+    for percent in range(100):
+        kept = np.diff(augmented(R, np.ones(100), 2.0, percent / 100).pattern.indptr)[100:]
+        assert kept.tolist() == [n - percent * n // 100 for n in range(1, 101)]
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +191,14 @@ def test_ratings_and_clicks_are_not_confused(tribes):
 def test_what_makes_no_sense_is_refused(kind, settings, said):
     with pytest.raises(UsageError, match=said):
         kind(**settings)
+
+
+def test_weights_start_with_a_variance_of_two_by_the_units_that_they_join():
+    R = from_dense(np.ones((2, 150)), np.ones((2, 150), bool))
+    params = NCAE(hidden_units=(250, 50)).init(R, np.random.default_rng(0))
+    for name, units in {"V1": 400, "V2": 300, "W": 200}.items():
+        assert params[name].std() == pytest.approx((2 / units) ** 0.5, rel=0.05) and abs(params[name].mean()) < 0.002
+    assert not any(params[name].any() for name in ("mu1", "mu2", "b"))
 
 
 def small():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tinyrec as tr
 from tinyrec.models import CFN, NCAE, AutoRec, DeepAutoRec
 from tinyrec.recommenders.fold_in import DAMPING, new_columns, new_row
 from tinyrec.sparse import Ratings
@@ -57,3 +58,22 @@ def test_the_l2_of_a_column_is_that_of_the_objective(model):
     params["W"][2] = np.linalg.solve(H.T @ H + model.column_l2(R) / 2 * np.eye(3), H.T @ x)
     _, grads = model.loss_and_grads(params, R)
     assert np.abs(grads["W"][2]).max() < 1e-12 < np.abs(grads["W"][3]).max()
+
+
+@pytest.mark.parametrize("by", ["item", "user"])
+@pytest.mark.parametrize("unknown", ["without ratings", "not in the data"])
+def test_the_mean_column_is_that_of_the_columns_that_were_trained(by, unknown):
+    whole = tr.make_synthetic(60, 40, 900, seed=3)
+    columns = whole.ratings.rows if by == "item" else whole.ratings.cols
+    data = whole.select(columns >= 5)  # the first five users (items) stay, without ratings
+    fitted = AutoRec(by=by, hidden_units=3, l2=1.0, center=False).fit(data, epochs=5, backend="reference")
+    fitted.params["W"][:5], fitted.params["b"][:5] = 99.0, -99.0  # what was never trained may hold anything
+    R = data.ratings.to_dense(0.0)
+    rows, params = R.T if by == "item" else R, fitted.params
+    H = 1 / (1 + np.exp(-(rows @ params["V"] + params["mu"])))
+    expected = H @ params["W"][5:].mean(axis=0) + params["b"][5:].mean()
+    names, others = (data.users, data.items) if by == "item" else (data.items, data.users)
+    one = np.full(len(others), names.ids[2] if unknown == "without ratings" else 10**6)
+    users, items = (one, others.ids) if by == "item" else (others.ids, one)
+    found = fitted.predict(users, items, clip=False, default=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)

@@ -326,6 +326,9 @@ def test_a_share_of_each_users_interactions_is_trained_on(interactions):
     counts, kept = (np.diff(its.ratings.pattern.indptr) for its in (interactions, half))
     assert (kept == np.maximum(np.ceil(counts / 2), 1)).all()
     assert share_of(interactions, 1.0, 0).fingerprint() == interactions.fingerprint()
+    hundred = tr.Dataset.from_triples(np.zeros(100, int), np.arange(100), np.ones(100)).binarized()
+    for percent in range(1, 101):  # in floating point, 0.55 * 100 is more than 55
+        assert share_of(hundred, percent / 100, 0).ratings.size == percent
 
 
 def test_better_than_is_counted_split_by_split():

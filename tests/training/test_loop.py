@@ -17,7 +17,7 @@ from tinyrec.models.base import row_batches as batches
 from tinyrec.nn import embedding, l2_penalty, squared_error
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
 from tinyrec.training.early_stopping import EarlyStopping
-from tinyrec.training.loop import Epoch, begin, fit
+from tinyrec.training.loop import Epoch, begin, checked, fit
 
 MODEL = AutoRec(hidden_units=4, l2=0.1)
 
@@ -339,3 +339,14 @@ def test_the_loss_of_an_epoch_of_pairs_does_not_depend_on_the_batches():
 
 def test_an_epoch_is_shown_on_one_line():
     assert len(repr(next(fit(MODEL, R, RProp(), epochs=1)))) < 100
+
+
+@pytest.mark.parametrize("grads, said", [
+    ({}, "the gradient of w is missing"),
+    ({"w": np.ones(3)}, r"the gradient of w has shape \(3,\), but w has \(2,\)"),
+])  # fmt: skip
+def test_a_gradient_that_is_missing_or_of_another_shape_is_named(grads, said):
+    params = {"w": np.ones(2)}
+    with pytest.raises(UsageError, match=said):
+        checked((np.float64(1), grads), params, BACKEND, 1)
+    assert checked((np.float64(1), {"w": np.ones(2)}), params, BACKEND, 1)[0] == 1

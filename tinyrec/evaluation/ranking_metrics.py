@@ -19,7 +19,7 @@ ScoresOf = Callable[[Array], Array]  # users (b,) -> their scores of all items (
 
 
 def rank(scores_of: ScoresOf, train: Ratings, test: Ratings, at: Sequence[int] = (10, 50, 100)) -> dict[str, float]:
-    """Means over the users who have test items, of the mid-ranks m_1 <= m_2 <= ... of a user's t test items:
+    """Means over the users who have test items, of the places m_1 < m_2 < ... of a user's t test items:
 
     hr@k         1 if m_1 <= k, else 0
     ndcg@k       Σ 1 / log2(1 + m_j) over the hits / Σ 1 / log2(1 + r) for r = 1, ..., min(k, t)
@@ -27,43 +27,46 @@ def rank(scores_of: ScoresOf, train: Ratings, test: Ratings, at: Sequence[int] =
     precision@k  hits / k
     mrr          1 / m_1
 
-    train, test (n users, d items), at: each k;  a hit: m_j <= k and j <= k, as a list of k holds no more than k items,
-    however many are tied at its end; so nothing exceeds 1
+    train, test (n users, d items), at: each k;  a hit: m_j <= k
 
-    `name_se` is the standard error of each mean, σ / √users; for hr that is √(p (1 - p) / users). "users" were counted,
-    "items" are their test items, "unseen" those that are in no user's training data: they are ranked like all others.
+    Of items with the same score, every order is equally likely, and each metric is its expectation over these orders.
+    Let n items have a score that h are above, s of them be test items, and let the list of k end at the c-th of the n.
+    Each of the s has place h + 1, ..., h + n with probability 1/n, which gives ndcg, recall and precision, sums over
+    items. The first of the s is the x-th of the n with probability C(n - x, s - 1) / C(n, s). So where no test item is
+    above them, hr is 1 - C(n - c, s) / C(n, s), and mrr is Σ_x C(n - x, s - 1) / C(n, s) / (h + x).
+
+    `name_se` is the standard error of each mean, σ / √users; for hr without ties that is √(p (1 - p) / users). "users"
+    were counted, "items" are their test items, "unseen" those that are in no user's training data: they are ranked like
+    all others.
     DataError: no test items, test items that were trained on, other shapes, or scores that are NaN
     """
     if isinstance(at, int):
         raise UsageError(f"at is {at}; give a list, such as [{at}]")
     for k in at:
         check_whole("each k", k, 1)
-    ranks = mid_ranks(scores_of, train, test)
+    higher, alike = places(scores_of, train, test)
     means: dict[str, float] = {}
-    for name, values in _of_each_user(ranks, test, at):
+    for name, values in _of_each_user(higher, alike, test, at):
         means[name], means[f"{name}_se"] = float(values.mean()), float(values.std() / len(values) ** 0.5)
     unseen = np.bincount(train.cols, minlength=train.shape[1])[test.cols] == 0
     return {**means, "users": len(values), "items": test.size, "unseen": int(unseen.sum())}
 
 
-def mid_ranks(scores_of: ScoresOf, train: Ratings, test: Ratings) -> Array:
-    """m = 1 + those scored higher + half of those scored alike, among all items that the user does not have in train
+def places(scores_of: ScoresOf, train: Ratings, test: Ratings) -> tuple[Array, Array]:
+    """h, how many are scored higher, and n, how many alike, itself among them, of the items not in the user's train
 
-    scores_of: users (b,) -> (b, d);  train, test (n, d)  ->  m (p,), one for each test cell, in the order of its cells
-
-    Half of the ties: counting only higher scores would give a model that scores all items alike rank 1 everywhere.
+    scores_of: users (b,) -> (b, d);  train, test (n, d)  ->  h, n (p,), for each test cell, in the order of its cells
     """
     _check(train, test)
     users = np.flatnonzero(np.diff(test.pattern.indptr))
-    ranks = np.empty(test.size)
+    higher, alike = np.empty(test.size, np.int64), np.empty(test.size, np.int64)
     for block in blocks(len(users), test.shape[1]):
         scores = _scores(scores_of, users[block], train)
         asked, cells = test.pattern.take_rows(users[block])
         for row, col, cell in zip(asked.rows, asked.cols, cells, strict=True):
-            higher = np.count_nonzero(scores[row] > scores[row, col])
-            alike = np.count_nonzero(scores[row] == scores[row, col]) - 1  # without itself
-            ranks[cell] = 1 + higher + alike / 2
-    return ranks
+            higher[cell] = np.count_nonzero(scores[row] > scores[row, col])
+            alike[cell] = np.count_nonzero(scores[row] == scores[row, col])
+    return higher, alike
 
 
 def _scores(scores_of, users, train):
@@ -79,21 +82,42 @@ def _scores(scores_of, users, train):
     return scores
 
 
-def _of_each_user(ranks: Array, test: Ratings, at: Sequence[int]) -> Iterator[tuple[str, Array]]:
+def _of_each_user(higher: Array, alike: Array, test: Ratings, at: Sequence[int]) -> Iterator[tuple[str, Array]]:
     """Each metric by name, for each user who has test items, (users,)."""
-    ranks = ranks[np.lexsort((ranks, test.rows))]  # ascending within a user
-    place = np.arange(test.size) - test.pattern.indptr[test.rows]  # j - 1
-    starts, t = np.flatnonzero(place == 0), np.bincount(test.rows)
-    t = t[t > 0]
-    ideal = np.cumsum(1 / np.log2(1 + np.arange(1, t.max() + 1)))
+    order = np.lexsort((higher, test.rows))  # best first within a user
+    higher, alike, indptr = higher[order], alike[order], test.pattern.indptr
+    starts, t = indptr[:-1][np.diff(indptr) > 0], np.diff(indptr)[np.diff(indptr) > 0]
+    h, n = higher[starts], alike[starts]
+    s = np.add.reduceat((higher == np.repeat(h, t)).astype(np.int64), starts)  # test items alike the best one
+    gains = np.cumsum(1 / np.log2(1 + np.arange(1, (higher + alike).max() + 1)))
+    gains = np.insert(gains, 0, 0.0)  # of the first r places, r = 0, 1, ...
     for k in at:
-        hit = (ranks <= k) & (place < k)
-        hits = np.add.reduceat(hit.astype(float), starts)
-        yield f"hr@{k}", np.minimum(hits, 1)
-        yield f"ndcg@{k}", np.add.reduceat(hit / np.log2(1 + ranks), starts) / ideal[np.minimum(k, t) - 1]
+        within = np.clip(k - higher, 0, alike)  # c: so many of those alike are in the list
+        hits = np.add.reduceat(within / alike, starts)
+        gained = np.add.reduceat((gains[higher + within] - gains[higher]) / alike, starts)
+        yield f"hr@{k}", 1 - _none_among(within[starts], n, s)
+        yield f"ndcg@{k}", gained / gains[np.minimum(k, t)]
         yield f"recall@{k}", hits / t
         yield f"precision@{k}", hits / k
-    yield "mrr", 1 / ranks[starts]
+    reciprocal = 1 / (h + 1)
+    for user in np.flatnonzero(n > 1):
+        reciprocal[user] = _reciprocal(h[user], n[user], s[user])
+    yield "mrr", reciprocal
+
+
+def _none_among(c: Array, n: Array, s: Array) -> Array:
+    """C(n - c, s) / C(n, s): the probability that none of s among n items, in random order, is among the first c."""
+    none = np.ones(len(c))
+    for i in range(s.max()):
+        none *= np.where(i < s, np.maximum(n - c - i, 0) / np.maximum(n - i, 1), 1)
+    return none
+
+
+def _reciprocal(h: int, n: int, s: int) -> float:
+    """Σ_x C(n - x, s - 1) / C(n, s) / (h + x): the mean of 1 / (h + x), with the first of s among n items the x-th."""
+    x = np.arange(1, n - s + 2)
+    at_x = s / (n - x + 1)  # the probability, where it is at none of the places before
+    return float((np.cumprod(np.insert(1 - at_x[:-1], 0, 1.0)) * at_x / (h + x)).sum())
 
 
 def _check(train, test):

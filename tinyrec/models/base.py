@@ -51,9 +51,9 @@ class Autoencoder(Model):
     and W (d, k) and b (d,) for the output layer, it also defines `encode` and `decoder`.
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items
-    l2: λ of the paper's equation, for ratings after `Scaling`; None: chosen on a validation part among `candidates`
+    l2: λ of the paper's equation, for ratings after `Scaling`; None: by the number of ratings, see `candidates`
     center: False for raw ratings; True for ratings minus user and item biases (see `tinyrec.recommenders.scaling`);
-        None: raw if l2 is set, else chosen together with it
+        None: raw if l2 is set, else chosen on a validation part, if both are `candidates`
 
     A model may declare these fields, too. They are checked here, and `output` is applied to predictions:
 

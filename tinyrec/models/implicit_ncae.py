@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -98,7 +99,8 @@ def augmented(R: Ratings, popularity: Array, epsilon: float, p: float) -> Rating
     popularity (d,) of each column; of equally popular columns, the first counts as more popular   (section 4.2, fig. 3)
     """
     (n, d), counts = R.shape, np.diff(to_host(R.pattern.indptr))
-    dropped = np.floor(p * counts + 1e-9)  # 1e-9, as 0.7 * 90 is 62.999... in floating point
+    exact = Fraction(str(p)) * counts.astype(object)  # in floating point, 0.7 * 90 is 62.999...
+    dropped = (exact // 1).astype(np.int64)
     sparse = np.flatnonzero((counts / d < epsilon) & (dropped < counts))  # rows that keep a cell
     if not len(sparse):
         return R

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -90,11 +91,12 @@ def split_of(task: Task) -> tuple[Dataset, Dataset]:
 
 
 def share_of(data: Dataset, share: float, seed: int) -> Dataset:
-    """Keep this fraction of the interactions of each user, drawn at random, and at least one."""
+    """Keep ⌈share n⌉ of the n interactions of each user, drawn at random."""
     rows, starts = data.ratings.rows, data.ratings.pattern.indptr
     order = np.lexsort((np.random.default_rng(seed).random(len(rows)), rows))
     place = np.arange(len(rows)) - starts[rows]
-    return data.select(order[place < np.maximum(share * np.diff(starts), 1)[rows]])
+    exact = Fraction(str(share)) * np.diff(starts).astype(object)  # in floating point, 0.55 * 100 is more than 55
+    return data.select(order[place < -(-exact // 1).astype(np.int64)[rows]])
 
 
 def rmse_now(model: Any, progress: Progress, part: Dataset, test: Dataset) -> float:

@@ -11,8 +11,8 @@ from tinyrec.backend import threads, use_threads
 def each(function: Callable, arguments: Sequence[Any], jobs: int = 1) -> Iterator[tuple[Any, Any]]:
     """Yield (argument, function(argument)) as they finish, `jobs` of them at a time, each in its own process.
 
-    The threads are divided among the jobs. On a cluster, wrap the call in `with joblib.parallel_config("dask")` or
-    "ray", and give jobs=-1. function and arguments must be picklable.
+    The threads are divided among the jobs. On a cluster, wrap the call in `with joblib.parallel_config("dask")`, and
+    give jobs=-1. function and arguments must be picklable.
     """
     from joblib import Parallel, delayed
 

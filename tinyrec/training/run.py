@@ -49,9 +49,9 @@ def train(
 ) -> FittedAutoencoder:
     """Train `model` on all of `data`.
 
-    If l2 or epochs are not given, they are chosen on a random part of the data, the fraction `valid` (default: 0.1):
-    each of model.candidates is trained on the rest until the RMSE on that part no longer falls; then the best of them
-    is trained on all ratings, for the number of epochs that was best for it. `epochs` is then the largest number tried.
+    If l2 or epochs are not given, a random part of the data, the fraction `valid` (default: 0.1), is held out. Each of
+    model.candidates is trained on the rest until the RMSE on that part no longer falls; then the best of them is
+    trained on all ratings, for the number of epochs that was best for it. `epochs` is then the largest number tried.
     If none is clearly better than user and item biases alone, the biases are the model, see `choose`.
 
     optimizer: one of tinyrec.optim, or its name, such as "adam"; default: the model's
