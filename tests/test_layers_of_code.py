@@ -10,15 +10,16 @@ import tinyrec
 # Each room of tinyrec, and the rooms that it may import: all of them stand further up.
 MAY_IMPORT = {
     "errors": "",
+    "files": "errors",
     "checks": "errors",
     "backend": "errors",
     "sparse": "errors backend",
     "nn": "backend sparse",
     "optim": "errors checks backend",
     "models": "errors checks backend sparse nn",
-    "data": "errors checks backend sparse",
+    "data": "errors files checks backend sparse",
     "evaluation": "errors checks backend sparse data",
-    "recommenders": "errors checks backend sparse models data evaluation",
+    "recommenders": "errors files checks backend sparse models data evaluation",
     "training": "errors checks backend sparse nn optim models data evaluation recommenders",
     "baselines": "errors checks backend sparse nn optim models data evaluation recommenders training",
     "gradcheck": "errors checks backend sparse nn models baselines",

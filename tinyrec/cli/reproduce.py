@@ -11,6 +11,7 @@ from typing import Any
 from tinyrec.cli.common import add_backend_flag, add_command, say, whole, write_result
 from tinyrec.cli.common import table as text_table
 from tinyrec.errors import Interrupted
+from tinyrec.files import write_text
 from tinyrec.reproduce import pages
 from tinyrec.reproduce.run import run as run_cells
 from tinyrec.reproduce.tables import names, read
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
             from tinyrec.reproduce.plots import plot
 
             plot(table, rows, folder / f"{table.name}.png")
-        (folder / f"{table.name}.md").write_text(pages.page(table, rows, plotted), "utf-8")
+        write_text(folder / f"{table.name}.md", pages.page(table, rows, plotted))
         say(args, f"the results, and their page{' and plot' if plotted else ''}, are in {folder}")
 
 

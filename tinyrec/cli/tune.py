@@ -20,6 +20,7 @@ from tinyrec.cli.split import as_feedback, check_feedback_flags
 from tinyrec.data import Dataset, load_dataset
 from tinyrec.errors import Diverged, Interrupted, UsageError
 from tinyrec.evaluation.splits import split_leave_one_out, split_random
+from tinyrec.files import write_text
 from tinyrec.models import Autoencoder
 from tinyrec.reproduce.config import TrainingConfig
 from tinyrec.training.parallel import each
@@ -241,4 +242,4 @@ def write_config(args: argparse.Namespace, best: dict[str, Any], measure: str) -
     lines = [f"# by tinyrec tune: {figure} on validation parts of the training data"]
     lines += [f"{key} = {toml(value)}" for key, value in flags.items() if value is not None]
     lines += ["", "[set]", *(f"{key} = {toml(value)}" for key, value in best["set"].items() if value is not None)]
-    common.write_text(args.write, "\n".join(lines))
+    write_text(args.write, "\n".join([*lines, ""]))

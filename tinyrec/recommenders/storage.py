@@ -5,47 +5,22 @@ Nothing in such a file is ever executed, and no array is allocated before its sh
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import zipfile
-from collections.abc import Iterator
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.errors import DataError, FileError
+from tinyrec.files import replaced
 
 HEADER = "header.json"
 LARGEST_HEADER = 256 * 2**20
 FORMAT = 3
 KINDS = "fiubU"  # kinds of dtype that are allowed: numbers, bool and text, but no objects
-
-
-@contextlib.contextmanager
-def replaced(path: str | PathLike) -> Iterator[Path]:
-    """A temporary file beside `path` to write to, which is then renamed to it: a crash leaves the old file intact.
-
-    FileError: it cannot be written
-    """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise FileError(f"cannot write {path}: it is no ordinary file; choose another name")
-    new = path.with_name(path.name + ".tmp")
-    try:
-        yield new
-        os.replace(new, path)
-    except FileError:
-        raise
-    except OSError as problem:
-        raise FileError(f"cannot write {path}: {problem.strerror or problem}; choose another place") from None
-    finally:
-        with contextlib.suppress(OSError):
-            new.unlink()  # it is still there if anything went wrong
 
 
 def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -55,14 +30,11 @@ def write(path: str | PathLike, kind: str, header: dict[str, Any], arrays: dict[
         raise DataError(f"{unfit[0]} has dtype {arrays[unfit[0]].dtype}; convert it to numbers or text")
     header = {"tinyrec": kind, "format": FORMAT, "arrays": shapes, **header}
     text = json.dumps(header, default=lambda number: number.item())  # for NumPy's numbers
-    with replaced(path) as new, open(new, "wb") as file:
-        with zipfile.ZipFile(file, "w") as archive:
-            archive.writestr(HEADER, text)
-            for name, array in arrays.items():
-                with archive.open(name + ".npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
+    with replaced(path) as new, open(new, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(HEADER, text)
+        for name, array in arrays.items():
+            with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def read(path: str | PathLike, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
