@@ -39,7 +39,7 @@ FOREIGN = {  # these are imported nowhere else
     "scipy.optimize": {"optim/lbfgs.py"},
     "matplotlib": {"cli/plot.py", "reproduce/plots.py"},
     "tqdm": {"training/bar.py"},
-    "pooch": {"data/sets/fetch.py"},
+    "requests": {"data/sets/fetch.py"},
     "joblib": {"training/parallel.py"},
     "pandas": {"data/dataset.py"},
     "polars": {
@@ -115,5 +115,5 @@ def test_nothing_executes_text_or_pickles(file):
 
 
 def test_import_tinyrec_loads_nothing_heavy(run_python):
-    heavy = "{'numba', 'scipy.optimize', 'matplotlib', 'pandas', 'polars', 'tqdm', 'pooch', 'tinyrec.cli'}"
+    heavy = "{'numba', 'scipy.optimize', 'matplotlib', 'pandas', 'polars', 'tqdm', 'requests', 'tinyrec.cli'}"
     assert run_python(f"import sys, tinyrec; print({heavy} & set(sys.modules))") == "set()\n"
