@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import secrets
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -21,6 +20,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 from tinyrec.errors import FileError
+from tinyrec.signals import before_end
 
 LOCK = "writing.lock"  # in a folder that is claimed; it names the process
 ATTEMPTS = 100
@@ -75,12 +75,6 @@ def remove_abandoned(path: Path) -> None:
                 os.close(owner)
 
 
-def remove_unfinished() -> None:
-    """Remove the temporary files of this process, which ends now."""
-    for new in list(unfinished):
-        _remove(new)
-
-
 @contextlib.contextmanager
 def claimed(folder: str | PathLike) -> Iterator[None]:
     """Make the folder, and be the only process that claims it.
@@ -105,7 +99,7 @@ def claimed(folder: str | PathLike) -> Iterator[None]:
 def _temporary(path: Path) -> tuple[Path, int]:
     """A new file beside `path` that belongs to this process, and its descriptor."""
     for _ in range(ATTEMPTS):
-        new = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        new = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
         unfinished.add(new)
         try:
             owner = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
@@ -151,3 +145,11 @@ def _lock(owner: int) -> bool | None:
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
+
+
+def _remove_unfinished() -> None:
+    for new in list(unfinished):
+        _remove(new)
+
+
+before_end.append(_remove_unfinished)
