@@ -337,3 +337,16 @@ def test_a_history_that_could_not_be_read_is_not_written(tmp_path):
     storage.write(tmp_path / "a", "model", {"info": [{"epoch": 1, "loss": 2.0}] * 10**5}, {})
     with pytest.raises(FileError):
         tr.load(tmp_path / "a")
+
+
+def test_what_a_program_may_keep_in_a_data_set_comes_back(tmp_path):
+    info = {"year": np.array([1999.0, np.nan, 2001.0] * 3), "half": np.ones(9, np.float16), "none": np.array([""] * 9)}
+    features = tr.Features(("x", "y"), np.eye(9, 2), np.zeros(2), np.ones(2, int))
+    parts = DATA.ratings.with_values(DATA.ratings.values.astype(np.float64)), DATA.users, DATA.items, (1, 5)
+    data = tr.Dataset(*parts, item_info=info, columns={"user": 0}).with_features(items=features)  # type: ignore
+    fitted = tr.CFN(hidden_units=3).fit(data, epochs=2, backend="reference")
+    fitted.info["split"] = "mine"
+    fitted.save(tmp_path / "model.npz")
+    back = tr.load(tmp_path / "model.npz", backend="reference")
+    assert back.info["split"] == "mine" and back.data.item_info.keys() == info.keys()
+    assert np.isnan(back.data.item_info["year"][1]) and back.data.item_features.X.tolist() == np.eye(9, 2).tolist()

@@ -17,6 +17,7 @@ from tinyrec.recommenders.contents import (
     brief,
     check_fields,
     dict_of,
+    label,
     list_of,
     number,
     optional,
@@ -30,11 +31,7 @@ SPLIT: dict[str, Check] = {"dataset": text, "split": optional(text), "test": num
 SPLIT |= {"latest": truth, "seed": whole, "options": dict_of(lambda value: True)}
 OPTIONS: dict[str, Check] = {"header": truth, "wide": truth, "sep": text, "duplicates": text, "encoding": text}
 OPTIONS |= {"scale": list_of(number), "missing": list_of(number)}
-OPTIONS |= {"columns": lambda its: list_of(_is_column)(its) or dict_of(_is_column)(its)}
-
-
-def _is_column(value: Any) -> bool:
-    return text(value) or whole(value)
+OPTIONS |= {"columns": lambda its: list_of(label)(its) or dict_of(label)(its)}
 
 
 def check_split_flags(args: argparse.Namespace, implicit: bool) -> None:

@@ -14,7 +14,7 @@ from tinyrec.backend import Array
 Check = Callable[[Any], bool]  # of a value that was read from JSON
 
 FLOATS = "float32", "float64"
-PARAMETERS = "int32", "int64", *FLOATS
+PARAMETERS = "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", *FLOATS
 UNICODE_END = 0x110000
 
 
@@ -22,7 +22,7 @@ UNICODE_END = 0x110000
 class Spec:
     """What an array must be: of one of these dtypes, of this shape (None: any length), and in this range.
 
-    Numbers must be finite, and texts must be texts.
+    Numbers must be finite, and texts must be texts. Without dtypes, as for what is only shown, numbers are free.
     """
 
     dtypes: tuple[str, ...]
@@ -33,18 +33,18 @@ class Spec:
     def problem(self, array: Array) -> str | None:
         """What is wrong with the array, if anything."""
         kind = "str" if array.dtype.kind == "U" else array.dtype.name
-        if kind not in self.dtypes or not array.dtype.isnative:
+        if self.dtypes and not (kind in self.dtypes and array.dtype.isnative):
             return f"has dtype {array.dtype}, not {' or '.join(self.dtypes)}"
         fits = len(array.shape) == len(self.shape) and all(
             wanted in (None, found) for found, wanted in zip(array.shape, self.shape, strict=True)
         )
         if not fits:
             return f"has shape {array.shape}, not {self.shape}"
-        if not array.size or array.dtype.kind == "b":
+        if array.dtype.kind == "U" and array.size and array.itemsize:
+            codes = np.ascontiguousarray(array).view(array.dtype.byteorder + "u4")
+            return "is no text" if codes.max() >= UNICODE_END else None
+        if not array.size or not self.dtypes or array.dtype.kind == "b":
             return None
-        if array.dtype.kind == "U":
-            codes = np.ascontiguousarray(array).view(np.uint32)
-            return "is no text" if codes.size and codes.max() >= UNICODE_END else None
         least, most = float(array.min()), float(array.max())  # NaN if there is one
         if not (math.isfinite(least) and math.isfinite(most)):
             return "has a number that is not finite"
@@ -104,6 +104,11 @@ def truth(value: Any) -> bool:
 
 def text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def label(value: Any) -> bool:
+    """Whether it can stand for a column: its name or its number."""
+    return text(value) or whole(value)
 
 
 def anything(value: Any) -> bool:

@@ -39,8 +39,6 @@ from tinyrec.recommenders.scaling import Biases, Scaling
 from tinyrec.sparse import Pattern, Ratings
 
 FLOAT32, FLOAT64 = ("float32",), ("float64",)
-INFO = "bool", "str", "int8", "int16", "uint8", "uint16", "uint32", "uint64", *PARAMETERS  # columns that are shown
-
 # The fields of the header
 HEADER = {"members": lambda its: list_of(a_dict)(its) and its, "data": a_dict, "average": optional(a_dict)}
 MEMBER = {"model": text, "settings": a_dict, "info": a_dict}
@@ -69,23 +67,27 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
     arrays = {
         "data/users": _pack(data.users.ids),
         "data/items": _pack(data.items.ids),
-        "data/indptr": data.ratings.pattern.indptr,
-        "data/cols": data.ratings.cols,
-        "data/values": data.ratings.values,
+        "data/indptr": data.ratings.pattern.indptr.astype(np.int64, copy=False),
+        "data/cols": data.ratings.cols.astype(np.int32, copy=False),
+        "data/values": data.ratings.values.astype(np.float32, copy=False),
         **{f"user_info/{key}": column for key, column in data.user_info.items() if _is_kept(column)},
         **{f"item_info/{key}": column for key, column in data.item_info.items() if _is_kept(column)},
     }
     for kind, features in (("user", data.user_features), ("item", data.item_features)):
         if features:
-            arrays |= {f"features/{kind}/{name}": getattr(features, name) for name in ("X", "mean", "spread")}
-            arrays |= {f"embeddings/{kind}/{column}": its.B for column, its in features.embeddings.items()}
+            arrays[f"features/{kind}/X"] = features.X.astype(np.float32, copy=False)
+            own = {"mean": features.mean, "spread": features.spread}
+            arrays |= {f"features/{kind}/{name}": np.asarray(column, np.float64) for name, column in own.items()}
+            B = {column: np.asarray(its.B, np.float64) for column, its in features.embeddings.items()}
+            arrays |= {f"embeddings/{kind}/{column}": its for column, its in B.items()}
             header["data"]["features"][kind] = features.names
             header["data"]["embeddings"][kind] = {column: its.values for column, its in features.embeddings.items()}
     for number, member in enumerate(members):
         arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
         if isinstance(member, FittedAutoencoder):
             offset = member.scaling.offset
-            arrays |= {f"scaling/{number}/user": offset.user, f"scaling/{number}/item": offset.item}
+            biases = {"user": offset.user, "item": offset.item}
+            arrays |= {f"scaling/{number}/{what}": np.asarray(b, np.float64) for what, b in biases.items()}
             arrays |= {f"trained/{number}/{what}": mask for what, mask in (member.trained or {}).items()}
     storage.write(path, "model", header, arrays)
 
@@ -201,7 +203,7 @@ def _take(arrays, group):
 
 
 def _dataset(header: dict[str, Any], arrays) -> Dataset:
-    check_fields("the data", header, DATA, {"columns": dict_of(text), "notes": list_of(text)})
+    check_fields("the data", header, DATA, {"columns": dict_of(contents.label), "notes": list_of(text)})
     low, high = map(float, header["scale"])
     if len(header["scale"]) != 2 or low > high:
         raise ValueError("the scale of the data is not valid")
@@ -214,7 +216,7 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
     d = len(items)
     if len(users) != n or not p:
         raise ValueError(f"it has {len(users)} users, {n} rows and {p} ratings")
-    least, most = (1.0, 1.0) if header["implicit"] else (float(np.float32(low)), float(np.float32(high)))
+    least, most = float(np.float32(low)), float(np.float32(high))
     check_arrays(
         {name: its[name] for name in ("cols", "values")},
         {"cols": Spec(("int32",), (p,), 0, d - 1), "values": Spec(FLOAT32, (p,), least, most)},
@@ -225,7 +227,7 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
     more |= {"columns": header.get("columns", {}), "notes": tuple(header.get("notes", ()))}
     for kind, length in (("user", n), ("item", d)):
         more[f"{kind}_info"] = info = _take(arrays, f"{kind}_info")
-        check_arrays(info, {name: Spec(INFO, (length,)) for name in info})
+        check_arrays(info, {name: Spec((), (length,)) for name in info})
     data = Dataset(ratings, users, items, (low, high), header["name"], **more)
     features = {kind: _features(header, kind, arrays, length) for kind, length in (("user", n), ("item", d))}
     return data.with_features(users=features["user"], items=features["item"])
