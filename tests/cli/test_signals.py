@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM, at any moment: one line, exit code 130 or 143, and what was trained so far is kept."""
 
+import os
 import random
 import re
 import signal
@@ -20,7 +21,8 @@ EPOCHS = ["--set", "l2=100", "--set", "hidden_units=50", "--backend", "reference
 def start(*argv):
     command = [sys.executable, "-m", "tinyrec", *map(str, argv)]
     usual = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - it may be ignored where tests run
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=usual)
+    options = {"preexec_fn": usual, "start_new_session": True}
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
 
 
 def wait_for_imports(process):
@@ -113,6 +115,20 @@ def test_a_signal_after_the_training_is_one_line_too(ratings, tmp_path):
         time.sleep(0.01)
     time.sleep(0.05)
     assert signalled(process, [signal.SIGTERM]) == (143, ["tinyrec: stopped"])
+
+
+@pytest.mark.parametrize("send, number, code", [(os.killpg, signal.SIGINT, 130), (os.kill, signal.SIGTERM, 143)])
+def test_processes_side_by_side_end_too(ratings, send, number, code):
+    grid = ["--grid", "l2=1,2,3,4,5,6,7,8", "--set", "hidden_units=300", "--epochs", 20_000, "--backend", "reference"]
+    process = start("tune", "--dataset", ratings, *grid, "--jobs", 2)
+    for line in process.stderr:
+        if line.startswith("l2="):
+            break
+    send(process.pid, number)
+    _, said = process.communicate(timeout=20)  # until the last of them has closed its standard error
+    lines = [line for line in said.splitlines() if not line.startswith("l2=")]
+    assert process.returncode == code and len(lines) == 1
+    assert re.fullmatch(r"tinyrec: stopped after \d of 8 trainings, listed above; nothing was written", lines[0])
 
 
 def test_as_a_library_nothing_is_changed(run_python):

@@ -12,6 +12,7 @@ from typing import Any
 
 from tinyrec.backend import threads, use_threads
 
+QUIET = "ignore:resource_tracker:UserWarning"
 SECONDS = 0.5  # between two looks at whether the parent process is alive
 
 
@@ -25,6 +26,9 @@ def each(function: Callable, arguments: Sequence[Any], jobs: int = 1) -> Iterato
 
     share = max(1, threads() // jobs) if jobs > 1 else None
     calls = (delayed(_call)(function, argument, share, os.getpid()) for argument in arguments)
+    if jobs != 1:  # after a signal, the process of joblib that cleans up would tell that it does
+        filters = os.environ.get("PYTHONWARNINGS", "").split(",")
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, dict.fromkeys([*filters, QUIET])))
     yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
 
 
