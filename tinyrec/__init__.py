@@ -1,5 +1,8 @@
 """tinyrec: autoencoder collaborative filtering from scratch in NumPy, forward and backward by hand."""
 
+import tinyrec.signals  # noqa: F401 - first, so that Ctrl-C has its effect while the rest is imported
+
+# isort: split
 from tinyrec.baselines import (
     ALSWR,
     BPMF,

@@ -1,8 +1,10 @@
 import sys
 
-try:
-    from tinyrec.cli import main
+from tinyrec import signals
+from tinyrec.cli import main
 
-    sys.exit(main())
-except KeyboardInterrupt:  # before any work was done
-    sys.exit(130)
+try:
+    code = main()
+finally:
+    signals.ignore()
+sys.exit(code)

@@ -6,6 +6,7 @@ import pytest
 
 import tinyrec as tr
 from tinyrec.cli import main
+from tinyrec.recommenders import storage
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,16 @@ def test_it_is_ranked_by_another_file_with_known_ids(capsys, ratings, model, tmp
 def test_relevant_without_ranking_is_refused(capsys, model):
     assert main(["evaluate", model, "--relevant", "4"]) == 2
     assert "--relevant goes with --ranking" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("field, value", [
+    ("test", "x"), ("test", float("nan")), ("dataset", 7), ("seed", -1), ("options", [1]), ("options", {"sep": 7}),
+    ("options", {"like": "x"}), ("split", {}), ("more", 1),
+])  # fmt: skip
+def test_a_damaged_test_part_is_refused_in_one_sentence(capsys, model, tmp_path, field, value):
+    header, arrays = storage.read(model, "model")
+    header["members"][0]["info"]["split"][field] = value
+    storage.write(tmp_path / "model.npz", "model", header, arrays)
+    assert main(["evaluate", str(tmp_path / "model.npz")]) == 5
+    said = capsys.readouterr().err
+    assert "the model's test part is damaged" in said and len(said.splitlines()) == 1

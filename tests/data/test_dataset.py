@@ -276,6 +276,6 @@ def test_load_split_rejects_common_pairs_and_mixed_id_types():
 
 
 def test_import_loads_no_heavy_package():
-    heavy = "scipy", "numba", "cupy", "pandas", "polars", "pooch", "matplotlib", "requests"
+    heavy = "scipy", "numba", "cupy", "pandas", "polars", "matplotlib", "requests"
     code = f"import sys, tinyrec.data, tinyrec.evaluation.splits; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -1,8 +1,10 @@
+import contextlib
 import hashlib
 import http.server
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -38,13 +40,17 @@ def server(monkeypatch):
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            step = 1 if self.server.pause else len(body) or 1
+            with contextlib.suppress(OSError):  # the reader has left
+                for at in range(0, len(body), step):
+                    self.wfile.write(body[at : at + step])
+                    time.sleep(self.server.pause)
 
         def log_message(self, *_):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.requests, server.answer = [], (200, {}, CONTENT)
+    server.requests, server.answer, server.pause = [], (200, {}, CONTENT), 0
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setattr(fetch, "URL", f"http://127.0.0.1:{server.server_port}/{{name}}.zip")
     yield server
@@ -124,8 +130,8 @@ def test_offline_opens_no_socket(cache, monkeypatch):
     assert fetch.locate("ml-1m") == cache / "ml-1m.zip"
 
 
-def test_pooch_is_imported_for_downloads_only(cache, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "pooch", None)  # importing it fails
+def test_requests_is_imported_for_downloads_only(cache, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "requests", None)  # importing it fails
     cache.mkdir()
     (cache / "ml-1m.zip").write_bytes(CONTENT)
     assert main(["data", "list"]) == 0 and str(cache / "ml-1m.zip") in capsys.readouterr().out
@@ -135,18 +141,41 @@ def test_pooch_is_imported_for_downloads_only(cache, tmp_path, monkeypatch, caps
     assert fetch.locate("ml-10m") == tmp_path / "ml-10m.zip"
 
 
-def test_import_and_data_list_load_neither_pooch_nor_tqdm(run_python, tmp_path):
-    code = "import sys, tinyrec.cli; tinyrec.cli.main(['data', 'list']); print({'pooch', 'tqdm'} & set(sys.modules))"
+def test_import_and_data_list_load_neither_requests_nor_tqdm(run_python, tmp_path):
+    code = "import sys, tinyrec.cli; tinyrec.cli.main(['data', 'list']); print({'requests', 'tqdm'} & set(sys.modules))"
     assert run_python(code, XDG_CACHE_HOME=str(tmp_path)).endswith("\nset()\n")
 
 
-def test_a_warning_at_the_import_of_pooch_is_silenced(cache, server, tmp_path, monkeypatch):
-    fake = ["import warnings", "warnings.warn('IProgress not found')", "HTTPDownloader = dict"]
-    fake.append("def retrieve(*_, **__): return 'path'")
-    (tmp_path / "pooch.py").write_text("\n".join(fake))
-    monkeypatch.delitem(sys.modules, "pooch", raising=False)
-    monkeypatch.syspath_prepend(tmp_path)
-    assert str(fetch.locate("ml-1m")) == "path"
+def test_a_download_without_end_is_refused_at_the_bound(cache, server, monkeypatch):
+    monkeypatch.setattr(fetch, "LARGEST", 10_000)
+    with pytest.raises(FileError, match="larger than 0 MiB"):
+        fetch.locate("ml-1m")
+    assert files(cache) == []
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_left_in_time(cache, server, monkeypatch):
+    monkeypatch.setattr(fetch, "LONGEST", 0.5)
+    server.pause, started = 0.1, time.monotonic()
+    with pytest.raises(FileError, match="took longer than 0.5 seconds"):
+        fetch.locate("ml-1m")
+    assert time.monotonic() - started < 2 and files(cache) == []
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next(cache, server, run_python):
+    server.pause = 0.1
+    code = [
+        "import os, pathlib, threading",
+        "from tinyrec.data.sets import fetch",
+        f"fetch.URL, fetch._cache_folder = {fetch.URL!r}, lambda: pathlib.Path({str(cache)!r})",
+        "threading.Thread(target=fetch.locate, args=('ml-1m',), daemon=True).start()",
+        f"while not list(pathlib.Path({str(cache)!r}).glob('*.tmp')): pass",
+        "os.kill(os.getpid(), 9)",
+    ]
+    with pytest.raises(AssertionError):
+        run_python("\n".join(code), TINYREC_DATA="")
+    assert [name.endswith(".tmp") for name in files(cache)] == [True]
+    server.pause = 0
+    assert fetch.locate("ml-1m").read_bytes() == CONTENT and files(cache) == ["ml-1m.zip"]
 
 
 @pytest.mark.parametrize("value, offline", [("1", True), ("yes", True), ("0", False), ("", False)])

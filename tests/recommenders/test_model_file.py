@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import zipfile
 from dataclasses import replace
 
@@ -100,7 +101,7 @@ def test_a_failed_write_leaves_the_old_file(recommender, path, monkeypatch):
     def fails(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage.os, "fsync", fails)
+    monkeypatch.setattr(os, "fsync", fails)
     with pytest.raises(FileError, match="No space left"):
         recommender.save(path)
     assert path.read_bytes() == before and [file.name for file in path.parent.iterdir()] == ["model.npz"]

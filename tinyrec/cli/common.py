@@ -19,6 +19,7 @@ from tinyrec.cli.own_model import is_own, load_own_model
 from tinyrec.data import DATASETS, Dataset, load_dataset
 from tinyrec.data.reading.layout import ROLES
 from tinyrec.errors import FileError, UsageError
+from tinyrec.files import write_text
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Recommender, load
 from tinyrec.reproduce.config import ALL_MODELS
@@ -254,15 +255,7 @@ def write_result(args: argparse.Namespace, result: dict[str, Any], text: str) ->
     if args.json == "-":
         print(document)
     else:
-        write_text(args.json, document)
-
-
-def write_text(path: str, text: str) -> None:
-    """Write text and a line break to a file."""
-    try:
-        Path(path).write_text(text + "\n", encoding="utf-8")
-    except OSError as problem:
-        raise FileError(f"cannot write {path}: {problem.strerror}; choose another place") from None
+        write_text(args.json, document + "\n")
 
 
 def say(args: argparse.Namespace, text: str) -> None:

@@ -21,7 +21,7 @@ NEEDED_FOR = {
     "scipy": "L-BFGS, ease and item-knn, intervals of repeated runs",
     "numba": "the fast backend",
     "cupy": 'training on an NVIDIA GPU: pip install "tinyrec[cuda12]" or "tinyrec[cuda13]"',
-    "pooch": "downloads",
+    "requests": "downloads",
     "tqdm": "progress bars",
     "matplotlib": 'plots: pip install "tinyrec[plot]"',
 }

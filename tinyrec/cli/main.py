@@ -35,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             use_threads(args.threads)
         with warnings.catch_warnings(action="always", category=DataWarning):
             warnings.showwarning = _print_warning  # type: ignore[assignment]
-            return args.run(args) or 0
+            code = args.run(args) or 0
+            sys.stdout.flush()
+            return code
     except TinyrecError as problem:
         return _fail(argv, problem, problem.exit_code)
     except MemoryError as problem:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyrec.errors import FileError, UsageError
+from tinyrec.files import replaced
 
 Curve = dict[int, float]  # number of ratings -> seconds per epoch
 
@@ -67,7 +68,10 @@ def plot_epochs(path: str, title: str, curves: dict[str, Curve], ceiling: Curve,
 
 
 def _save(figure: Any, path: str) -> None:
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as problem:
-        raise FileError(f"cannot write the plot {path}: {problem}; choose another name, such as curve.png") from None
+    with replaced(path) as new:
+        try:
+            figure.savefig(new, dpi=150, format=Path(path).suffix[1:].lower())
+        except ValueError as problem:
+            raise FileError(
+                f"cannot write the plot {path}: {problem}; choose another name, such as curve.png"
+            ) from None

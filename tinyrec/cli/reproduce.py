@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import signal
 from pathlib import Path
 from typing import Any
 
 from tinyrec.cli.common import add_backend_flag, add_command, say, whole, write_result
 from tinyrec.cli.common import table as text_table
-from tinyrec.errors import Interrupted
+from tinyrec.files import write_text
 from tinyrec.reproduce import pages
 from tinyrec.reproduce.run import run as run_cells
 from tinyrec.reproduce.tables import names, read
+from tinyrec.signals import explained
 
 
 def add_to(subparsers: Any) -> None:
@@ -39,12 +39,8 @@ def run(args: argparse.Namespace) -> None:
         say(args, f"{row}, split {split}: {table.measure.upper()} {value:.4f}, {cell['seconds']:.0f} s; {left} to go")
 
     options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
-    try:
+    with explained(lambda: f"stopped; finished trainings are in {folder}: run it again to continue"):
         cells = run_cells(table, folder, observe=observe, **options)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            signal.SIGINT, f"stopped; finished trainings are in {folder}: run it again to continue"
-        ) from None
     rows = pages.measured(table, cells, args.quick)
     result = {"table": table.name, "quick": args.quick, "rows": list(map(as_dict, rows))}
     note = "\n\nQUICK: at most ten epochs, so do not compare these numbers." if args.quick else ""
@@ -55,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
             from tinyrec.reproduce.plots import plot
 
             plot(table, rows, folder / f"{table.name}.png")
-        (folder / f"{table.name}.md").write_text(pages.page(table, rows, plotted), "utf-8")
+        write_text(folder / f"{table.name}.md", pages.page(table, rows, plotted))
         say(args, f"the results, and their page{' and plot' if plotted else ''}, are in {folder}")
 
 

@@ -9,9 +9,29 @@ from typing import Any
 
 from tinyrec.cli.common import read_options
 from tinyrec.data import DATASETS, Dataset, load_dataset, load_split
-from tinyrec.errors import DataError, UsageError
+from tinyrec.errors import DataError, FileError, UsageError
 from tinyrec.evaluation.splits import split_folds, split_leave_one_out, split_random, split_time
 from tinyrec.recommenders import Recommender
+from tinyrec.recommenders.contents import (
+    Check,
+    brief,
+    check_fields,
+    dict_of,
+    label,
+    list_of,
+    number,
+    optional,
+    text,
+    truth,
+    whole,
+)
+
+# What a model file holds of its test part, and the options of load_dataset in it
+SPLIT: dict[str, Check] = {"dataset": text, "split": optional(text), "test": number, "threshold": optional(number)}
+SPLIT |= {"latest": truth, "seed": whole, "options": dict_of(lambda value: True)}
+OPTIONS: dict[str, Check] = {"header": truth, "wide": truth, "sep": text, "duplicates": text, "encoding": text}
+OPTIONS |= {"scale": list_of(number), "missing": list_of(number)}
+OPTIONS |= {"columns": lambda its: list_of(label)(its) or dict_of(label)(its)}
 
 
 def check_split_flags(args: argparse.Namespace, implicit: bool) -> None:
@@ -91,8 +111,13 @@ def split_info(args: argparse.Namespace, seed: int, test: Dataset | None) -> dic
 def own_test_part(recommender: Recommender) -> Dataset:
     """Return what `train` held out when it trained this model. DataError: the data have changed since then"""
     split = recommender.info.get("split")
-    if not split or not (split["split"] or split["test"]):
+    if not split or (isinstance(split, dict) and not (split.get("split") or split.get("test"))):
         raise UsageError("this model has no test part of its own; give ratings with --dataset")
+    try:
+        check_fields("the split", split, SPLIT, {"test_part": text, "split_time": optional(text)})
+        check_fields("its options", split["options"], {}, OPTIONS)
+    except ValueError as problem:
+        raise FileError(f"the model's test part is damaged ({brief(problem)}); give ratings with --dataset") from None
     test = _held_out(split, recommender.data.implicit)
     if test.fingerprint() != split.get("test_part", test.fingerprint()):
         raise DataError(f"{split['dataset']} is no longer what this model was trained on; give ratings with --dataset")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinyrec.recommenders.storage import replaced
+from tinyrec.files import replaced
 
 
 def write_blocks(path: str, schema: Mapping[str, type], blocks: Iterator[Mapping[str, Sequence[Any]]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tinyrec.cli.split import check_split_flags, split_info, splits
 from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset
 from tinyrec.errors import DataError, FileError, UsageError
+from tinyrec.files import claimed
 from tinyrec.models import Autoencoder
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
@@ -94,9 +96,10 @@ def run_one(
     """Train on `part`, score on `test`, write model and plot, and return the result for JSON."""
     started = time.perf_counter()
     folders = checkpoint_folders(args, len(configs))
-    members: list[Any] = [
-        train_one(args, seed + i, config, part, folders[i], start) for i, config in enumerate(configs)
-    ]
+    with claimed(args.checkpoint) if args.checkpoint else nullcontext():
+        members: list[Any] = [
+            train_one(args, seed + i, config, part, folders[i], start) for i, config in enumerate(configs)
+        ]
     seconds = time.perf_counter() - started
     backend = get_backend(args.backend).name
     recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})

@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 import re
-import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,10 +17,12 @@ from tinyrec.cli import common
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
 from tinyrec.cli.split import as_feedback, check_feedback_flags
 from tinyrec.data import Dataset, load_dataset
-from tinyrec.errors import Diverged, Interrupted, UsageError
+from tinyrec.errors import Diverged, UsageError
 from tinyrec.evaluation.splits import split_leave_one_out, split_random
+from tinyrec.files import write_text
 from tinyrec.models import Autoencoder
 from tinyrec.reproduce.config import TrainingConfig
+from tinyrec.signals import explained
 from tinyrec.training.parallel import each
 from tinyrec.training.run import check_options, try_candidate
 
@@ -73,15 +74,14 @@ def run(args: argparse.Namespace) -> None:
     ]
     common.say(args, f"{len(candidates)} candidates on {args.repeats} splits of {args.dataset}, {args.jobs} at a time")
     results: dict[tuple[int, int], dict[str, Any]] = {}
-    try:
+    with explained(
+        lambda: f"stopped after {len(results)} of {len(cells)} trainings, listed above; nothing was written"
+    ):
         for cell, result in each(try_cell, cells, args.jobs):
             results[cell["at"]] = result
             figure = f"{measure.upper()} {result[f'valid_{measure}']:.4f}"
             epochs = "" if result["epochs"] is None else f", {result['epochs']} epochs"
             common.say(args, f"{changing(cell['candidate'], grid)}: {figure}{epochs}".removeprefix(": "))
-    except KeyboardInterrupt:
-        done = f"{len(results)} of {len(cells)} trainings, listed above"
-        raise Interrupted(signal.SIGINT, f"stopped after {done}; nothing was written") from None
     rows = []
     for number, candidate in enumerate(candidates):
         by = getattr(make(model, candidate).model, "by", None)
@@ -241,4 +241,4 @@ def write_config(args: argparse.Namespace, best: dict[str, Any], measure: str) -
     lines = [f"# by tinyrec tune: {figure} on validation parts of the training data"]
     lines += [f"{key} = {toml(value)}" for key, value in flags.items() if value is not None]
     lines += ["", "[set]", *(f"{key} = {toml(value)}" for key, value in best["set"].items() if value is not None)]
-    common.write_text(args.write, "\n".join(lines))
+    write_text(args.write, "\n".join([*lines, ""]))

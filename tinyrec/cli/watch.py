@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from types import FrameType
 
+from tinyrec import signals
 from tinyrec.errors import Interrupted
 from tinyrec.training.bar import Bar
 from tinyrec.training.checkpoint import Checkpoint
 from tinyrec.training.progress import Progress
+
+TOGETHER = 1.0  # seconds in which a second signal is the same one, as when it is sent to a process and to its group
 
 
 class Watch:
@@ -21,11 +25,11 @@ class Watch:
     def __init__(self, quiet: bool, total: int | None = None, checkpoint: Checkpoint | None = None):
         self.bar = Bar(total, disable=quiet or not sys.stderr.isatty())
         self.checkpoint = checkpoint
-        self.signal = 0
+        self.signal, self.since, self.is_writing = 0, 0.0, False
         self.progress: Progress | None = None
 
     def __enter__(self) -> Watch:
-        self.handlers = {number: signal.signal(number, self._caught) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.handlers = {number: signal.signal(number, self._caught) for number in signals.NUMBERS}
         self.bar.__enter__()
         return self
 
@@ -33,33 +37,50 @@ class Watch:
         self.bar.__exit__()
         try:
             if self.checkpoint and self.progress and self.progress.epoch and not problem:
-                self.checkpoint.write(self.progress)
+                self._write(self.progress)
         finally:
             for number, handler in self.handlers.items():
                 signal.signal(number, handler)
+            if self.signal:
+                signals.ignore()
         if self.signal and not problem:  # the signal came after the last epoch, and more trainings may follow
             raise self._interrupted()
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        if self.signal:  # the second time: stop at once
-            raise KeyboardInterrupt
-        self.signal = number
+        """Note the signal. A second one ends the process, but not while a checkpoint is written."""
+        if not self.signal:
+            self.since = time.monotonic()
+            self.signal = number
+        elif not self.is_writing and time.monotonic() - self.since > TOGETHER:
+            with signals.explained(lambda: f"stopped within an epoch; {self._hint()}"):
+                signals.end_now(self.signal)
 
     def __call__(self, progress: Progress) -> None:
         self.progress = progress
         self.bar(progress)
-        if self.checkpoint and not self.signal:
-            self.checkpoint(progress)
-        elif self.checkpoint and progress.epoch:
-            self.checkpoint.write(progress)
-        if self.signal:
+        is_last = bool(self.signal)  # a signal that comes after this line waits for the next epoch
+        if self.checkpoint:
+            self._write(progress, only_if_due=not is_last)
+        if is_last:
             raise self._interrupted()
+
+    def _write(self, progress: Progress, only_if_due: bool = False) -> None:
+        assert self.checkpoint
+        self.is_writing = True
+        try:
+            if only_if_due:
+                self.checkpoint(progress)
+            elif progress.epoch:
+                self.checkpoint.write(progress)
+        finally:
+            self.is_writing = False
 
     def _interrupted(self) -> Interrupted:
         row = self.progress.history[-1] if self.progress else {"epoch": 0, "layer": None}
         after = f"epoch {row['epoch']}" if row["layer"] is None else f"epoch {row['epoch']} of pretraining"
-        hint = "run it with --checkpoint DIR to be able to continue"
-        if self.checkpoint:
-            exists = self.checkpoint.path.exists()
-            hint = "continue with --resume" if exists else "there is no checkpoint yet: begin again"
-        return Interrupted(self.signal, f"stopped by a signal after {after}; {hint}")
+        return Interrupted(self.signal, f"stopped by a signal after {after}; {self._hint()}")
+
+    def _hint(self) -> str:
+        if not self.checkpoint:
+            return "run it with --checkpoint DIR to be able to continue"
+        return "continue with --resume" if self.checkpoint.path.exists() else "there is no checkpoint yet: begin again"

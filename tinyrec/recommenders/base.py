@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from os import PathLike
 from typing import Any
@@ -15,7 +15,7 @@ from tinyrec.backend import Array
 from tinyrec.checks import check_type, check_whole
 from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
-from tinyrec.errors import DataError, DataWarning, UsageError
+from tinyrec.errors import DataError, DataWarning, FileError, UsageError
 from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.evaluation.rating_metrics import mae, problems, rmse, warm
 from tinyrec.evaluation.top_n import blocks, top
@@ -65,7 +65,7 @@ class Recommender:
         if len(u) != len(i):
             raise DataError(f"{len(u)} users but {len(i)} items; give as many of each")
         options = {"clip": clip and not self.data.implicit, "default": default and not self.data.implicit}
-        return self.protocol.follow(self.predict_cells(u, i), u, i, **options)
+        return self.protocol.follow(self._finite(self.predict_cells, u, i), u, i, **options)
 
     def known(self, users: Any, items: Any) -> tuple[Array, Array]:
         """Which of these raw ids are not cold and not unknown: (p,) and (p,) -> (p,) and (p,) bool"""
@@ -124,7 +124,7 @@ class Recommender:
                 unknown = ids.tolist()[np.argmin(found)]
                 raise DataError(f"{what} {unknown!r} of the test part is not in the training data; leave it out")
         own = Ratings.from_cells(u, i, test.ratings.values, self.data.ratings.shape)
-        return rank(self.predict_users, self.data.ratings, own, at)
+        return rank(partial(self._finite, self.predict_users), self.data.ratings, own, at)
 
     def recommend(
         self,
@@ -166,7 +166,7 @@ class Recommender:
             raise DataError(f"user {known[np.argmin(rows)]!r} is not in the training data; give their ratings instead")
         allowed = self._allowed(candidates, exclude)
         for block in blocks(len(rows), len(self.data.items)):
-            scores = self.predict_users(rows[block])
+            scores = self._finite(self.predict_users, rows[block])
             rated, _ = self.data.ratings.pattern.take_rows(rows[block])
             scores[rated.rows, rated.cols] = -np.inf
             yield from zip(known[block], self._best(scores, n, allowed), strict=True)
@@ -216,7 +216,18 @@ class Recommender:
         low, high = self.data.scale
         if not ((r >= low) & (r <= high)).all():
             raise DataError(f"a rating of the new {what} is not on the scale of {low:g} to {high:g}; fix or drop it")
-        return self.predict_new(what, known, r, features or {})
+        return self._finite(self.predict_new, what, known, r, features or {})
+
+    def _finite(self, predict, *args):
+        """predict(*args). FileError: not all of it are finite numbers, as the model is from a damaged file"""
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                y = predict(*args)
+        except np.linalg.LinAlgError:
+            y = np.nan
+        if not np.isfinite(y).all():
+            raise FileError("the model predicts numbers that are not finite, so it is damaged; train it again")
+        return y
 
     def _on_scale(self, y):
         """Clipped; implicit feedback has no scale."""

@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Array, get_backend
 from tinyrec.data import Dataset, Features, Index
 from tinyrec.data.features.embedding import Embedding
-from tinyrec.data.validation import check_values
 from tinyrec.errors import FileError, UsageError
 from tinyrec.models import Autoencoder, Model
-from tinyrec.recommenders import storage
+from tinyrec.recommenders import contents, storage
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.average import Average
 from tinyrec.recommenders.base import Recommender
+from tinyrec.recommenders.contents import (
+    FLOATS,
+    PARAMETERS,
+    Spec,
+    a_dict,
+    check_arrays,
+    check_ascending,
+    check_fields,
+    check_names,
+    dict_of,
+    list_of,
+    optional,
+    text,
+    truth,
+)
 from tinyrec.recommenders.fitted import FittedModel
 from tinyrec.recommenders.scaling import Biases, Scaling
-from tinyrec.sparse import Ratings
+from tinyrec.sparse import Pattern, Ratings
+
+FLOAT32, FLOAT64 = ("float32",), ("float64",)
+# The fields of the header
+HEADER = {"members": lambda its: list_of(a_dict)(its) and its, "data": a_dict, "average": optional(a_dict)}
+MEMBER = {"model": text, "settings": a_dict, "info": a_dict}
+DATA = {
+    "name": text,
+    "scale": list_of(contents.number),
+    "noise_floor": optional(contents.number),
+    "implicit": truth,
+    "features": lambda its: dict_of(list_of(text))(its) and its.keys() <= {"user", "item"},
+    "embeddings": lambda its: dict_of(dict_of(list_of(text)))(its) and its.keys() <= {"user", "item"},
+}
 
 
 def save(recommender: Recommender, path: str | PathLike) -> None:
@@ -40,23 +67,27 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
     arrays = {
         "data/users": _pack(data.users.ids),
         "data/items": _pack(data.items.ids),
-        "data/indptr": data.ratings.pattern.indptr,
-        "data/cols": data.ratings.cols,
-        "data/values": data.ratings.values,
+        "data/indptr": data.ratings.pattern.indptr.astype(np.int64, copy=False),
+        "data/cols": data.ratings.cols.astype(np.int32, copy=False),
+        "data/values": data.ratings.values.astype(np.float32, copy=False),
         **{f"user_info/{key}": column for key, column in data.user_info.items() if _is_kept(column)},
         **{f"item_info/{key}": column for key, column in data.item_info.items() if _is_kept(column)},
     }
     for kind, features in (("user", data.user_features), ("item", data.item_features)):
         if features:
-            arrays |= {f"features/{kind}/{name}": getattr(features, name) for name in ("X", "mean", "spread")}
-            arrays |= {f"embeddings/{kind}/{column}": its.B for column, its in features.embeddings.items()}
+            arrays[f"features/{kind}/X"] = features.X.astype(np.float32, copy=False)
+            own = {"mean": features.mean, "spread": features.spread}
+            arrays |= {f"features/{kind}/{name}": np.asarray(column, np.float64) for name, column in own.items()}
+            B = {column: np.asarray(its.B, np.float64) for column, its in features.embeddings.items()}
+            arrays |= {f"embeddings/{kind}/{column}": its for column, its in B.items()}
             header["data"]["features"][kind] = features.names
             header["data"]["embeddings"][kind] = {column: its.values for column, its in features.embeddings.items()}
     for number, member in enumerate(members):
         arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
         if isinstance(member, FittedAutoencoder):
             offset = member.scaling.offset
-            arrays |= {f"scaling/{number}/user": offset.user, f"scaling/{number}/item": offset.item}
+            biases = {"user": offset.user, "item": offset.item}
+            arrays |= {f"scaling/{number}/{what}": np.asarray(b, np.float64) for what, b in biases.items()}
             arrays |= {f"trained/{number}/{what}": mask for what, mask in (member.trained or {}).items()}
     storage.write(path, "model", header, arrays)
 
@@ -68,9 +99,13 @@ def _pack(ids: Array) -> Array:
     return np.frombuffer("".join(f"{raw}\0" for raw in ids.tolist()).encode("utf-8", "surrogatepass"), np.uint8)
 
 
-def _unpack(ids: Array) -> Array:
+def _unpack(ids: Array, n: int | None = None) -> Array:
+    """The ids that were packed. ValueError: their number is not n"""
     if ids.dtype != np.uint8:
         return ids
+    found = np.count_nonzero(ids == 0)
+    if n not in (None, found) or (found and ids[-1] != 0):
+        raise ValueError(f"it has {found} text ids")
     return np.array(ids.tobytes().decode("utf-8", "surrogatepass").split("\0")[:-1], object)
 
 
@@ -96,40 +131,47 @@ def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None 
         raise UsageError(f"model is {model!r}; give the class of the model")
     header, arrays = storage.read(path, "model")
     try:
+        check_fields("the file", header, HEADER)
+        if header["average"] is None and len(header["members"]) > 1:
+            raise ValueError("it has several members, and is no average")
         data = _dataset(header["data"], arrays)
         members = [_member(its, number, data, arrays, backend, model) for number, its in enumerate(header["members"])]
-        loaded = members[0] if header["average"] is None else Average(members, dict(header["average"]))
+        check_names("the file", arrays, {})  # the others were taken
+        loaded = members[0] if header["average"] is None else Average(members, header["average"])
     except (FileError, MemoryError):
         raise
     except Exception as problem:  # fields of unexpected types can raise almost anything
-        raise FileError(f"{path} is inconsistent ({problem}); write it again") from None
+        raise FileError(f"{path} is inconsistent ({contents.brief(problem)}); write it again") from None
     if model is not None and all(type(its.model).__name__ != model.__name__ for its in members):
         raise UsageError(f"{path} holds a {type(members[0].model).__name__}, not a {model.__name__}; leave model out")
     return loaded
 
 
 def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | FittedModel:
-    params, offset = _group(arrays, f"params/{number}"), _group(arrays, f"scaling/{number}")
+    check_fields("a member", its, MEMBER, {"scaling": a_dict})
+    params, offset = _take(arrays, f"params/{number}"), _take(arrays, f"scaling/{number}")
     kind: Any = own if own and own.__name__ == its["model"] else _find_kind(its["model"])
     try:
-        model, info = kind(**its["settings"]), dict(its["info"])
+        model, info = kind(**its["settings"]), its["info"]
     except (TypeError, UsageError) as problem:
         cure = "load it with the class, and the activations, that it was saved with"
-        raise FileError(f"the file does not fit the class {kind.__name__} ({problem}); {cure}") from None
-    if not isinstance(model, Autoencoder):
-        _check_shapes(params, model.shapes(*data.ratings.shape))
-        model.check_params(params, *data.ratings.shape)
-        return FittedModel(model, params, data, info)
-    rows = data.ratings.shape if model.by == "user" else data.ratings.shape[::-1]
-    features = data.features_of(model.by) if model.reads_features else None
-    _check_shapes(params, model.shapes(rows[1], len(features.names) if features else 0))
-    _check_shapes(offset, {"user": (len(data.users),), "item": (len(data.items),)})
-    scaling = Scaling(float(its["scaling"]["unit"]), Biases(float(its["scaling"]["mean"]), **offset))
-    trained = _group(arrays, f"trained/{number}")
-    shapes = {name: (mask.shape, mask.dtype == bool, mask.any()) for name, mask in trained.items()}
+        cause = f"the file does not fit the class {kind.__name__} ({contents.brief(problem)})"
+        raise FileError(f"{cause}; {cure}") from None
     n, d = data.ratings.shape
-    if trained and shapes != {"user": ((n,), True, True), "item": ((d,), True, True)}:
-        raise ValueError("which users and items were in training is not given by one truth value each")
+    if not isinstance(model, Autoencoder):
+        check_arrays(params, {name: Spec(PARAMETERS, shape) for name, shape in model.shapes(n, d).items()})
+        model.check_params(params, n, d)
+        return FittedModel(model, params, data, info)
+    features = data.features_of(model.by) if model.reads_features else None
+    shapes = model.checked_shapes(d if model.by == "user" else n, len(features.names) if features else 0)
+    check_arrays(params, {name: Spec(FLOATS, shape) for name, shape in shapes.items()})
+    check_arrays(offset, {"user": Spec(("float64",), (n,)), "item": Spec(("float64",), (d,))})
+    check_fields("the scaling", its.get("scaling"), {"unit": partial(_is_unit, data.scale), "mean": contents.number})
+    scaling = Scaling(float(its["scaling"]["unit"]), Biases(float(its["scaling"]["mean"]), **offset))
+    if trained := _take(arrays, f"trained/{number}"):
+        check_arrays(trained, {"user": Spec(("bool",), (n,)), "item": Spec(("bool",), (d,))})
+        if not (trained["user"].any() and trained["item"].any()):
+            raise ValueError("no user or no item was in training")
     return FittedAutoencoder(model, params, data, scaling, backend, info, trained or None)
 
 
@@ -144,48 +186,61 @@ def _find_kind(name: str) -> type[Model]:
     named = [kind for kind in kinds if kind.__name__ == name]
     if not named:
         cure = "import it first, or give its class: load(path, model=CLASS), or --model FILE.py:CLASS"
-        raise FileError(f"the file holds a {name}, which is no model of tinyrec's own; {cure}")
+        raise FileError(f"the file holds a {name:.60}, which is no model of tinyrec's own; {cure}")
     held = [kind for kind in named if getattr(sys.modules.get(kind.__module__), name, None) is kind]
     return (held or named)[-1]
 
 
-def _check_shapes(arrays: Params, wanted: Mapping[str, tuple[int | None, ...]]) -> None:
-    """ValueError: the arrays do not have the wanted shapes, where None is any length, or are not finite."""
-    found = {name: array.shape for name, array in arrays.items()}
-    fits = found.keys() == wanted.keys() and all(
-        len(found[name]) == len(shape) and all(b in (None, a) for a, b in zip(found[name], shape, strict=True))
-        for name, shape in wanted.items()
-    )
-    if not fits:
-        raise ValueError(f"its arrays have shapes {found}, not {wanted}")
-    if not all(array.dtype.kind in "fiu" and np.isfinite(array).all() for array in arrays.values()):
-        raise ValueError("a parameter is not a finite number")
+def _is_unit(scale: tuple[float, float], unit: Any) -> bool:
+    """Whether the unit of a scaling is 1, or of the order of the rating scale."""
+    width = (scale[1] - scale[0]) or 4.0
+    return contents.number(unit) and (unit == 1 or width / 100 <= unit <= width * 100)
 
 
-def _group(arrays, group):
-    """The arrays whose names start with this group and a slash, by the rest of their names."""
-    return {name[len(group) + 1 :]: array for name, array in arrays.items() if name.startswith(group + "/")}
+def _take(arrays, group):
+    """Remove the arrays whose names start with this group and a slash, and return them by the rest of their names."""
+    return {name[len(group) + 1 :]: arrays.pop(name) for name in list(arrays) if name.startswith(group + "/")}
 
 
 def _dataset(header: dict[str, Any], arrays) -> Dataset:
-    users, items = Index(_unpack(arrays["data/users"])), Index(_unpack(arrays["data/items"]))
+    check_fields("the data", header, DATA, {"columns": dict_of(contents.label), "notes": list_of(text)})
     low, high = map(float, header["scale"])
-    n_ratings = np.diff(arrays["data/indptr"])
-    if n_ratings.shape != (len(users),):
-        raise ValueError("the number of its users and the number of rows of its ratings differ")
-    rows, values = np.repeat(np.arange(len(users)), n_ratings), check_values(arrays["data/values"], (low, high))
-    ratings = Ratings.from_cells(rows, arrays["data/cols"], values, (len(users), len(items)))
-    more: dict[str, Any] = {"noise_floor": header["noise_floor"], "implicit": bool(header["implicit"])}
-    more |= {"columns": dict(header.get("columns", {})), "notes": tuple(header.get("notes", ()))}
-    more |= {info: _group(arrays, info) for info in ("user_info", "item_info")}
-    data = Dataset(ratings, users, items, (low, high), str(header["name"]), **more)
-    features = {
-        kind: Features(tuple(its), **_group(arrays, f"features/{kind}"), embeddings=_embeddings(header, kind, arrays))
-        for kind, its in header["features"].items()
-    }
-    return data.with_features(users=features.get("user"), items=features.get("item"))
+    if len(header["scale"]) != 2 or low > high:
+        raise ValueError("the scale of the data is not valid")
+    its, any_ids = _take(arrays, "data"), Spec(("int64", "uint8"), (None,))
+    lengths = {"indptr": Spec(("int64",), (None,)), "cols": Spec(("int32",), (None,)), "values": Spec(FLOAT32, (None,))}
+    check_arrays(its, {"users": any_ids, "items": any_ids, **lengths})
+    n, p = len(its["indptr"]) - 1, len(its["cols"])
+    users = Index(_unpack(its["users"], n))
+    items = Index(_unpack(its["items"]))
+    d = len(items)
+    if len(users) != n or not p:
+        raise ValueError(f"it has {len(users)} users, {n} rows and {p} ratings")
+    least, most = float(np.float32(low)), float(np.float32(high))
+    check_arrays(
+        {name: its[name] for name in ("cols", "values")},
+        {"cols": Spec(("int32",), (p,), 0, d - 1), "values": Spec(FLOAT32, (p,), least, most)},
+    )
+    check_ascending(its["indptr"], its["cols"])
+    ratings = Ratings(Pattern((n, d), its["indptr"], its["cols"]), its["values"], get_backend("reference"))
+    more: dict[str, Any] = {name: header[name] for name in ("noise_floor", "implicit")}
+    more |= {"columns": header.get("columns", {}), "notes": tuple(header.get("notes", ()))}
+    for kind, length in (("user", n), ("item", d)):
+        more[f"{kind}_info"] = info = _take(arrays, f"{kind}_info")
+        check_arrays(info, {name: Spec((), (length,)) for name in info})
+    data = Dataset(ratings, users, items, (low, high), header["name"], **more)
+    features = {kind: _features(header, kind, arrays, length) for kind, length in (("user", n), ("item", d))}
+    return data.with_features(users=features["user"], items=features["item"])
 
 
-def _embeddings(header: dict[str, Any], kind: str, arrays) -> dict[str, Embedding]:
-    B = _group(arrays, f"embeddings/{kind}")
-    return {column: Embedding(tuple(its), B[column]) for column, its in header["embeddings"].get(kind, {}).items()}
+def _features(header: dict[str, Any], kind: str, arrays, length: int) -> Features | None:
+    """The features of the users or the items; None: there are none."""
+    if kind not in header["features"]:
+        return None
+    names, values = header["features"][kind], header["embeddings"].get(kind, {})
+    its, B, q = _take(arrays, f"features/{kind}"), _take(arrays, f"embeddings/{kind}"), len(names)
+    numbers = {"mean": Spec(FLOAT64, (q,)), "spread": Spec(FLOAT64, (q,), 1e-300)}
+    check_arrays(its, {"X": Spec(FLOAT32, (length, q)), **numbers})
+    check_arrays(B, {column: Spec(FLOAT64, (len(own), None)) for column, own in values.items()})
+    embeddings = {column: Embedding(tuple(own), B[column]) for column, own in values.items()}
+    return Features(tuple(names), **its, embeddings=embeddings)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tinyrec.files import write_text
 from tinyrec.reproduce import pages, run
 from tinyrec.reproduce.plots import plot
 from tinyrec.reproduce.tables import names, read
@@ -12,8 +13,8 @@ if __name__ == "__main__":
         cells = run.read(pages.RESULTS / f"{name}.json")
         if cells:
             rows = pages.measured(table, cells)
-            (pages.RESULTS / f"{name}.md").write_text(pages.page(table, rows), "utf-8")
+            write_text(pages.RESULTS / f"{name}.md", pages.page(table, rows))
             plot(table, rows, pages.RESULTS / f"{name}.png")
     for text in (pages.RESULTS / "README.md", Path(__file__).parents[2] / "README.md"):
         if text.exists():
-            text.write_text(pages.fill(text.read_text("utf-8")), "utf-8")
+            write_text(text, pages.fill(text.read_text("utf-8")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import fill
 
+from tinyrec.files import replaced
 from tinyrec.reproduce.pages import Measured
 from tinyrec.reproduce.tables import Table
 
@@ -24,7 +25,8 @@ def plot(table: Table, rows: list[Measured], path: Path) -> None:
     axes.set_title(table.title, loc="left", fontsize=12)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    figure.savefig(path, dpi=120)
+    with replaced(path) as new:
+        figure.savefig(new, dpi=120, format="png")
 
 
 def bars(table: Table, rows: list[Measured], axes) -> None:

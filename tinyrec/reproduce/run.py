@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from tinyrec.data.sets.fetch import MD5
 from tinyrec.data.sets.fetch import find as find_zip
 from tinyrec.errors import FileError
+from tinyrec.files import write_text
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.reproduce.cell import DEFAULTS, PASSES, Task, run_cell
 from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
@@ -152,7 +152,6 @@ def write(path: Path, table: Table, cells: list[Cell]) -> None:
     lines = ",\n".join(json.dumps(cell, ensure_ascii=False) for cell in cells)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".part").write_text(f'{head[:-1]}, "cells": [\n{lines}\n]}}\n', "utf-8")
-        os.replace(path.with_suffix(".part"), path)
     except OSError as problem:
-        raise FileError(f"cannot write {path}: {problem.strerror}; choose another folder with --out") from None
+        raise FileError(f"cannot make {path.parent}: {problem.strerror}; choose another folder with --out") from None
+    write_text(path, f'{head[:-1]}, "cells": [\n{lines}\n]}}\n')

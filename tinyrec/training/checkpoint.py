@@ -13,8 +13,10 @@ import numpy as np
 from tinyrec.backend import to_host
 from tinyrec.errors import FileError, UsageError
 from tinyrec.recommenders import storage
+from tinyrec.recommenders.contents import brief
 from tinyrec.training.loop import Epoch
 from tinyrec.training.progress import Progress
+from tinyrec.training.resume import check_header, leaves
 
 NAME = "checkpoint.npz"
 MIN_SECONDS = 10.0  # between two writes
@@ -52,7 +54,8 @@ class Checkpoint:
             return
         arrays: dict[str, Any] = {}
         numbers: dict[str, Any] = {}
-        for path, value in _leaves({"params": epoch.params, "state": epoch.state}):
+        for path, leaf in leaves({"params": epoch.params, "state": epoch.state}):
+            value = to_host(leaf)
             (arrays if isinstance(value, np.ndarray) else numbers)[path] = value
         header = {
             "task": self.task,
@@ -74,12 +77,15 @@ class Checkpoint:
             raise FileError(f"there is no {self.path} to continue from; begin without --resume")
         header, arrays = storage.read(self.path, "checkpoint")
         try:
+            check_header(header)
             task, progress = header["task"], _progress(header, arrays)
             differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]
         except Exception as problem:  # fields of unexpected types can raise almost anything
-            raise FileError(f"{self.path} is damaged ({problem}); begin again in another folder") from None
+            raise FileError(f"{self.path} is damaged ({brief(problem)}); begin again in another folder") from None
         if differ:
-            fields = ", ".join(f"{key} (was {task.get(key)}, is {self.task.get(key)})" for key in differ)
+            fields = ", ".join(
+                f"{key:.60} (was {brief(task.get(key))}, is {brief(self.task.get(key))})" for key in differ
+            )
             raise UsageError(
                 f"{self.path} belongs to another training: {fields}; continue with the settings it began with"
             )
@@ -100,12 +106,3 @@ def _progress(header: dict[str, Any], arrays: dict[str, Any]) -> Progress:
     epoch = Epoch(number, loss, seconds, tree["params"], tree["state"], rng)
     best_rmse, best_epoch = header["best"]
     return Progress(header["trials"], header["history"], epoch, best_rmse, best_epoch, header["epochs"])
-
-
-def _leaves(tree: dict[str, Any], path: str = ""):
-    """Each array or number of nested dicts, with its path: ("state/step/V", array), ..."""
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{path}{name}/")
-        else:
-            yield path + name, to_host(value)

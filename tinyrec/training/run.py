@@ -24,6 +24,7 @@ from tinyrec.training.bar import Bar
 from tinyrec.training.early_stopping import EarlyStopping, validator
 from tinyrec.training.loop import Epoch, begin, fit, moved
 from tinyrec.training.progress import Progress
+from tinyrec.training.resume import check_epoch, check_trials
 from tinyrec.training.search import choose
 from tinyrec.training.warm_start import check_start, params_of, with_small_steps
 
@@ -85,6 +86,7 @@ def train(
         check_epochs_of(state, epochs, is_search, optimizer)
         state.epochs = epochs
         if is_search:
+            check_trials(state, model, candidates)
             run_trial = partial(run, epochs=epochs or MAX_EPOCHS)
             model, epochs, valid_rmse = choose(model, data, valid or 0.1, seed, state.trials, run_trial)
         params, scaling = run(model, data, epochs=epochs, start=start)  # type: ignore[arg-type, call-arg]  # partial
@@ -163,6 +165,7 @@ def run_training(
         model.predict_cells(progress.epoch.params, row, row)  # a model that cannot predict fails before training
     else:
         check_resumed(progress, epochs, is_trial=bool(stop))
+        check_epoch(progress.epoch, model, R, optimizer)
         progress.epoch = moved(progress.epoch, R.backend)  # from the host, if it was read from a file
         if stop and stop.is_out_of_patience(progress.epoch.number):
             epochs = progress.epoch.number

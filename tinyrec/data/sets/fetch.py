@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import platformdirs  # a dependency of pooch, which uses the same cache folder
+import platformdirs
 
 from tinyrec.errors import FileError
+from tinyrec.files import replaced
 
 URL = "https://files.grouplens.org/datasets/{folder}/{name}.zip"
 HETREC = {"lastfm": "hetrec2011-lastfm-2k", "delicious": "hetrec2011-delicious-2k"}  # file names
@@ -25,7 +29,10 @@ MD5: dict[str, str | None] = {  # published by GroupLens in NAME.zip.md5
     "lastfm": None,  # not published
     "delicious": None,
 }
-TIMEOUT = 30  # seconds
+TIMEOUT = 30  # seconds without an answer
+LONGEST = 3600  # seconds for all of it
+LARGEST = 300 * 2**20  # bytes; the largest, ml-25m, has 262 million
+BLOCK = 2**16  # bytes
 
 
 def locate(name: str) -> Path:
@@ -41,14 +48,69 @@ def locate(name: str) -> Path:
         raise FileError(f"{file} was not found, and its checksum is not known; {manual_download(name)}")
     if offline():
         raise FileError(f"{file} was not found, and TINYREC_OFFLINE is set; {manual_download(name)}")
-    with warnings.catch_warnings(action="ignore"):  # pooch imports tqdm.auto, which may warn in a notebook
-        import pooch
-    try:  # pooch downloads to a temporary file and renames it after the check; redirects, as to http, are not followed
-        server = pooch.HTTPDownloader(timeout=TIMEOUT, allow_redirects=False)
-        return Path(pooch.retrieve(url(name), f"md5:{md5}", file, _cache_folder(), downloader=server))
-    except (OSError, ValueError) as problem:
-        cause = "its checksum is wrong" if isinstance(problem, ValueError) else type(problem).__name__
-        raise FileError(f"{file} could not be downloaded ({cause}); {manual_download(name)}") from None
+    folder = _cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise FileError(f"cannot make {folder}: {problem.strerror}; {manual_download(name)}") from None
+    try:
+        with replaced(folder / file) as new, new.open("wb") as out:
+            digest = hashlib.md5(usedforsecurity=False)
+            for block in _download(url(name)):
+                digest.update(block)
+                out.write(block)
+            if digest.hexdigest() != md5:
+                raise Failed("its checksum is wrong")
+    except Failed as problem:
+        raise FileError(f"{file} could not be downloaded ({problem}); {manual_download(name)}") from None
+    return folder / file
+
+
+class Failed(Exception):
+    """A download that failed."""
+
+
+def _download(address: str) -> Iterator[bytes]:
+    """The file at this address, block by block. Failed: it is not there, too large, or not complete in time
+
+    A thread receives the blocks, so that a server which sends a byte now and then cannot hold us longer than LONGEST.
+    """
+    received: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(address, received.put), daemon=True).start()
+    deadline = time.monotonic() + LONGEST
+    while True:
+        try:
+            block = received.get(timeout=max(0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise Failed(f"it took longer than {LONGEST} seconds") from None
+        if isinstance(block, Failed):
+            raise block
+        if isinstance(block, Exception):
+            raise Failed(type(block).__name__)
+        if not block:
+            return
+        yield block
+
+
+def _receive(address: str, put: Callable[[bytes | Exception], None]) -> None:
+    """Put each block of the file at this address, then b"", or else what went wrong."""
+    try:
+        import requests  # slow
+
+        size, deadline = 0, time.monotonic() + LONGEST
+        with requests.get(address, stream=True, timeout=TIMEOUT, allow_redirects=False) as answer:
+            if answer.status_code != 200:  # also a redirect, as to http
+                raise Failed(f"the server answered {answer.status_code}")
+            for block in answer.raw.stream(BLOCK, decode_content=False):
+                size += len(block)
+                if size > LARGEST:
+                    raise Failed(f"it is larger than {LARGEST // 2**20} MiB")
+                if time.monotonic() > deadline:
+                    return
+                put(block)
+        put(b"")
+    except Exception as problem:
+        put(problem)
 
 
 def find(name: str) -> Path | None:
