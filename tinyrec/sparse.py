@@ -105,9 +105,14 @@ class Ratings:
         if len(twice):
             row, col = divmod(int(cells[twice[0]]), d)
             raise DataError(f"row {row}, column {col} is rated twice; keep one rating of each cell")
-        indptr = np.zeros(n + 1, np.int64)
-        np.cumsum(np.bincount(rows, minlength=n), out=indptr[1:])
-        return cls(Pattern(shape, indptr, cols.astype(np.int32)), values, get_backend("reference"))
+        return cls.from_sorted(rows, cols, values, shape)
+
+    @classmethod
+    def from_sorted(cls, rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
+        """The same, where the cells ascend row by row and are known to lie in the matrix."""
+        indptr = np.zeros(shape[0] + 1, np.int64)
+        np.cumsum(np.bincount(rows, minlength=shape[0]), out=indptr[1:])
+        return cls(Pattern(shape, indptr, cols.astype(np.int32, copy=False)), values, get_backend("reference"))
 
     @property
     def shape(self) -> tuple[int, int]:

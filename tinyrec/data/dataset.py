@@ -118,7 +118,7 @@ class Dataset:
         if repeats := len(rows) - len(kept):
             kept_one = "merged" if is_implicit else f"left out, and the {duplicates} one kept"
             notes.append(f"{repeats} repeats of a pair were {kept_one}")
-        ratings = Ratings.from_cells(rows[kept], cols[kept], values, (len(users), len(items)))
+        ratings = Ratings.from_sorted(rows[kept], cols[kept], values, (len(users), len(items)))
         scale = (0.0, 1.0) if is_implicit else check_scale(scale) or (float(values.min()), float(values.max()))
         if times is not None:
             more |= {"times": times[kept], "places": kept.astype(np.int32)}

@@ -155,8 +155,7 @@ def _sort(cells: Array) -> tuple[Array, Array]:
     both = cells << bits
     both |= np.arange(len(cells), dtype=np.int32)
     both.sort()
-    order = np.empty(len(cells), np.int32)
-    np.bitwise_and(both, (1 << bits) - 1, out=order, casting="unsafe")
+    order = both & ((1 << bits) - 1)
     both >>= bits
     return order, both
 

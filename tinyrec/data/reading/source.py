@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -90,6 +92,8 @@ def open_table(
     """
     number = 1
     blocks = blocks_of_lines(stream, name, encoding)
+    if not isinstance(getattr(stream, "stream", stream), BufferedReader):
+        blocks = _ahead(blocks)  # unpacking is worth a thread, reading a plain file is not
     for block in blocks:
         if not block.strip():
             number += count_lines(block)
@@ -102,6 +106,15 @@ def open_table(
         after = block.find(b"\n", start) + 1 if layout.header else start
         return layout, _numbered(number + layout.header, block[after:], blocks)
     raise DataError(f"{name} is empty; give a file with lines")
+
+
+def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same blocks, each read and unpacked while the one before is split."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
 
 
 def _find(block: bytes, number: int, name: str, options: dict[str, Any]) -> Layout:
