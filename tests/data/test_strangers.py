@@ -101,6 +101,8 @@ def test_ratings_that_look_wrong_are_pointed_out(values, message):
 def test_duplicates_leave_a_note():
     data = tr.Dataset.from_triples([1, 1, 2], [5, 5, 5], [3, 4, 5], duplicates="last")
     assert data.notes == ("1 repeats of a pair were left out, and the last one kept",)
+    data = tr.Dataset.from_triples([1, 1, 2], [5, 5, 5], [3, 4, 5], duplicates="mean")
+    assert data.notes == ("1 repeats of a pair were replaced by the mean of the pair",)
 
 
 def test_the_names_of_json_lines_are_those_of_all_the_first_lines(write):
@@ -138,6 +140,7 @@ def test_features_with_nothing_but_row_numbers_as_ids_are_refused_and_missing_nu
 
 @pytest.mark.parametrize("source, error, message", [
     (([1, 2], [1, 2], np.ma.masked_equal([3, 4], 3)), DataError, "some of the ratings are masked"),
+    (([1, 2], [1], [3, 4]), DataError, "got 2 users, 1 items and 2 ratings"),
     ((np.ma.masked_equal([1, 2], 1), [1, 2], [3, 4]), DataError, "some of the user ids are masked"),
     (pl.DataFrame({"user": [1], "item": [2], "rating": [3.0]}).lazy(), UsageError, "call its method collect"),
     (pl.DataFrame({"user": ["a", None], "item": [1, 2], "rating": [1, 2]}), DataError, "row 1: the user id is missing"),
@@ -157,6 +160,8 @@ def test_what_python_gives_is_read_as_in_a_file():
     assert as_dict(load_dataset(wide, wide=True)) == {("ann", 10): 5}
     assert as_dict(load_dataset(np.ma.masked_equal([[99, 5], [4, 99]], 99))) == {(0, 1): 5, (1, 0): 4}
     assert as_dict(load_dataset(([1, 2], [1, 2], [3, 9]), missing=9)) == {(1, 1): 3}
+    with pytest.raises(DataError, match="got 2 users, 1 items and ratings of shape"):
+        load_dataset(([1, 2], [1], [3, 9]), missing=9)
     for missing in ("3", (NAN,), (True,), "x"):
         with pytest.raises(UsageError, match="no list of finite numbers"):
             load_dataset(([1, 2], [1, 2], [3, 9]), missing=missing)

@@ -77,8 +77,13 @@ class Dataset:
         """
         users, items = as_ids(users, "user"), as_ids(items, "item")
         if (missing := check_missing(missing)) and ratings is not None:
-            kept = ~np.isin(np.asarray(ratings), missing)
-            users, items, ratings = users[kept], items[kept], np.asarray(ratings)[kept]
+            ratings = np.asarray(ratings)
+            if not ratings.shape == users.shape == items.shape:
+                raise DataError(
+                    f"got {len(users)} users, {len(items)} items and ratings of shape {ratings.shape}; fix it"
+                )
+            kept = ~np.isin(ratings, missing)
+            users, items, ratings = users[kept], items[kept], ratings[kept]
             times = None if times is None else check_times(times, len(kept))[0][kept]
         (user_index, rows), (item_index, cols) = Index.of(users), Index.of(items)
         more |= {"scale": scale, "duplicates": duplicates, "name": name, "times": times}
@@ -116,8 +121,8 @@ class Dataset:
         if is_implicit:
             more |= {"implicit": True}
         if repeats := len(rows) - len(kept):
-            kept_one = "merged" if is_implicit else f"left out, and the {duplicates} one kept"
-            notes.append(f"{repeats} repeats of a pair were {kept_one}")
+            mended = "left out, and the last one kept" if duplicates == "last" else "replaced by the mean of the pair"
+            notes.append(f"{repeats} repeats of a pair were {'merged' if is_implicit else mended}")
         ratings = Ratings.from_sorted(rows[kept], cols[kept], values, (len(users), len(items)))
         scale = (0.0, 1.0) if is_implicit else check_scale(scale) or (float(values.min()), float(values.max()))
         if times is not None:
@@ -221,11 +226,9 @@ class Dataset:
 
     def _table(self) -> dict[str, Array]:
         columns = dict(zip(("user", "item", "rating"), self.triples(), strict=True))
-        return (
-            columns
-            if self.times is None
-            else columns | {"time": self.times.astype("datetime64[s]").astype("datetime64[ms]")}
-        )
+        if self.times is not None:
+            columns["time"] = self.times.astype("datetime64[s]").astype("datetime64[ms]")  # polars has no seconds
+        return columns
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of shape, pattern, values and ids, in hex; other fields do not change it."""
@@ -234,7 +237,7 @@ class Dataset:
             digest.update(numbers.astype("<i8").tobytes())
         digest.update(self.ratings.values.astype("<f4").tobytes())
         for index in (self.users, self.items):
-            # the bytes of a text array depend on its longest text, so end each id with a NUL, which no id contains
+            # each id ends with a NUL, which no id contains
             text = "".join(f"{raw}\0" for raw in index.ids.tolist())
             digest.update(text.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()

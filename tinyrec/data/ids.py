@@ -96,7 +96,7 @@ def as_ids(raw: Any, what: str = "id") -> Array:
     """Return raw ids as an int64 array, or an object array of str, (p,), without changing any of them.
 
     raw: a list, an array, a pandas or polars Series; what: "user" or "item", for error messages
-    DataError: floats, missing values, bytes, mixed types, integers of more than 64 bits, or not one-dimensional
+    DataError: floats, missing or masked values, bytes, mixed types, integers of more than 64 bits, or not flat
     """
     if isinstance(raw, str) or not isinstance(raw, Iterable):  # a str is an iterable of letters
         raise DataError(f"{raw!r} is not a list of {what} ids; give a list, even for a single one")
@@ -108,12 +108,10 @@ def as_ids(raw: Any, what: str = "id") -> Array:
         raise DataError(
             f"{what} ids of type {getattr(raw, 'dtype', '?')} are not supported; convert them to text"
         ) from None
-    if not isinstance(values, np.ndarray) or values.dtype.kind in "OTU":
-        if isinstance(values, np.ndarray) and values.ndim != 1:
-            raise DataError(f"the {what} ids have {values.ndim} dimensions; give a flat list")
-        values = _from_objects(values, what)
-    if values.ndim != 1:
+    if isinstance(values, np.ndarray) and values.ndim != 1:
         raise DataError(f"the {what} ids have {values.ndim} dimensions; give a flat list")
+    if not isinstance(values, np.ndarray) or values.dtype.kind in "OTU":
+        values = _from_objects(values, what)
     if values.dtype == object:
         return values
     if values.dtype.kind == "f" and np.isnan(values).any():

@@ -30,7 +30,7 @@ def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
 
     source                                    options
     "synthetic"                               n_users, n_items, n_ratings, seed
-    "ml-100k", "ml-1m", "ml-10m"              none; see tinyrec.data.sets.fetch for where the file is searched
+    "ml-100k", "ml-1m", ..., "ml-latest"      none; see tinyrec.data.sets.fetch for where the file is searched
     "lastfm", "delicious"                     none; implicit feedback
     the path of a file                        columns, sep, header, scale, duplicates, missing, wide, encoding, like;
                                               see tinyrec.data.reading.readers.read_ratings
