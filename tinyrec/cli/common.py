@@ -146,7 +146,7 @@ def load_model(args: argparse.Namespace) -> Recommender:
 
 
 def add_new_ratings_flag(parser: argparse.ArgumentParser) -> None:
-    new = "CSV file of user,item,rating, also of new users and items: added without training again"
+    new = "a file of ratings, also of new users and items: added without training again"
     parser.add_argument("--new-ratings", metavar="FILE", help=new)
     add_reading_flags(parser)
 

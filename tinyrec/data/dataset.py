@@ -156,7 +156,7 @@ class Dataset:
         return replace(part, ratings=ones, scale=(0.0, 1.0), implicit=True, noise_floor=None)
 
     def with_features(self, *, items: str | Features | None = None, users: str | Features | None = None) -> Dataset:
-        """Add features: "own" (those that come with the data set), the path of a CSV file, or a Features object.
+        """Add features: "own" (those that come with the data set), the path of a table, or a Features object.
 
         DataError: the data set has no features, the file is not a table of these ids, or the number of rows is wrong
         """

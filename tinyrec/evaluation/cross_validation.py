@@ -19,7 +19,7 @@ def cross_validate(model: Any, data: Dataset, folds: int = 5, seed: int = 0, **o
 
     model: for ratings, not fitted, such as AutoRec();  seed: of the split and of each fit;  options: others of `fit`
     Return {"rmse": mean, "rmse_interval": half-width of its 95 % interval, ..., "folds": [scores of each fold, ...]}.
-    UsageError: implicit feedback, or fewer than 2 folds;  UserWarning: as `score`
+    UsageError: implicit feedback, or fewer than 2 folds;  DataWarning: as `score`
     """
     if isinstance(model, type) or not hasattr(model, "fit"):
         raise UsageError(f"{model!r} cannot be fitted; give a model that is not fitted yet, such as AutoRec()")

@@ -76,7 +76,7 @@ class Recommender:
         """RMSE and MAE on held-out ratings, their number n, how many of them are cold, and the RMSE of the others.
 
         For implicit feedback, the metrics of `rank`. DataError: a test rating is also a training rating
-        UsageError: implicit feedback for a model of ratings;  UserWarning: what `problems` finds
+        UsageError: implicit feedback for a model of ratings;  DataWarning: what `problems` finds
         """
         scores, found = self.examine(test, clip=clip, default=default)
         for problem in found:
