@@ -13,7 +13,7 @@ from tinyrec.backend import get_backend
 from tinyrec.errors import Diverged, UsageError
 from tinyrec.evaluation.rating_metrics import rmse
 from tinyrec.models import AutoRec
-from tinyrec.models.base import row_batches as batches
+from tinyrec.models.autoencoder import row_batches as batches
 from tinyrec.nn import embedding, l2_penalty, squared_error
 from tinyrec.optim import LBFGS, SGD, Adam, RMSprop, RProp
 from tinyrec.training.early_stopping import EarlyStopping

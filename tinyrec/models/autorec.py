@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.models.base import Autoencoder
+from tinyrec.models.autoencoder import Autoencoder
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, l2_penalty, sampled_out, sparse_in, squared_error
 from tinyrec.sparse import Ratings
 

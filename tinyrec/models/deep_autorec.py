@@ -9,8 +9,9 @@ import numpy as np
 from tinyrec.backend import Params
 from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
+from tinyrec.models.autoencoder import Autoencoder, layer_shapes
 from tinyrec.models.autorec import AutoRec
-from tinyrec.models.base import Autoencoder, Train, layer_shapes
+from tinyrec.models.base import Train
 from tinyrec.models.stages import CodeAutoencoder, Rows
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout, hidden_layers, l2_penalty, sampled_out, squared_error
 from tinyrec.sparse import Ratings

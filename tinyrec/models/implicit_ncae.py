@@ -10,7 +10,7 @@ import numpy as np
 from tinyrec.backend import Array, to_host
 from tinyrec.checks import check_at_least, check_choice
 from tinyrec.errors import UsageError
-from tinyrec.models.base import Autoencoder, layer_shapes
+from tinyrec.models.autoencoder import Autoencoder, layer_shapes
 from tinyrec.nn import ACTIVATIONS, all_cells_error, dropout, hidden_layers, l2_penalty, linear_error
 from tinyrec.sparse import Ratings
 

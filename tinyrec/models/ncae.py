@@ -8,7 +8,8 @@ import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least, check_choice
-from tinyrec.models.base import Autoencoder, Train, layer_shapes
+from tinyrec.models.autoencoder import Autoencoder, layer_shapes
+from tinyrec.models.base import Train
 from tinyrec.models.stages import CodeAutoencoder, Frozen, Rows
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, hidden_layers, l2_penalty, masked, sampled_out, weighted_squared_error
 from tinyrec.sparse import Ratings

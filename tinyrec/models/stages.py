@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array, Backend, Params
-from tinyrec.models.base import glorot, row_batches
+from tinyrec.models.autoencoder import row_batches
+from tinyrec.models.base import glorot
 from tinyrec.nn import ACTIVATIONS, dense, l2_penalty, squared_error
 from tinyrec.sparse import Ratings
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from tinyrec.backend import Params, to_host
 from tinyrec.data import Dataset
-from tinyrec.models import Autoencoder
+from tinyrec.models import Network
 from tinyrec.recommenders.protocol import Protocol
 from tinyrec.recommenders.scaling import Scaling
-from tinyrec.sparse import Ratings
 from tinyrec.training.loop import Epoch
 
 
@@ -47,9 +46,7 @@ class EarlyStopping:
         return self.patience is not None and number - self.best_epoch >= self.patience
 
 
-def validator(
-    model: Autoencoder, R: Ratings, scaling: Scaling, data: Dataset, held_out: Dataset
-) -> Callable[[Params], float]:
+def validator(model: Network, R: Any, scaling: Scaling, data: Dataset, held_out: Dataset) -> Callable[[Params], float]:
     """The function params -> RMSE on the ratings `held_out` from `data`, predicted from the rows R (n, d)."""
     cells: Any = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # their order, which `T` changes
     cells = cells.T if model.by == "item" else cells

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyrec.errors import OutOfMemory
-from tinyrec.models.base import Autoencoder
+from tinyrec.models.autoencoder import Autoencoder
 from tinyrec.nn.all_cells import CELLS
 
 KERNELS = 40 * 2**20  # bytes of numba's machine code

@@ -15,7 +15,7 @@ from tinyrec.backend import Params, get_backend
 from tinyrec.checks import check_choice, check_type, check_whole
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.models import Autoencoder
+from tinyrec.models import Network
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.scaling import Scaling
@@ -34,7 +34,7 @@ Observe = Callable[[Progress], None]
 
 
 def train(
-    model: Autoencoder,
+    model: Network,
     data: Dataset,
     *,
     epochs: int | None = None,
@@ -63,8 +63,8 @@ def train(
     resume: a Progress to continue from, also to more epochs than before if nothing depends on their number
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
-    if not isinstance(model, Autoencoder):
-        raise UsageError(f"train is for autoencoders; call fit of {model!r}")
+    if not isinstance(model, Network):
+        raise UsageError(f"train is for models that are trained by gradients; call fit of {model!r}")
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     optimizer = find_optimizer(model, optimizer)
@@ -99,7 +99,7 @@ def train(
 
 
 def try_candidate(
-    model: Autoencoder,
+    model: Network,
     part: Dataset,
     held_out: Dataset,
     *,
@@ -126,7 +126,7 @@ def try_candidate(
 
 
 def run_training(
-    model: Autoencoder,
+    model: Network,
     data: Dataset,
     held_out: Dataset | None = None,
     *,
@@ -161,8 +161,6 @@ def run_training(
             params = pretrain(model, R, optimizer, batch_size, seed, record)
         progress.epoch = begin(model, R, optimizer, seed, params)
         model.check_params(progress.epoch.params, R)
-        row = R.take_rows([0])
-        model.predict_cells(progress.epoch.params, row, row)  # a model that cannot predict fails before training
     else:
         check_resumed(progress, epochs, is_trial=bool(stop))
         check_epoch(progress.epoch, model, R, optimizer)
@@ -186,7 +184,7 @@ def run_training(
 
 
 def pretrain(
-    model: Autoencoder,
+    model: Network,
     R: Ratings,
     optimizer: Any,
     batch_size: int | None = None,
@@ -206,7 +204,7 @@ def pretrain(
     return model.pretrained(R, seed, train_stage)
 
 
-def rows_of(model: Autoencoder, data: Dataset, scaling: Scaling, dtype: type, backend: str) -> Ratings:
+def rows_of(model: Network, data: Dataset, scaling: Scaling, dtype: type, backend: str) -> Ratings:
     """The rows that the autoencoder is trained on, (n, d)."""
     R = scaling.to_model(data.ratings, dtype).to(backend)
     R = R.T if model.by == "item" else R
@@ -214,7 +212,7 @@ def rows_of(model: Autoencoder, data: Dataset, scaling: Scaling, dtype: type, ba
     return model.prepare(R.with_side(features.X if features else None))
 
 
-def find_optimizer(model: Autoencoder, optimizer: Any) -> Any:
+def find_optimizer(model: Network, optimizer: Any) -> Any:
     """The optimizer itself, the one with this name, or the model's default."""
     optimizer = model.default_optimizer if optimizer is None else optimizer
     if isinstance(optimizer, str):
@@ -225,7 +223,7 @@ def find_optimizer(model: Autoencoder, optimizer: Any) -> Any:
     return optimizer
 
 
-def find_batch_size(model: Autoencoder, optimizer: Any, batch_size: int | None) -> int | None:
+def find_batch_size(model: Network, optimizer: Any, batch_size: int | None) -> int | None:
     """The batch size for this model and optimizer; None: all rows."""
     if batch_size is None and not optimizer.full_batch:
         return model.default_batch_size
@@ -233,7 +231,7 @@ def find_batch_size(model: Autoencoder, optimizer: Any, batch_size: int | None) 
 
 
 def check_options(
-    model: Autoencoder,
+    model: Network,
     optimizer: Any,
     epochs: int | None = None,
     valid: float | None = None,

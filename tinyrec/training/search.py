@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyrec.data import Dataset
 from tinyrec.evaluation.splits import split_random
-from tinyrec.models import Autoencoder
+from tinyrec.models import Network
 from tinyrec.recommenders.protocol import Protocol
 from tinyrec.recommenders.scaling import Biases
 
@@ -19,13 +19,13 @@ NOISE = 0.2
 
 
 def choose(
-    model: Autoencoder,
+    model: Network,
     data: Dataset,
     valid: float,
     seed: int,
     trials: list[dict[str, Any]],
-    run_trial: Callable[[Autoencoder, Dataset, Dataset], Any],
-) -> tuple[Autoencoder, int, float | None]:
+    run_trial: Callable[[Network, Dataset, Dataset], Any],
+) -> tuple[Network, int, float | None]:
     """The candidate with the lowest validation RMSE, its best number of epochs, and this RMSE.
 
     run_trial(candidate, part, held_out): trains on `part`, and adds to `trials`; those already there are not repeated
