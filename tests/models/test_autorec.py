@@ -9,7 +9,7 @@ from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_de
 from tinyrec.errors import UsageError
 from tinyrec.gradcheck import complex_step
 from tinyrec.models import AutoRec
-from tinyrec.models.base import row_batches as batches
+from tinyrec.models.autoencoder import row_batches as batches
 from tinyrec.nn import ACTIVATIONS, OUTPUTS
 from tinyrec.optim.lbfgs import flatten
 
@@ -181,7 +181,7 @@ def test_without_l2_raw_and_centred_ratings_are_tried_and_each_candidate_is_comp
     "wrong, message",
     [
         ({"by": "movie"}, "unknown by 'movie'; choose one of item, user"),
-        ({"activation": "selu"}, "unknown activation 'selu'; choose one of identity, sigmoid, tanh, relu"),
+        ({"activation": "gelu"}, "unknown activation 'gelu'; choose one of identity, sigmoid, tanh, relu, selu"),
         ({"hidden_units": 0}, "hidden_units is 0, but must be finite and at least 1"),
         ({"l2": -1.0}, "l2 is -1.0, but must be finite and at least 0"),
         ({"l2": float("nan")}, "l2 is nan, but must be finite and at least 0"),

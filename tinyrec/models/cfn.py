@@ -9,8 +9,16 @@ import numpy as np
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
-from tinyrec.models.base import Autoencoder
-from tinyrec.nn import ACTIVATIONS, hidden_layers, l2_penalty, masked, sampled_out, weighted_squared_error
+from tinyrec.models.autoencoder import Autoencoder
+from tinyrec.nn import (
+    ACTIVATIONS,
+    hidden_layers,
+    identity,
+    l2_penalty,
+    masked,
+    sampled_out,
+    weighted_squared_error,
+)
 from tinyrec.sparse import Ratings
 
 
@@ -87,8 +95,8 @@ class CFN(Autoencoder):
         return params
 
     def loss_and_grads(self, params, R, rng=None):
-        seen, weight, add_noise = self.noisy(R, rng)
-        H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation], add_noise)  # (n, k + q)
+        seen, weight, noise = self.noisy(R, rng)
+        H, back_to_params = hidden_layers(seen, params, ACTIVATIONS[self.activation], noise)  # (n, k + q)
         a, back_to_H = sampled_out(H, params["W"], params["b"], at=R)  # (p,)
         y, back_to_a = ACTIVATIONS[self.output](a)
         error, back_to_y = weighted_squared_error(y, R.values, weight)
@@ -100,16 +108,16 @@ class CFN(Autoencoder):
         return error + penalty, grads
 
     def noisy(self, R: Ratings, rng: np.random.Generator | None):
-        """x̃, the weight of each cell in the loss, and the function that adds noise between hidden layers."""
+        """x̃, the weight of each cell in the loss, and the layer that adds noise between hidden layers."""
         real, asarray = R.values.dtype.type, R.backend.asarray
         if rng is None:
-            return R, self.beta, lambda H: H
+            return R, self.beta, identity
         seen, hidden = masked(R, self.dropout, rng)
         weight = R.xp.where(hidden, real(self.alpha), real(self.beta))
 
         def add_noise(H):
             if not self.noise:
-                return H
-            return H + asarray((self.noise * rng.standard_normal(H.shape)).astype(R.values.dtype))
+                return identity(H)
+            return identity(H + asarray((self.noise * rng.standard_normal(H.shape)).astype(R.values.dtype)))
 
         return seen, weight, add_noise

@@ -13,6 +13,7 @@ from tinyrec.backend import Array
 
 Backward = Callable[[Array], Array]
 Activation = Callable[[Array], tuple[Array, Backward]]  # X -> Y, and the function dY -> dX
+SELU_S, SELU_A = 1.0507009873554805, 1.6732632423543772
 
 
 def identity(X: Array) -> tuple[Array, Backward]:
@@ -56,6 +57,24 @@ def relu(X: Array) -> tuple[Array, Backward]:
     return X * on, backward
 
 
+def selu(X: Array) -> tuple[Array, Backward]:
+    """Y = s X where X > 0, else s a (exp(X) - 1), with the constants s and a         (Klambauer et al. 2017, eq. 2, 14)
+
+    The gradient at the kink, X = 0, is that of its left side, s a.
+    """
+    Y = np.expm1(np.minimum(X, 0))  # not of positive numbers: it could overflow
+    Y *= SELU_S * SELU_A
+    Y += SELU_S * np.maximum(X, 0)
+
+    def backward(dY):  # the slope is s where X > 0, else s a exp(X) = Y + s a
+        slope = np.minimum(Y, 0)
+        slope += SELU_S * SELU_A
+        slope -= SELU_S * (SELU_A - 1) * (Y.real > 0).astype(Y.real.dtype)
+        return dY * slope
+
+    return Y, backward
+
+
 def binary(X: Array) -> tuple[Array, Backward]:
     """Y = 1 where sigmoid(X) > 1/2, else 0; backward is that of the sigmoid (a straight-through estimator)
 
@@ -79,7 +98,7 @@ def stretched(f: Activation, offset: float, factor: float) -> Activation:
     return activation
 
 
-ACTIVATIONS = {"identity": identity, "sigmoid": sigmoid, "tanh": tanh, "relu": relu, "binary": binary}
+ACTIVATIONS = {"identity": identity, "sigmoid": sigmoid, "tanh": tanh, "relu": relu, "selu": selu, "binary": binary}
 
 # For the output layer. Models see ratings on a scale of 1 to 5, so sigmoid and tanh are stretched to this range.
 OUTPUTS = {"identity": identity, "sigmoid": stretched(sigmoid, 1.0, 4.0), "tanh": stretched(tanh, 3.0, 2.0)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyrec.backend import Array
+from tinyrec.backend import Array, Backend
+from tinyrec.nn.activations import Backward
 from tinyrec.sparse import Ratings
 
 
@@ -30,3 +31,17 @@ def dropout(R: Ratings, q: float, rng: np.random.Generator) -> Ratings:
     kept = rng.random(R.size, dtype=np.float32) >= q
     scale = (kept / (1 - q)).astype(R.values.dtype)
     return R.with_values(R.values * R.backend.asarray(scale))
+
+
+def unit_dropout(H: Array, q: float, rng: np.random.Generator, backend: Backend) -> tuple[Array, Backward]:
+    """h̃ = h / (1 - q) with probability 1 - q, else 0, for each hidden unit        (Srivastava et al. 2014, section 10)
+
+    H (n, k)  ->  H̃ (n, k)
+    """
+    kept = rng.random(H.shape, dtype=np.float32) >= q
+    scale = backend.asarray((kept / (1 - q)).astype(H.real.dtype))
+
+    def backward(dH):
+        return dH * scale
+
+    return H * scale, backward
