@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.data.features.encoding import Features, is_numeric
@@ -83,6 +80,4 @@ def read_features(path: str, index: Index) -> Features:
     features, rows = Features.of(columns), index.find(index.parse_all(ids))
     if (rows < 0).all():
         raise DataError(f"{Path(path).name} has none of the ids of the ratings; check its first column")
-    X = np.zeros((len(index), len(features.names)), np.float32)
-    X[rows[rows >= 0]] = features.X[rows >= 0]
-    return replace(features, X=X)
+    return features.placed(rows, len(index))
