@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tinyrec.backend import Array
-from tinyrec.data.features.encoding import Features, is_numeric
+from tinyrec.data.features.encoding import Features
+from tinyrec.data.features.values import is_numeric
 from tinyrec.data.ids import Index
 from tinyrec.data.reading.id_column import MISSING_WORDS
 from tinyrec.data.reading.layout import NAMES, plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,12 +9,9 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.data.features.embedding import Embedding
+from tinyrec.data.features.values import is_embedded, is_numeric, number_of, scale_of, split_values
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Ratings
-
-ALWAYS_EMBEDDED = ("tags", "friends")  # other text columns are one-hot up to MAX_VALUES
-MAX_VALUES = 1000  # of a one-hot encoded column
-MAX_DISTINCT_SHARE = 0.9  # distinct values / values of an embedded column; nothing to learn if hardly any repeats
 
 Columns = Mapping[str, Sequence[str]]
 Cells = tuple[Array, Array, Array]  # rows, columns and values of the cells of a matrix, (p,) each
@@ -70,7 +66,7 @@ class Features:
             else:
                 found = [column] if is_numeric(values) else [f"{column}={value}" for value in sorted(set(values))]
             names += found
-            scales += [_scale(values)] if found == [column] else [(0.0, 1.0)] * len(found)
+            scales += [scale_of(values)] if found == [column] else [(0.0, 1.0)] * len(found)
         mean, spread = np.array(scales).reshape(-1, 2).T
         empty = cls(tuple(names), sparse(np.zeros((0, len(names)))), mean, spread, embeddings)
         return replace(empty, X=empty.encode(columns))
@@ -103,7 +99,7 @@ class Features:
             for value in row:
                 if column in position:
                     j = position[column]
-                    cells[i, j] = (_number(value, column) - self.mean[j]) / self.spread[j]
+                    cells[i, j] = (number_of(value, column) - self.mean[j]) / self.spread[j]
                 elif f"{column}={value}" in position:
                     cells[i, position[f"{column}={value}"]] = 1.0
         found = np.array(list(cells), int).reshape(-1, 2)
@@ -167,46 +163,6 @@ def _nonzero(rows: Array, cols: Array, values: Array, shape: tuple[int, int]) ->
     values = values.astype(np.float32)
     kept = values != 0
     return Ratings.from_cells(rows[kept], cols[kept], values[kept], shape)
-
-
-def split_values(text: str) -> list[str]:
-    return [part.strip() for part in text.split("|") if part.strip()]
-
-
-def is_embedded(column: str, values: Sequence[str]) -> bool:
-    """Return True if a column with these values is embedded, False if it is one-hot or numeric; see Features.of."""
-    distinct = len(set(values))
-    if column in ALWAYS_EMBEDDED:
-        return distinct > 0
-    if distinct <= MAX_VALUES or is_numeric(values):
-        return False
-    if distinct > MAX_DISTINCT_SHARE * len(values):
-        cause = f"the column {column} has {distinct:,} distinct values, and hardly any occurs twice"
-        raise DataError(f"{cause}; remove the column, or group its values")
-    return True
-
-
-def is_numeric(values: Sequence[str]) -> bool:
-    try:
-        return len(values) > 0 and bool(np.isfinite(np.array(values, str).astype(float)).all())
-    except ValueError:
-        return False
-
-
-def _number(text: str, column: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"the column {column} was numeric in training, but {text!r} is not a number; fix it")
-    return number
-
-
-def _scale(values: Sequence[str]) -> tuple[float, float]:
-    """Return mean and standard deviation; 1 in place of a standard deviation of 0."""
-    numbers = np.array(values, float)
-    return float(numbers.mean()), float(numbers.std()) or 1.0
 
 
 def _dimensions(column: str, embedding: Embedding) -> list[str]:
