@@ -9,6 +9,7 @@ import tinyrec as tr
 from tinyrec.data import Features
 from tinyrec.data.features.columns import own_features
 from tinyrec.data.features.embedding import MAX_DIMENSIONS, Embedding, count
+from tinyrec.data.features.encoding import sparse
 from tinyrec.errors import DataError, FileError
 from tinyrec.models import CFN
 from tinyrec.recommenders import storage
@@ -44,7 +45,8 @@ def test_it_agrees_with_the_svd(T):
     wanted = svd_embedding(T)
     assert features.X.shape == wanted.shape
     # the singular vectors of equal singular values are unique only up to a rotation
-    np.testing.assert_allclose(features.X @ features.X.T, wanted @ wanted.T, atol=1e-5)
+    Y = features.X.to_dense(0)
+    np.testing.assert_allclose(Y @ Y.T, wanted @ wanted.T, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(80, 70), (70, 90), (60, 50), (50, 60), (51, 51)])
@@ -52,9 +54,10 @@ def test_it_has_at_most_fifty_dimensions(shape):
     T = np.random.default_rng(0).poisson(0.5, shape)
     features = Features.of({"tags": texts_of(T)})
     wanted = svd_embedding(T)
-    assert features.names == tuple(f"tags~{j}" for j in range(1, 51)) and features.X.dtype == np.float32
-    signs = np.sign(np.sum(features.X * wanted, axis=0))
-    np.testing.assert_allclose(features.X, wanted * signs, atol=1e-5)
+    assert features.names == tuple(f"tags~{j}" for j in range(1, 51)) and features.X.values.dtype == np.float32
+    Y = features.X.to_dense(0)
+    signs = np.sign(np.sum(Y * wanted, axis=0))
+    np.testing.assert_allclose(Y, wanted * signs, atol=1e-5)
     B = features.embeddings["tags"].B
     assert np.all(B.max(axis=0) == np.abs(B).max(axis=0))
 
@@ -64,18 +67,18 @@ def test_it_has_at_most_fifty_dimensions(shape):
 def test_equal_rows_have_equal_embeddings_and_repeated_tags_scale_them(T, seed):
     texts = texts_of(T)
     features = Features.of({"tags": texts})
-    order = np.random.default_rng(seed).permutation(len(texts))
+    order, Y = np.random.default_rng(seed).permutation(len(texts)), features.X.to_dense(0)
     again = features.encode({"tags": [texts[i] for i in order]})
-    np.testing.assert_allclose(again, features.X[order], atol=1e-6)
+    np.testing.assert_allclose(again.to_dense(0), Y[order], atol=1e-6)
     twice = features.encode({"tags": [f"{text}|never seen|{text}" for text in texts]})
-    np.testing.assert_allclose(twice, 2 * features.X, atol=1e-5)
-    assert not features.encode({"tags": ["", "never seen"]}).any()
+    np.testing.assert_allclose(twice.to_dense(0), 2 * Y, atol=1e-5)
+    assert not features.encode({"tags": ["", "never seen"]}).size
 
 
 def test_it_is_deterministic():
     texts = texts_of(np.random.default_rng(1).poisson(0.1, (300, 200)))
     first, second = (Features.of({"tags": texts}) for _ in range(2))
-    assert first.X.tobytes() == second.X.tobytes()
+    assert first.X.values.tobytes() == second.X.values.tobytes()
     assert first.embeddings["tags"].B.tobytes() == second.embeddings["tags"].B.tobytes()
 
 
@@ -89,8 +92,8 @@ def test_a_column_with_many_values_is_embedded_beside_other_columns():
     kinds = f"words ({v} values in 50 dimensions), kind (2 values), year (number)"
     assert repr(features) == f"{kinds}; known for 900 of 900"
     new = {"words": [words[5], "brand new"], "kind": ["b", "c"], "year": ["1999", "2001"], "more": ["", ""]}
-    encoded = features.encode(new)
-    np.testing.assert_allclose(encoded[0, :50], features.X[5, :50], atol=1e-6)
+    encoded, Y = features.encode(new).to_dense(0), features.X.to_dense(0)
+    np.testing.assert_allclose(encoded[0, :50], Y[5, :50], atol=1e-6)
     assert encoded[:, 50:].tolist() == [[0, 1, -1], [0, 0, 1]] and not encoded[1, :50].any()
     assert features.unseen(new) == ["more", "words=brand new", "kind=c"]
     with pytest.raises(DataError, match="was trained with the column words, which is missing"):
@@ -119,7 +122,7 @@ def test_mismatched_shapes_raise():
     Features(**parts)
     wrong = {
         "names": ("tags~1", "tags~3"),
-        "X": good.X[:, :1],
+        "X": sparse(np.ones((2, 1))),
         "mean": good.mean[:1],
         "spread": good.spread[None],
         "embeddings": {"tags": Embedding(("a", "b"), np.zeros((2, 3)))},
@@ -174,7 +177,10 @@ def test_it_is_loaded_from_a_model_file_without_the_tags(trained, tmp_path):
     ("embeddings/item/tags", lambda B: B[:, :-1].copy()),
     ("embeddings/item/tags", lambda B: B[0]),
     ("embeddings/item/tags", None),
-    ("features/item/X", lambda X: X[:-1]),
+    ("features/item/indptr", lambda indptr: indptr[:-1]),
+    ("features/item/cols", lambda cols: cols + 9),
+    ("features/item/values", lambda values: values[:-1]),
+    ("features/item/values", None),
     ("features/item/mean", lambda mean: mean[:-1]),
     ("features/item/spread", lambda spread: spread[:-1]),
 ])  # fmt: skip

@@ -12,6 +12,7 @@ from tinyrec.data.features.columns import own_features, read_features
 from tinyrec.errors import DataError, FileError, UsageError
 from tinyrec.models import CFN
 from tinyrec.optim import Adam
+from tinyrec.recommenders import storage
 
 TABLE = "id,genres,year\n7,Comedy|Drama,1999\n9,Drama,1950.5\n8,,\n"
 CFN_OPTIONS = {"epochs": 30, "optimizer": Adam(0.01, linear_decay=True), "backend": "reference"}
@@ -25,15 +26,16 @@ def write(tmp_path, text=TABLE):
 def test_text_is_one_hot_and_numbers_are_standardised(tmp_path):
     features = read_features(write(tmp_path), Index(np.array([5, 7, 8, 9])))
     assert features.names == ("genres=Comedy", "genres=Drama", "year")
-    assert features.X.tolist() == [[0, 0, 0], [1, 1, 1], [0, 0, 0], [0, 1, -1]]  # one standard deviation from the mean
-    assert features.X.dtype == np.float32 and features.mean[2] == (1999 + 1950.5) / 2
+    dense = [[0, 0, 0], [1, 1, 1], [0, 0, 0], [0, 1, -1]]  # one standard deviation from the mean
+    assert features.X.to_dense(0).tolist() == dense
+    assert features.X.size == 5 and features.X.values.dtype == np.float32 and features.mean[2] == (1999 + 1950.5) / 2
     assert repr(features) == "genres (2 values), year (number); known for 2 of 4"
 
 
 def test_other_rows_are_encoded_with_the_same_names():
     features = Features.of({"genres": ["A|B", "B"], "year": ["1", "2"]})
     encoded = features.encode({"year": ["5"], "genres": ["B|never seen"], "more": ["x"]})
-    assert encoded.tolist() == [[0, 1, 7]]  # (5 - 1.5) / 0.5
+    assert encoded.to_dense(0).tolist() == [[0, 1, 7]]  # (5 - 1.5) / 0.5
     assert features.unseen({"year": ["5"], "genres": ["B|never seen"], "more": ["x"]}) == ["more", "genres=never seen"]
     with pytest.raises(DataError, match="this model was trained with the column year, which is missing"):
         features.encode({"genres": ["A"]})
@@ -59,6 +61,31 @@ def test_a_file_that_is_not_a_table_of_these_ids_raises(tmp_path, text, message)
         read_features(write(tmp_path, text), Index(np.array([7, 8, 9])))
     with pytest.raises(FileError, match="cannot be read"):
         read_features(str(tmp_path / "nowhere.csv"), Index(np.array([7])))
+
+
+def test_a_value_that_is_given_twice_and_a_number_at_the_mean():
+    features = Features.of({"genres": ["A|A", "", "A"], "year": ["1", "2", "3"]})
+    assert features.X.to_dense(0)[:, 0].tolist() == [1, 0, 1]
+    assert features.X.size == 4 and features.known.tolist() == [True, False, True]
+
+
+def test_an_array_of_ones_own(tastes):
+    X = np.arange(80.0).reshape(40, 2)
+    features = Features.from_array(["a", "b"], X)
+    assert features.X.values.dtype == np.float32 and (features.X.to_dense(0) == X).all()
+    assert features.encode({"a": ["3"], "b": [""]}).to_dense(0).tolist() == [[3, 0]]
+    assert tastes.with_features(items=features).item_features is features
+    with pytest.raises(DataError, match=r"1 features have arrays of shape \(40, 2\)"):
+        Features.from_array(["a"], X)
+    with pytest.raises(DataError, match=r"X has shape \(40,\); give one row for each id"):
+        Features.from_array(["a"], X[:, 0])
+    with pytest.raises(UsageError, match="X is a ndarray; give Ratings, or call Features.from_array"):
+        Features(("a", "b"), X, np.zeros(2), np.ones(2))
+
+
+def test_rows_are_placed_among_others():
+    features = Features.of({"kind": ["a", "b", "a"]}).placed(np.array([3, -1, 0]), 5)
+    assert features.X.to_dense(0).tolist() == [[1, 0], [0, 0], [0, 0], [1, 0], [0, 0]]
 
 
 def test_codes_are_not_numeric_and_ages_become_decades():
@@ -135,6 +162,17 @@ def test_a_model_with_features_is_loaded_from_its_file(trained, tmp_path):
         back.predict_new_item({}, {"colour": "red"}).tobytes()
         == trained.predict_new_item({}, {"colour": "red"}).tobytes()
     )
+
+
+def test_a_file_with_dense_features_is_read(trained, tmp_path):
+    trained.save(tmp_path / "m.npz")
+    header, arrays = storage.read(tmp_path / "m.npz", "model")
+    for name in ("indptr", "cols", "values"):
+        del arrays[f"features/item/{name}"]
+    arrays["features/item/X"] = trained.data.item_features.X.to_dense(0)
+    storage.write(tmp_path / "old.npz", "model", header, arrays)
+    back = tr.load(tmp_path / "old.npz", backend="reference")
+    assert back.predict([0, 1, 2], [0, 1, 39]).tobytes() == trained.predict([0, 1, 2], [0, 1, 39]).tobytes()
 
 
 def test_the_command_line_learns_from_a_file_and_finds_users_for_new_items(tmp_path, capsys):

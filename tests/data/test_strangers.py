@@ -124,7 +124,7 @@ def test_the_names_of_json_lines_are_those_of_all_the_first_lines(write):
 )
 def test_the_ids_of_features_are_those_of_the_column_named_so(write, text):
     features = read_features(str(write(text)), Index(np.array([7, 8, 9])))
-    years = features.X[:, features.names.index("year")] * features.spread[-1] + features.mean[-1]
+    years = features.X.to_dense(0)[:, features.names.index("year")] * features.spread[-1] + features.mean[-1]
     assert years.round().tolist() == [1991, 1992, 1993] or len(features.names) > 1
     assert "item" not in features.names
 
@@ -135,7 +135,7 @@ def test_features_with_nothing_but_row_numbers_as_ids_are_refused_and_missing_nu
     ):
         read_features(str(write(",year\n0,1991\n1,1992\n")), Index(np.array([0, 1])))
     features = read_features(str(write("id,year\n7,1991\n8,NA\n9,1993\n")), Index(np.array([7, 8, 9])))
-    assert features.names == ("year",) and features.X[:, 0].tolist() == [-1, 0, 1]
+    assert features.names == ("year",) and features.X.to_dense(0)[:, 0].tolist() == [-1, 0, 1]
 
 
 @pytest.mark.parametrize("source, error, message", [

@@ -262,8 +262,8 @@ def _spread(counts: Array) -> dict[str, float]:
 def _find_features(source: str | Features | None, index: Index, info: dict[str, Array]) -> Features | None:
     if isinstance(source, str):
         return own_features(info) if source == "own" else read_features(source, index)
-    if isinstance(source, Features) and len(source.X) != len(index):
-        raise DataError(f"the features have {len(source.X)} rows for {len(index)} ids; give one row for each id")
+    if isinstance(source, Features) and source.X.shape[0] != len(index):
+        raise DataError(f"the features have {source.X.shape[0]} rows for {len(index)} ids; give one row for each id")
     if source is not None and not isinstance(source, Features):
         raise UsageError(
             f"a {type(source).__name__} is not valid; give own, the path of a CSV file, or a Features object"

@@ -80,7 +80,8 @@ class FittedAutoencoder(Recommender):
         if is_row:
             if encoding:
                 columns = {name: [as_text(value)] for name, value in features.items()}
-                R = R.with_side(encoding.encode(columns) if features else np.zeros_like(encoding.X[:1]))
+                side = encoding.encode(columns).to_dense(0) if features else np.zeros((1, len(encoding.names)))
+                R = R.with_side(side)
             bias, H = new_row(self.model, self.params, R)
             scores = bias + self._decode(H, np.arange(n))[0]
         else:
@@ -94,7 +95,7 @@ class FittedAutoencoder(Recommender):
         trained, params, offset = moved(self._trained, self.data, data), self.params, self.scaling.offset
         if data.ratings.shape != self.data.ratings.shape:
             columns, old = (data.users, self.data.users) if self.model.by == "item" else (data.items, self.data.items)
-            q = self._features.X.shape[1] if self._features else 0
+            q = len(self._features.names) if self._features else 0
             shapes = self.model.checked_shapes(len(columns), q)
             params = {name: np.zeros(shape, params[name].dtype) for name, shape in shapes.items()}
             copy_columns(self.model, self.params, params, np.arange(len(old)), columns.find(old.ids), q)
@@ -123,7 +124,7 @@ class FittedAutoencoder(Recommender):
         features = self._features
         if features:
             rows = items if self.model.by == "item" else users
-            rows[:-1] |= features.X.any(axis=1)
+            rows[:-1] |= features.known
         return users, items
 
     @cached_property
@@ -197,7 +198,7 @@ class FittedAutoencoder(Recommender):
         nothing = Ratings.from_cells([], [], R.values[:0], (1, R.shape[1])).to(R.backend.name)
         features = self._features
         if features:
-            R, nothing = R.with_side(features.X), nothing.with_side(np.zeros_like(features.X[:1]))
+            R, nothing = R.with_side(features.X.to_dense(0)), nothing.with_side(np.zeros((1, len(features.names))))
         return np.vstack([self.model.encode(self.params, R), self.model.encode(self.params, nothing)])
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -13,6 +14,7 @@ import numpy as np
 from tinyrec.backend import Array, get_backend
 from tinyrec.data import Dataset, Features, Index
 from tinyrec.data.features.embedding import Embedding
+from tinyrec.data.features.encoding import sparse
 from tinyrec.errors import FileError, UsageError
 from tinyrec.models import Autoencoder, Model
 from tinyrec.recommenders import contents, storage
@@ -67,15 +69,13 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
     arrays = {
         "data/users": _pack(data.users.ids),
         "data/items": _pack(data.items.ids),
-        "data/indptr": data.ratings.pattern.indptr.astype(np.int64, copy=False),
-        "data/cols": data.ratings.cols.astype(np.int32, copy=False),
-        "data/values": data.ratings.values.astype(np.float32, copy=False),
+        **{f"data/{name}": array for name, array in _parts(data.ratings).items()},
         **{f"user_info/{key}": column for key, column in data.user_info.items() if _is_kept(column)},
         **{f"item_info/{key}": column for key, column in data.item_info.items() if _is_kept(column)},
     }
     for kind, features in (("user", data.user_features), ("item", data.item_features)):
         if features:
-            arrays[f"features/{kind}/X"] = features.X.astype(np.float32, copy=False)
+            arrays |= {f"features/{kind}/{name}": array for name, array in _parts(features.X).items()}
             own = {"mean": features.mean, "spread": features.spread}
             arrays |= {f"features/{kind}/{name}": np.asarray(column, np.float64) for name, column in own.items()}
             B = {column: np.asarray(its.B, np.float64) for column, its in features.embeddings.items()}
@@ -90,6 +90,21 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
             arrays |= {f"scaling/{number}/{what}": np.asarray(b, np.float64) for what, b in biases.items()}
             arrays |= {f"trained/{number}/{what}": mask for what, mask in (member.trained or {}).items()}
     storage.write(path, "model", header, arrays)
+
+
+def _parts(R: Ratings) -> dict[str, Array]:
+    """The arrays of a sparse matrix."""
+    indptr, cols = R.pattern.indptr.astype(np.int64, copy=False), R.cols.astype(np.int32, copy=False)
+    return {"indptr": indptr, "cols": cols, "values": R.values.astype(np.float32, copy=False)}
+
+
+def _matrix(its: dict[str, Array], shape: tuple[int, int], low: float = -math.inf, high: float = math.inf) -> Ratings:
+    """The sparse matrix of these arrays. ValueError: they are of no such matrix with values from `low` to `high`"""
+    (n, d), p = shape, len(its["cols"])
+    numbers = {"cols": Spec(("int32",), (p,), 0, d - 1), "values": Spec(FLOAT32, (p,), low, high)}
+    check_arrays(its, {"indptr": Spec(("int64",), (n + 1,)), **numbers})
+    check_ascending(its["indptr"], its["cols"])
+    return Ratings(Pattern(shape, its["indptr"], its["cols"]), its["values"], get_backend("reference"))
 
 
 def _pack(ids: Array) -> Array:
@@ -208,28 +223,22 @@ def _dataset(header: dict[str, Any], arrays) -> Dataset:
     if len(header["scale"]) != 2 or low > high:
         raise ValueError("the scale of the data is not valid")
     its, any_ids = _take(arrays, "data"), Spec(("int64", "uint8"), (None,))
-    lengths = {"indptr": Spec(("int64",), (None,)), "cols": Spec(("int32",), (None,)), "values": Spec(FLOAT32, (None,))}
-    check_arrays(its, {"users": any_ids, "items": any_ids, **lengths})
-    n, p = len(its["indptr"]) - 1, len(its["cols"])
-    users = Index(_unpack(its["users"], n))
-    items = Index(_unpack(its["items"]))
-    d = len(items)
-    if len(users) != n or not p:
-        raise ValueError(f"it has {len(users)} users, {n} rows and {p} ratings")
-    least, most = float(np.float32(low)), float(np.float32(high))
-    check_arrays(
-        {name: its[name] for name in ("cols", "values")},
-        {"cols": Spec(("int32",), (p,), 0, d - 1), "values": Spec(FLOAT32, (p,), least, most)},
-    )
-    check_ascending(its["indptr"], its["cols"])
-    ratings = Ratings(Pattern((n, d), its["indptr"], its["cols"]), its["values"], get_backend("reference"))
+    ids = {name: its.pop(name) for name in ("users", "items")}
+    check_arrays(ids, {"users": any_ids, "items": any_ids})
+    n = len(its["indptr"]) - 1
+    users, items = Index(_unpack(ids["users"], n)), Index(_unpack(ids["items"]))
+    if len(users) != n:
+        raise ValueError(f"it has {len(users)} users and {n} rows")
+    ratings = _matrix(its, (n, len(items)), float(np.float32(low)), float(np.float32(high)))
+    if not ratings.size:
+        raise ValueError("it has no ratings")
     more: dict[str, Any] = {name: header[name] for name in ("noise_floor", "implicit")}
     more |= {"columns": header.get("columns", {}), "notes": tuple(header.get("notes", ()))}
-    for kind, length in (("user", n), ("item", d)):
+    for kind, length in (("user", n), ("item", len(items))):
         more[f"{kind}_info"] = info = _take(arrays, f"{kind}_info")
         check_arrays(info, {name: Spec((), (length,)) for name in info})
     data = Dataset(ratings, users, items, (low, high), header["name"], **more)
-    features = {kind: _features(header, kind, arrays, length) for kind, length in (("user", n), ("item", d))}
+    features = {kind: _features(header, kind, arrays, len(index)) for kind, index in (("user", users), ("item", items))}
     return data.with_features(users=features["user"], items=features["item"])
 
 
@@ -240,7 +249,11 @@ def _features(header: dict[str, Any], kind: str, arrays, length: int) -> Feature
     names, values = header["features"][kind], header["embeddings"].get(kind, {})
     its, B, q = _take(arrays, f"features/{kind}"), _take(arrays, f"embeddings/{kind}"), len(names)
     numbers = {"mean": Spec(FLOAT64, (q,)), "spread": Spec(FLOAT64, (q,), 1e-300)}
-    check_arrays(its, {"X": Spec(FLOAT32, (length, q)), **numbers})
+    own = {name: its.pop(name) for name in numbers}
+    check_arrays(own, numbers)
+    if "X" in its:  # dense, as older files have it
+        check_arrays(its, {"X": Spec(FLOAT32, (length, q))})
+    X = sparse(its["X"]) if "X" in its else _matrix(its, (length, q))
     check_arrays(B, {column: Spec(FLOAT64, (len(own), None)) for column, own in values.items()})
     embeddings = {column: Embedding(tuple(own), B[column]) for column, own in values.items()}
-    return Features(tuple(names), **its, embeddings=embeddings)
+    return Features(tuple(names), X, **own, embeddings=embeddings)

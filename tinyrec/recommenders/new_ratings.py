@@ -94,4 +94,4 @@ def placed(column: Array, old: Index, new: Index) -> Array:
 
 
 def _placed_features(features: Features | None, old: Index, new: Index) -> Features | None:
-    return replace(features, X=placed(features.X, old, new)) if features else None
+    return features.placed(new.find(old.ids), len(new)) if features else None

@@ -209,7 +209,7 @@ def rows_of(model: Network, data: Dataset, scaling: Scaling, dtype: type, backen
     R = scaling.to_model(data.ratings, dtype).to(backend)
     R = R.T if model.by == "item" else R
     features = data.features_of(model.by) if model.reads_features else None
-    return model.prepare(R.with_side(features.X if features else None))
+    return model.prepare(R.with_side(features.X.to_dense(0) if features else None))
 
 
 def find_optimizer(model: Network, optimizer: Any) -> Any:

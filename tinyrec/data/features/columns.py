@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tinyrec.backend import Array
-from tinyrec.data.features.encoding import Features, is_numeric
+from tinyrec.data.features.encoding import Features
+from tinyrec.data.features.values import is_numeric
 from tinyrec.data.ids import Index
 from tinyrec.data.reading.id_column import MISSING_WORDS
 from tinyrec.data.reading.layout import NAMES, plain
@@ -83,6 +81,4 @@ def read_features(path: str, index: Index) -> Features:
     features, rows = Features.of(columns), index.find(index.parse_all(ids))
     if (rows < 0).all():
         raise DataError(f"{Path(path).name} has none of the ids of the ratings; check its first column")
-    X = np.zeros((len(index), len(features.names)), np.float32)
-    X[rows[rows >= 0]] = features.X[rows >= 0]
-    return replace(features, X=X)
+    return features.placed(rows, len(index))

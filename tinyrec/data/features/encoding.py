@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,13 +9,12 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.data.features.embedding import Embedding
-from tinyrec.errors import DataError
-
-ALWAYS_EMBEDDED = ("tags", "friends")  # other text columns are one-hot up to MAX_VALUES
-MAX_VALUES = 1000  # of a one-hot encoded column
-MAX_DISTINCT_SHARE = 0.9  # distinct values / values of an embedded column; nothing to learn if hardly any repeats
+from tinyrec.data.features.values import is_embedded, is_numeric, number_of, scale_of, split_values
+from tinyrec.errors import DataError, UsageError
+from tinyrec.sparse import Ratings
 
 Columns = Mapping[str, Sequence[str]]
+Cells = tuple[Array, Array, Array]  # rows, columns and values of the cells of a matrix, (p,) each
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,21 +23,24 @@ class Features:
 
     names (q,): "genres=Comedy" is one-hot: 1 if the column contains this value, else 0; "year" is a numeric column,
         standardised, 0 if unknown; "tags~1", "tags~2", ... are the dimensions of the embedding of a column
-    X (n, q): float32, in the order of the user or item ids
+    X (n, q): sparse, float32, in the order of the user or item ids; an unobserved cell is 0
     mean, spread (q,): mean and standard deviation of numeric columns; 0 and 1 for other features
     embeddings: column name -> embedding
-    DataError: the shapes do not match
+    DataError: the shapes do not match, or there are no features;  UsageError: X is not sparse, see from_array
     """
 
     names: tuple[str, ...]
-    X: Array
+    X: Ratings
     mean: Array
     spread: Array
     embeddings: dict[str, Embedding] = field(default_factory=dict)
 
     def __post_init__(self):
-        q = len(self.names)
-        if not (self.X.ndim == 2 and self.X.shape[1:] == self.mean.shape == self.spread.shape == (q,)):
+        if not isinstance(self.X, Ratings):
+            raise UsageError(f"X is a {type(self.X).__name__}; give Ratings, or call Features.from_array(names, X)")
+        if not (q := len(self.names)):
+            raise DataError("there are no features; give a table with the ids and at least one other column")
+        if not (self.X.shape[1:] == self.mean.shape == self.spread.shape == (q,)):
             shapes = f"{self.X.shape}, means {self.mean.shape} and spreads {self.spread.shape}"
             raise DataError(f"{q} features have arrays of shape {shapes}; give q columns of each")
         for column, embedding in self.embeddings.items():
@@ -65,32 +66,56 @@ class Features:
             else:
                 found = [column] if is_numeric(values) else [f"{column}={value}" for value in sorted(set(values))]
             names += found
-            scales += [_scale(values)] if found == [column] else [(0.0, 1.0)] * len(found)
-        if not names:
-            raise DataError("there are no features; give a table with the ids and at least one other column")
-        mean, spread = np.array(scales).T
-        empty = cls(tuple(names), np.zeros((0, len(names)), np.float32), mean, spread, embeddings)
+            scales += [scale_of(values)] if found == [column] else [(0.0, 1.0)] * len(found)
+        mean, spread = np.array(scales).reshape(-1, 2).T
+        empty = cls(tuple(names), sparse(np.zeros((0, len(names)))), mean, spread, embeddings)
         return replace(empty, X=empty.encode(columns))
 
-    def encode(self, columns: Columns) -> Array:
+    @classmethod
+    def from_array(cls, names: Sequence[str], X: Array) -> Features:
+        """Numeric features of your own, X (n, q), which are not standardised. DataError: other than q names"""
+        return cls(tuple(names), sparse(X), np.zeros(len(names)), np.ones(len(names)))
+
+    def encode(self, columns: Columns) -> Ratings:
         """Encode the columns of other users or items, (m, q); unknown values are ignored. DataError: missing column"""
-        X = np.zeros((len(next(iter(columns.values()), ())), len(self.names)), np.float32)
         position = {name: j for j, name in enumerate(self.names)}
+        parts = []
         for column in self.columns:
             if column not in columns:
                 raise DataError(f"this model was trained with the column {column}, which is missing; add it")
-            rows = list(map(split_values, columns[column]))
-            if embedding := self.embeddings.get(column):
-                X[:, [position[name] for name in _dimensions(column, embedding)]] = embedding.encode(rows)
-                continue
-            for i, row in enumerate(rows):
-                for value in row:
-                    if column in position:
-                        j = position[column]
-                        X[i, j] = (_number(value, column) - self.mean[j]) / self.spread[j]
-                    elif f"{column}={value}" in position:
-                        X[i, position[f"{column}={value}"]] = 1
-        return X
+            parts.append(self._encode(column, list(map(split_values, columns[column])), position))
+        rows, cols, values = map(np.concatenate, zip(*parts, strict=True))
+        return _nonzero(rows, cols, values, (len(next(iter(columns.values()))), len(self.names)))
+
+    def _encode(self, column: str, rows: list[list[str]], position: Mapping[str, int]) -> Cells:
+        """The cells of one column; position: the number of each feature."""
+        if embedding := self.embeddings.get(column):
+            dimensions = np.array([position[name] for name in _dimensions(column, embedding)], int)
+            Y = embedding.encode(rows)
+            numbers, at = np.indices(Y.shape).reshape(2, -1)
+            return numbers, dimensions[at], Y.ravel()
+        cells: dict[tuple[int, int], float] = {}
+        for i, row in enumerate(rows):
+            for value in row:
+                if column in position:
+                    j = position[column]
+                    cells[i, j] = (number_of(value, column) - self.mean[j]) / self.spread[j]
+                elif f"{column}={value}" in position:
+                    cells[i, position[f"{column}={value}"]] = 1.0
+        found = np.array(list(cells), int).reshape(-1, 2)
+        return found[:, 0], found[:, 1], np.array(list(cells.values()), float)
+
+    def placed(self, rows: Array, n: int) -> Features:
+        """The same features with row j as row rows[j] of n, or left out where that is -1; the other rows are empty."""
+        at = rows[self.X.rows]
+        kept = at >= 0
+        X = Ratings.from_cells(at[kept], self.X.cols[kept], self.X.values[kept], (n, len(self.names)))
+        return replace(self, X=X)
+
+    @property
+    def known(self) -> Array:
+        """Which rows have a feature that is not 0, (n,) bool."""
+        return np.diff(self.X.pattern.indptr) > 0
 
     @property
     def columns(self) -> list[str]:
@@ -111,7 +136,7 @@ class Features:
 
     def __repr__(self) -> str:
         kinds = [f"{column} ({self._kind(column)})" for column in self.columns]
-        return f"{', '.join(kinds)}; known for {int(self.X.any(axis=1).sum())} of {len(self.X)}"
+        return f"{', '.join(kinds)}; known for {self.known.sum()} of {len(self.known)}"
 
     def _kind(self, column):
         if column in self.names:
@@ -125,44 +150,19 @@ class Features:
         return {name[len(column) + 1 :] for name in self.names if name.startswith(f"{column}=")}
 
 
-def split_values(text: str) -> list[str]:
-    return [part.strip() for part in text.split("|") if part.strip()]
+def sparse(X: Array) -> Ratings:
+    """The cells of a dense X (n, q) that are not 0, as float32. DataError: X is no matrix"""
+    X = np.asarray(X)
+    if X.ndim != 2:
+        raise DataError(f"X has shape {X.shape}; give one row for each id and one column for each feature")
+    rows, cols = np.indices(X.shape).reshape(2, -1)
+    return _nonzero(rows, cols, X.ravel(), X.shape)
 
 
-def is_embedded(column: str, values: Sequence[str]) -> bool:
-    """Return True if a column with these values is embedded, False if it is one-hot or numeric; see Features.of."""
-    distinct = len(set(values))
-    if column in ALWAYS_EMBEDDED:
-        return distinct > 0
-    if distinct <= MAX_VALUES or is_numeric(values):
-        return False
-    if distinct > MAX_DISTINCT_SHARE * len(values):
-        cause = f"the column {column} has {distinct:,} distinct values, and hardly any occurs twice"
-        raise DataError(f"{cause}; remove the column, or group its values")
-    return True
-
-
-def is_numeric(values: Sequence[str]) -> bool:
-    try:
-        return len(values) > 0 and bool(np.isfinite(np.array(values, str).astype(float)).all())
-    except ValueError:
-        return False
-
-
-def _number(text: str, column: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"the column {column} was numeric in training, but {text!r} is not a number; fix it")
-    return number
-
-
-def _scale(values: Sequence[str]) -> tuple[float, float]:
-    """Return mean and standard deviation; 1 in place of a standard deviation of 0."""
-    numbers = np.array(values, float)
-    return float(numbers.mean()), float(numbers.std()) or 1.0
+def _nonzero(rows: Array, cols: Array, values: Array, shape: tuple[int, int]) -> Ratings:
+    values = values.astype(np.float32)
+    kept = values != 0
+    return Ratings.from_cells(rows[kept], cols[kept], values[kept], shape)
 
 
 def _dimensions(column: str, embedding: Embedding) -> list[str]:
