@@ -29,7 +29,7 @@ from tinyrec.evaluation.splits import (
     split_time,
     split_users,
 )
-from tinyrec.models import CFN, NCAE, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.models import CFN, NCAE, NRP, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
 from tinyrec.recommenders import Average, Recommender, load
 from tinyrec.training import train
 
@@ -44,6 +44,7 @@ __all__ = [
     "EASE",
     "LLORMA",
     "NCAE",
+    "NRP",
     "RBM",
     "WMF",
     "AutoRec",

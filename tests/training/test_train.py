@@ -279,5 +279,5 @@ def test_a_progress_bar_is_shown_if_asked_for(data, capsys):
 
 
 def test_train_is_for_autoencoders(data):
-    with pytest.raises(UsageError, match=r"train is for autoencoders; call fit of BiasedMF\("):
+    with pytest.raises(UsageError, match=r"train is for networks; call fit of BiasedMF\("):
         tr.train(tr.BiasedMF(), data)

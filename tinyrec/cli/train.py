@@ -18,7 +18,7 @@ from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset
 from tinyrec.errors import DataError, FileError, UsageError
 from tinyrec.files import claimed
-from tinyrec.models import Autoencoder
+from tinyrec.models import Autoencoder, Network
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
 from tinyrec.training import Progress
@@ -122,7 +122,7 @@ def train_one(
 ) -> Recommender:
     """Train one model, with a progress bar and with checkpoints."""
     model = config.model
-    if not isinstance(model, Autoencoder):
+    if not isinstance(model, Network):
         return config.fit(part, seed=seed)
     backend = get_backend(args.backend).name
     options = {"valid": args.valid, "seed": seed}
@@ -193,12 +193,12 @@ def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None
         raise UsageError("--checkpoint, --save and --plot are for one training; leave --repeats and --folds out")
     check_split_flags(args, configs[0].model.implicit)
     common.check_feature_flags(args, [config.model for config in configs])
-    if not isinstance(configs[0].model, Autoencoder):
+    if not isinstance(configs[0].model, Network):
         flags = {"--checkpoint": args.checkpoint, "--plot": args.plot, "--valid": args.valid}
         flags |= {"--max-memory": args.max_memory, "--backend cupy": args.backend == "cupy"}
         for flag, value in flags.items():
             if value:
-                raise UsageError(f"{flag} is for autoencoders, and {args.model} is not one; leave it out")
+                raise UsageError(f"{flag} is for trained networks, and {args.model} is none; leave it out")
     if args.plot and args.model == AVERAGE:
         raise UsageError("an average has no learning curve of its own; leave --plot out")
     if args.plot:

@@ -20,7 +20,7 @@ from tinyrec.data import Dataset, load_dataset
 from tinyrec.errors import Diverged, UsageError
 from tinyrec.evaluation.splits import split_leave_one_out, split_random
 from tinyrec.files import write_text
-from tinyrec.models import Autoencoder
+from tinyrec.models import Network
 from tinyrec.reproduce.config import TrainingConfig
 from tinyrec.signals import explained
 from tinyrec.training.parallel import each
@@ -55,13 +55,13 @@ def run(args: argparse.Namespace) -> None:
     base: Any = make(model, fixed).model
     measure = NDCG if base.implicit else "rmse"
     check_feedback_flags(args, base.implicit, for_ratings=["valid"])
-    if isinstance(base, Autoencoder) and base.l2 is None and "l2" not in grid:
+    if isinstance(base, Network) and base.l2 is None and "l2" not in grid:
         grid |= default_grid(args)
     drawn_or_all = drawn(fixed, grid, args) if args.random else combined(fixed, grid)
     candidates = [json.loads(text) for text in dict.fromkeys(map(json.dumps, drawn_or_all))]  # without duplicates
     for config in [make(model, candidate) for candidate in candidates]:  # find wrong settings before any training
         common.check_feature_flags(args, [config.model])
-        if isinstance(config.model, Autoencoder):
+        if isinstance(config.model, Network):
             valid = None if base.implicit else args.valid
             check_options(config.model, config.optimizer, config.epochs, valid, config.batch_size, args.seed)
     names = "dataset", "model", "feedback", "test", "valid", "backend", "threshold", "latest"
@@ -117,7 +117,7 @@ def measure_rmse(cell: dict[str, Any], config: TrainingConfig, data: Dataset) ->
     """Return {"epochs": the best number, "valid_rmse": ...} on a validation part of the training part."""
     train = split_random(data, cell["test"], cell["seed"])[0] if cell["test"] else data
     part, held_out = split_random(train, cell["valid"], cell["seed"])
-    if not isinstance(config.model, Autoencoder):
+    if not isinstance(config.model, Network):
         epochs = getattr(config.model, "epochs", None)
         rmse = config.fit(part, seed=cell["seed"]).examine(held_out)[0]["rmse"]
         return {"epochs": epochs, "valid_rmse": rmse}

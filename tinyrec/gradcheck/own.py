@@ -13,11 +13,11 @@ import numpy as np
 
 from tinyrec.errors import UsageError
 from tinyrec.gradcheck.compare import Case, check, explanation
-from tinyrec.gradcheck.pieces import activation_case, autoencoder_cases, loss_case, matrices
-from tinyrec.models import Autoencoder
+from tinyrec.gradcheck.pieces import activation_case, autoencoder_cases, loss_case, matrices, pair_cases
+from tinyrec.models import Autoencoder, Network, PairModel
 
 
-def check_model(model: Autoencoder, seed: int = 0) -> dict[str, float]:
+def check_model(model: Network, seed: int = 0) -> dict[str, float]:
     """Check your own model, with few hidden units: the worst relative error of the gradient of each parameter.
 
     AssertionError: a gradient is wrong, missing or of another shape, and the message says which one, and where; or
@@ -40,21 +40,27 @@ def _check(thing: Any, seed: int) -> dict[str, float]:
 
 
 def is_checkable(thing: Any) -> bool:
-    """Whether this is an Autoencoder or its class, or a function that seems to return a backward."""
+    """Whether this is a Network or its class, or a function that seems to return a backward."""
     if inspect.isfunction(thing):
         return 1 <= count_arguments(thing) <= 2 and any(map(inspect.iscode, thing.__code__.co_consts))
-    return isinstance(thing, Autoencoder) or (inspect.isclass(thing) and issubclass(thing, Autoencoder))
+    return isinstance(thing, Network) or (inspect.isclass(thing) and issubclass(thing, Network))
 
 
 def own_cases(thing: Any, rng: np.random.Generator) -> Iterator[Case]:
-    """Of an Autoencoder or its class, an activation f(X) -> (Y, backward), or a loss(y, r) -> (loss, backward)."""
+    """Of an Autoencoder, a PairModel or the class of one, an activation f(X) -> (Y, backward), or a loss(y, r) -> (loss, backward)."""
     kind = thing if inspect.isclass(thing) else type(thing)
     if issubclass(kind, Autoencoder):
         for name, R in matrices(rng).items():
             yield from autoencoder_cases(kind, partial(small, thing), name, R, rng)
+    elif issubclass(kind, PairModel):
+        for name, R in matrices(rng).items():
+            if R.size > 1:
+                yield from pair_cases(kind, partial(small, thing), name, R, rng)
     elif not inspect.isfunction(thing) or not 1 <= count_arguments(thing) <= 2:
         name = getattr(thing, "__name__", thing)
-        raise UsageError(f"{name} is no subclass of Autoencoder, activation f(X) or loss(y, r); check one of these")
+        raise UsageError(
+            f"{name} is no subclass of Autoencoder or PairModel, activation f(X) or loss(y, r); check one of these"
+        )
     elif count_arguments(thing) == 1:
         yield activation_case(thing.__name__, thing, rng)
     else:
@@ -69,7 +75,7 @@ def count_arguments(function: Callable) -> int:
     return sum(p.default is p.empty for p in inspect.signature(function).parameters.values())
 
 
-def small(model: Any) -> Autoencoder:
+def small(model: Any) -> Any:
     """A model, or a class with its default settings, with few hidden units and with an l2."""
     model = model() if inspect.isclass(model) else model
     settings = {field.name: getattr(model, field.name) for field in fields(model)}

@@ -9,13 +9,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.random import default_rng
 
 from tinyrec import nn
 from tinyrec.backend import Array, Params, get_backend
 from tinyrec.baselines import NeuMF
 from tinyrec.gradcheck.compare import Case, Function, draw
 from tinyrec.gradcheck.predictions import wrong_predictions
-from tinyrec.models import CFN, NCAE, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.models import CFN, NCAE, NRP, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.models.nrp import HEADS, TARGETS
+from tinyrec.models.pairs import Sides
 from tinyrec.models.stages import CodeAutoencoder, Frozen, Rows
 from tinyrec.nn.activations import stretched
 from tinyrec.sparse import Ratings
@@ -105,12 +108,23 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     (n, d), k = R.shape, 4 if R.shape == (4, 4) else 3
     rows, unobserved = R.with_side(rng.standard_normal((n, 2))), rng.uniform(0, 1, d)
     network = {"V1": (d, 3), "mu1": (3,), "S1": (2, 3), "V2": (3 + 2, k), "mu2": (k,)}
+    head = {"Z": (n, 3), "V2": (3, k), "mu2": (k,), "w": (k, 1), "b": (1,)}
+    codes = {"P": (n, k), "Q": (d, k)}
     for layer, function, out, shapes in (
         (nn.sparse_in, lambda p: nn.sparse_in(R, **p), (n, k), {"V": (d, k), "mu": (k,)}),
         (nn.dense, lambda p: nn.dense(**p), (n, k), {"X": (n, d), "V": (d, k), "mu": (k,)}),
         (nn.sampled_out, lambda p: nn.sampled_out(**p, at=R), R.size, {"H": (n, k), "W": (d, k), "b": (d,)}),
         (nn.embedding, lambda p: nn.embedding(**p, rows=R.rows, backend=R.backend), (R.size, k), {"E": (n, k)}),
         (nn.hidden_layers, lambda p: nn.hidden_layers(rows, p, nn.sigmoid), (n, k + 2), network),
+        (
+            nn.unit_dropout,
+            lambda p: nn.unit_dropout(**p, q=0.5, rng=default_rng(0), backend=R.backend),
+            (n, k),
+            {"H": (n, k)},
+        ),
+        (nn.mlp, as_mlp, n, head),
+        (nn.pair_sums, lambda p: nn.pair_sums(**p, at=R), (R.size, k), codes),
+        (nn.pair_products, lambda p: nn.pair_products(**p, at=R), R.size, codes),
     ):
         yield Case(f"{layer.__name__}, {name}", layer, as_loss(function, out, rng), draw(shapes, rng))
     for error, f in ((nn.all_cells_error, nn.tanh), (nn.all_cells_error, nn.identity), (nn.linear_error, nn.identity)):
@@ -124,6 +138,17 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
         yield Case(f"{error.__name__}, {f.__name__}, {name}", error, function, params)
 
 
+def as_mlp(params: Params) -> tuple[Array, Callable[[Array], Params]]:
+    """nn.mlp with Z among the parameters."""
+    y, back = nn.mlp(params["Z"], params, nn.selu)
+
+    def backward(dy):
+        dZ, grads = back(dy)
+        return {"Z": dZ, **grads}
+
+    return y, backward
+
+
 def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
     for make in autoencoders():
         yield from autoencoder_cases(make.func, make, name, R, rng)
@@ -134,6 +159,30 @@ def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     yield model_case(Frozen, frozen, name, R, rng)
     if R.size > 1:
         yield model_case(NeuMF, partial(NeuMF, factors=4), name, R, rng)
+        for make in nrps():
+            yield from pair_cases(NRP, make, name, R, rng)
+
+
+def nrps() -> Iterator[partial]:
+    """NRP with each setting that changes its mathematics."""
+    small = partial(NRP, hidden_units=(4, 3), head_units=(3, 2), l2=0.7)
+    for head, target in itertools.product(HEADS, TARGETS):
+        yield partial(small, head=head, target_in_input=target)
+    yield partial(small, activation="tanh", center=False, dropout=0.0, hidden_dropout=0.0, target_in_input="as printed")
+
+
+def pair_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
+    """A batch of half of the ratings, of which there must be two."""
+    yield model_case(kind, make, name, Sides(R), rng, R.size // 2)
+    if kind.reads_features:
+        yield model_case(kind, make, f"{name}, features", with_features(R, rng), rng, R.size // 2)
+
+
+def with_features(R: Ratings, rng: np.random.Generator) -> Sides:
+    """The ratings with two sparse features of each user, and three of each item."""
+    shapes = ((R.shape[0], 2), (R.shape[1], 3))
+    masks = [rng.random(shape) < 0.5 for shape in shapes]
+    return Sides(R, *(Ratings.from_cells(*np.nonzero(mask), np.ones(mask.sum()), mask.shape) for mask in masks))
 
 
 def autoencoders() -> Iterator[partial]:
@@ -160,7 +209,9 @@ def autoencoder_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.
         yield model_case(kind, make, f"{name}, features", R.with_side(rng.standard_normal((R.shape[0], 2))), rng)
 
 
-def model_case(kind: type, make: Callable, name: str, rows: Any, rng: np.random.Generator) -> Case:
+def model_case(
+    kind: type, make: Callable, name: str, rows: Any, rng: np.random.Generator, batch_size: int = 100
+) -> Case:
     """The loss of a batch, with the same noise each time; an error in making the model is raised by the case.
 
     On the matrix 5x7, the predictions of an autoencoder are checked, too; those of NeuMF have no encoder and decoder.
@@ -168,7 +219,7 @@ def model_case(kind: type, make: Callable, name: str, rows: Any, rng: np.random.
     try:
         model = make()
         rows = model.prepare(rows).with_share(0.5) if isinstance(model, Autoencoder) else rows
-        batch = next(iter(model.batches(rows, 100, rng)))
+        batch = next(iter(model.batches(rows, batch_size, rng)))
         params = draw({key: np.shape(w) for key, w in model.init(rows, rng).items()}, rng)
     except Exception as problem:
         return Case(f"{kind.__name__}, {name}", kind, partial(_raise, problem), {})

@@ -7,6 +7,8 @@ from tinyrec.models.cfn import CFN
 from tinyrec.models.deep_autorec import DeepAutoRec
 from tinyrec.models.implicit_ncae import ImplicitNCAE
 from tinyrec.models.ncae import NCAE
+from tinyrec.models.nrp import NRP
+from tinyrec.models.pairs import PairModel
 
 MODELS: dict[str, type[Network]] = {
     "autorec": AutoRec,
@@ -14,6 +16,19 @@ MODELS: dict[str, type[Network]] = {
     "cfn": CFN,
     "ncae": NCAE,
     "implicit-ncae": ImplicitNCAE,
+    "nrp": NRP,
 }
 
-__all__ = ["CFN", "MODELS", "NCAE", "AutoRec", "Autoencoder", "DeepAutoRec", "ImplicitNCAE", "Model", "Network"]
+__all__ = [
+    "CFN",
+    "MODELS",
+    "NCAE",
+    "NRP",
+    "AutoRec",
+    "Autoencoder",
+    "DeepAutoRec",
+    "ImplicitNCAE",
+    "Model",
+    "Network",
+    "PairModel",
+]

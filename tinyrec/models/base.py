@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
@@ -40,6 +41,7 @@ class Model:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, kw_only=True)
 class Network(Model):
     """Base of the models that `tinyrec.training.train` trains: autoencoders, and models of pairs.
 
@@ -59,9 +61,10 @@ class Network(Model):
     hidden_units: the sizes of the hidden layers, an int or a tuple[int, ...]
     """
 
-    by: Any = "user"
-    l2: float | None
-    center: bool | None
+    if TYPE_CHECKING:  # fields of the models themselves, each with its own default
+        l2: float | None
+        center: bool | None
+    by = "user"
 
     default_optimizer: ClassVar[str] = "rprop"
     default_epochs: ClassVar[int | None] = None

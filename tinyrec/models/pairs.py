@@ -40,6 +40,11 @@ class Sides:
     def backend(self) -> Backend:
         return self.ratings.backend
 
+    def to(self, backend: str, dtype: Any) -> Sides:
+        """The same on another backend, as `dtype`."""
+        parts = (self.ratings, self.user_features, self.item_features)
+        return Sides(*(None if its is None else its.to(backend, dtype) for its in parts))  # type: ignore[arg-type]
+
     def features(self, side: str) -> Ratings | None:
         return self.user_features if side == "user" else self.item_features
 

@@ -5,5 +5,6 @@ from tinyrec.recommenders.average import Average
 from tinyrec.recommenders.base import Ranking, Recommender
 from tinyrec.recommenders.fitted import FittedModel
 from tinyrec.recommenders.model_file import load
+from tinyrec.recommenders.pairs import FittedPairs
 
-__all__ = ["Average", "FittedAutoencoder", "FittedModel", "Ranking", "Recommender", "load"]
+__all__ = ["Average", "FittedAutoencoder", "FittedModel", "FittedPairs", "Ranking", "Recommender", "load"]

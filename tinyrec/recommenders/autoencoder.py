@@ -3,52 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array, Params, host_backend
 from tinyrec.data import Dataset, Features
+from tinyrec.data.features.values import as_text
 from tinyrec.errors import UsageError
 from tinyrec.evaluation.rating_metrics import warm
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.models import Autoencoder
-from tinyrec.recommenders.base import Recommender
 from tinyrec.recommenders.fold_in import copy_columns, new_columns, new_row, with_new_biases
+from tinyrec.recommenders.network import FittedNetwork
 from tinyrec.recommenders.new_ratings import Trained, add_ratings, check_new_ratings, moved
-from tinyrec.recommenders.scaling import Biases, Scaling
+from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FittedAutoencoder(Recommender):
-    """What `fit` of an autoencoder returns.
+class FittedAutoencoder(FittedNetwork):
+    """What `fit` of an autoencoder returns; see `FittedNetwork`.
 
-    model: the hyper-parameters; params: the trained parameters; data: the training ratings
-    scaling: from ratings to the input of the model, and back;  backend: for training; predictions are made on the CPU
-    info: how it was trained;  trained: which users and items were in training; None: all that have ratings in `data`
+    trained: which users and items were in training; None: all that have ratings in `data`
 
     Below, rows and columns are those of the autoencoder: for an I-AutoRec a row is an item and a column is a user.
     Columns that were not trained, but have ratings, are folded in; rows are not encoded from their ratings.
     """
 
     model: Autoencoder
-    params: Params
-    data: Dataset
-    scaling: Scaling
-    backend: str = "numpy"
-    info: dict[str, Any] = field(default_factory=dict)
     trained: Trained | None = None
-
-    def __repr__(self) -> str:
-        return f"<{self.model}, trained for {self.info.get('epochs')} epochs on {self.data}>"
-
-    @property
-    def n_parameters(self) -> int:
-        """The number of trained parameters."""
-        return sum(array.size for array in self.params.values())
 
     def predict_cells(self, users: Array, items: Array) -> Array:
         """h(r) at single cells                                                                     (AutoRec, eq. 3)"""
@@ -210,8 +195,3 @@ class FittedAutoencoder(Recommender):
             columns[name] = np.concatenate([array, mean])
             columns[name][:-1][~trained] = mean
         return columns
-
-
-def as_text(value: Any) -> str:
-    """The text of a column for one user or item: "Comedy|Drama" for ["Comedy", "Drama"], "1999" for 1999."""
-    return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

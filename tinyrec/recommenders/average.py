@@ -11,9 +11,9 @@ import numpy as np
 from tinyrec.backend import Array
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.base import Recommender
 from tinyrec.recommenders.fitted import FittedModel
+from tinyrec.recommenders.network import FittedNetwork
 
 
 class Average(Recommender):
@@ -23,12 +23,12 @@ class Average(Recommender):
     UsageError: there are none, or they were trained on different ratings
     """
 
-    def __init__(self, members: Sequence[FittedAutoencoder | FittedModel], info: dict[str, Any] | None = None):
+    def __init__(self, members: Sequence[FittedNetwork | FittedModel], info: dict[str, Any] | None = None):
         if isinstance(members, Recommender):
             raise UsageError("the members of an average are a list: Average([first, second])")
         if not members:
             raise UsageError("an average needs members; give at least one")
-        if not all(isinstance(member, FittedAutoencoder | FittedModel) for member in members):
+        if not all(isinstance(member, FittedNetwork | FittedModel) for member in members):
             raise UsageError("an average is of fitted models, which model.fit(data) returns; give these")
         data = members[0].data
         others = (member.data for member in members if member.data is not data)

@@ -16,7 +16,7 @@ from tinyrec.data import Dataset, Features, Index
 from tinyrec.data.features.embedding import Embedding
 from tinyrec.data.features.encoding import sparse
 from tinyrec.errors import FileError, UsageError
-from tinyrec.models import Autoencoder, Model
+from tinyrec.models import Model, Network, PairModel
 from tinyrec.recommenders import contents, storage
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.average import Average
@@ -37,6 +37,8 @@ from tinyrec.recommenders.contents import (
     truth,
 )
 from tinyrec.recommenders.fitted import FittedModel
+from tinyrec.recommenders.network import FittedNetwork
+from tinyrec.recommenders.pairs import FittedPairs, sides_of
 from tinyrec.recommenders.scaling import Biases, Scaling
 from tinyrec.sparse import Pattern, Ratings
 
@@ -56,7 +58,7 @@ DATA = {
 
 def save(recommender: Recommender, path: str | PathLike) -> None:
     """Write a model file; an existing one is replaced in one step. UsageError: another kind of recommender"""
-    if not isinstance(recommender, FittedAutoencoder | FittedModel | Average):
+    if not isinstance(recommender, FittedNetwork | FittedModel | Average):
         raise UsageError(f"a {type(recommender).__name__} cannot be saved; save what model.fit(data) returns")
     data = recommender.data
     members: Any = recommender.members if isinstance(recommender, Average) else [recommender]
@@ -84,11 +86,12 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
             header["data"]["embeddings"][kind] = {column: its.values for column, its in features.embeddings.items()}
     for number, member in enumerate(members):
         arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
-        if isinstance(member, FittedAutoencoder):
+        if isinstance(member, FittedNetwork):
             offset = member.scaling.offset
             biases = {"user": offset.user, "item": offset.item}
             arrays |= {f"scaling/{number}/{what}": np.asarray(b, np.float64) for what, b in biases.items()}
-            arrays |= {f"trained/{number}/{what}": mask for what, mask in (member.trained or {}).items()}
+            trained = getattr(member, "trained", None) or {}
+            arrays |= {f"trained/{number}/{what}": mask for what, mask in trained.items()}
     storage.write(path, "model", header, arrays)
 
 
@@ -129,9 +132,9 @@ def _is_kept(column: Array) -> bool:
     return not isinstance(column.dtype, np.dtypes.StringDType)
 
 
-def _describe(member: FittedAutoencoder | FittedModel) -> dict[str, Any]:
+def _describe(member: FittedNetwork | FittedModel) -> dict[str, Any]:
     described = {"model": type(member.model).__name__, "settings": asdict(member.model), "info": member.info}
-    if isinstance(member, FittedAutoencoder):
+    if isinstance(member, FittedNetwork):
         described["scaling"] = {"unit": member.scaling.unit, "mean": member.scaling.offset.mean}
     return described
 
@@ -162,7 +165,7 @@ def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None 
     return loaded
 
 
-def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | FittedModel:
+def _member(its, number, data, arrays, backend, own) -> FittedNetwork | FittedModel:
     check_fields("a member", its, MEMBER, {"scaling": a_dict})
     params, offset = _take(arrays, f"params/{number}"), _take(arrays, f"scaling/{number}")
     kind: Any = own if own and own.__name__ == its["model"] else _find_kind(its["model"])
@@ -173,21 +176,33 @@ def _member(its, number, data, arrays, backend, own) -> FittedAutoencoder | Fitt
         cause = f"the file does not fit the class {kind.__name__} ({contents.brief(problem)})"
         raise FileError(f"{cause}; {cure}") from None
     n, d = data.ratings.shape
-    if not isinstance(model, Autoencoder):
+    if not isinstance(model, Network):
         check_arrays(params, {name: Spec(PARAMETERS, shape) for name, shape in model.shapes(n, d).items()})
         model.check_params(params, n, d)
         return FittedModel(model, params, data, info)
-    features = data.features_of(model.by) if model.reads_features else None
-    shapes = model.checked_shapes(d if model.by == "user" else n, len(features.names) if features else 0)
+    return _network(model, params, offset, its, _take(arrays, f"trained/{number}"), data, backend)
+
+
+def _network(model: Any, params, offset, its, trained, data: Dataset, backend: str) -> FittedNetwork:
+    """A trained network, after checking its arrays and its scaling."""
+    n, d = data.ratings.shape
+    if isinstance(model, PairModel):
+        shapes = model.shapes_of(sides_of(model, data))
+    else:
+        features = data.features_of(model.by) if model.reads_features else None
+        shapes = model.checked_shapes(d if model.by == "user" else n, len(features.names) if features else 0)
     check_arrays(params, {name: Spec(FLOATS, shape) for name, shape in shapes.items()})
     check_arrays(offset, {"user": Spec(("float64",), (n,)), "item": Spec(("float64",), (d,))})
     check_fields("the scaling", its.get("scaling"), {"unit": partial(_is_unit, data.scale), "mean": contents.number})
     scaling = Scaling(float(its["scaling"]["unit"]), Biases(float(its["scaling"]["mean"]), **offset))
-    if trained := _take(arrays, f"trained/{number}"):
+    if isinstance(model, PairModel):
+        check_names("a model of pairs", trained, {})
+        return FittedPairs(model, params, data, scaling, backend, its["info"])
+    if trained:
         check_arrays(trained, {"user": Spec(("bool",), (n,)), "item": Spec(("bool",), (d,))})
         if not (trained["user"].any() and trained["item"].any()):
             raise ValueError("no user or no item was in training")
-    return FittedAutoencoder(model, params, data, scaling, backend, info, trained or None)
+    return FittedAutoencoder(model, params, data, scaling, backend, its["info"], trained or None)
 
 
 def _find_kind(name: str) -> type[Model]:

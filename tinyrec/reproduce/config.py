@@ -10,7 +10,7 @@ from tinyrec.baselines import BASELINES
 from tinyrec.checks import check_choice, check_type, setting_types, suggestion
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.models import MODELS, Autoencoder, AutoRec, Model
+from tinyrec.models import MODELS, AutoRec, Model, Network
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Recommender
 from tinyrec.reproduce import known_settings
@@ -46,7 +46,7 @@ class TrainingConfig:
         """
         kind: Any = find_kind(model) if isinstance(model, str) else model
         settings = {**({} if by is None else {"by": by}), **(set or {})}
-        if not issubclass(kind, Autoencoder):
+        if not issubclass(kind, Network):
             types, options = setting_types(kind), {"optimizer": optimizer, "epochs": epochs, "batch_size": batch_size}
             for name, value in options.items():
                 if value is not None and name not in types:
@@ -64,7 +64,7 @@ class TrainingConfig:
 
     def fit(self, data: Dataset, *, seed: int = 0, **options: Any) -> Recommender:
         """Fit to `data`; options: further ones of `tinyrec.train`, such as backend; a baseline ignores them."""
-        if not isinstance(self.model, Autoencoder):
+        if not isinstance(self.model, Network):
             return self.model.fit(data, seed=seed)
         options |= {"optimizer": self.optimizer, "epochs": self.epochs, "batch_size": self.batch_size}
         return train(self.model, data, seed=seed, **options)
@@ -72,7 +72,7 @@ class TrainingConfig:
     def describe(self) -> dict[str, Any]:
         """Return the names and all settings, for JSON."""
         described: dict[str, Any] = {"model": name_of(self.model), "settings": asdict(self.model)}  # type: ignore[call-overload]
-        if not isinstance(self.model, Autoencoder):
+        if not isinstance(self.model, Network):
             return described | {"optimizer": None, "constants": {}, "epochs": None, "batch_size": 0}
         name = next(name for name, kind in OPTIMIZERS.items() if type(self.optimizer) is kind)
         batch_size = find_batch_size(self.model, self.optimizer, self.batch_size) or 0
@@ -140,6 +140,6 @@ def find_configs(
         if known_options:
             return [TrainingConfig.from_names(model, by, **known_options)], "known"
     config = TrainingConfig.from_names(model, by, **options)
-    if isinstance(config.model, Autoencoder) and config.model.l2 is None:
+    if isinstance(config.model, Network) and config.model.l2 is None:
         return [config], "validation"
     return [config], "given" if "l2" in options.get("set", {}) else "default"

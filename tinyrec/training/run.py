@@ -15,9 +15,10 @@ from tinyrec.backend import Params, get_backend
 from tinyrec.checks import check_choice, check_type, check_whole
 from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
-from tinyrec.models import Network
+from tinyrec.models import Network, PairModel
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
+from tinyrec.recommenders.pairs import FittedPairs, sides_of
 from tinyrec.recommenders.scaling import Scaling
 from tinyrec.sparse import Ratings
 from tinyrec.training.bar import Bar
@@ -47,7 +48,7 @@ def train(
     observe: Observe | None = None,
     resume: Progress | None = None,
     start: FittedAutoencoder | None = None,
-) -> FittedAutoencoder:
+) -> FittedAutoencoder | FittedPairs:
     """Train `model` on all of `data`.
 
     If l2 or epochs are not given, a random part of the data, the fraction `valid` (default: 0.1), is held out. Each of
@@ -56,7 +57,7 @@ def train(
     If none is clearly better than user and item biases alone, the biases are the model, see `choose`.
 
     optimizer: one of tinyrec.optim, or its name, such as "adam"; default: the model's
-    batch_size: rows in a step of SGD, RMSprop or Adam; default: 64, or 128 for NCAE; 0: all rows
+    batch_size: rows in a step of SGD, RMSprop or Adam, ratings for a model of pairs; default: the model's; 0: all
     progress: show a progress bar;  observe: called with the Progress after each epoch
     start: a fitted model of the same settings whose parameters training starts from, where it was trained on the same
         users (by item) or items; the others are folded in. RProp then begins with smaller steps
@@ -64,7 +65,7 @@ def train(
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
     if not isinstance(model, Network):
-        raise UsageError(f"train is for models that are trained by gradients; call fit of {model!r}")
+        raise UsageError(f"train is for networks; call fit of {model!r}")
     if not isinstance(data, Dataset):
         raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
     optimizer = find_optimizer(model, optimizer)
@@ -95,7 +96,8 @@ def train(
     info |= {"valid_rmse": valid_rmse, "trials": state.trials, "history": state.history}
     to_host = get_backend(backend).to_host
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `state` may be trained further
-    return FittedAutoencoder(model, params, data, scaling, backend, info)
+    fitted: Any = FittedPairs if isinstance(model, PairModel) else FittedAutoencoder
+    return fitted(model, params, data, scaling, backend, info)
 
 
 def try_candidate(
@@ -204,8 +206,10 @@ def pretrain(
     return model.pretrained(R, seed, train_stage)
 
 
-def rows_of(model: Network, data: Dataset, scaling: Scaling, dtype: type, backend: str) -> Ratings:
-    """The rows that the autoencoder is trained on, (n, d)."""
+def rows_of(model: Network, data: Dataset, scaling: Scaling, dtype: type, backend: str) -> Any:
+    """What the model is trained on: for an autoencoder the rows (n, d), for a model of pairs the `Sides`."""
+    if isinstance(model, PairModel):
+        return model.prepare(sides_of(model, data, scaling).to(backend, dtype))
     R = scaling.to_model(data.ratings, dtype).to(backend)
     R = R.T if model.by == "item" else R
     features = data.features_of(model.by) if model.reads_features else None

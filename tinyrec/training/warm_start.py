@@ -11,7 +11,7 @@ import numpy as np
 from tinyrec.backend import Params
 from tinyrec.data import Dataset
 from tinyrec.errors import DataWarning, UsageError
-from tinyrec.models import Autoencoder
+from tinyrec.models import Autoencoder, Network, PairModel
 from tinyrec.optim import RProp
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.fold_in import copy_columns
@@ -22,10 +22,12 @@ from tinyrec.sparse import Ratings
 STEP = 0.0003
 
 
-def check_start(start: Any, model: Autoencoder, data: Dataset, is_search: bool) -> None:
+def check_start(start: Any, model: Network, data: Dataset, is_search: bool) -> None:
     """Warn of ratings that only `start` has seen.
 
     UsageError: `start` is of another model, or of other features; or settings would be chosen by a search"""
+    if not isinstance(model, Autoencoder):
+        raise UsageError(f"a {type(model).__name__} cannot start from another model; leave start out")
     if not isinstance(start, FittedAutoencoder):
         raise UsageError(f"a {type(start).__name__} cannot be started from; give what fit of an autoencoder returned")
     name, old = type(model).__name__, type(start.model).__name__
@@ -44,7 +46,7 @@ def check_start(start: Any, model: Autoencoder, data: Dataset, is_search: bool) 
         raise UsageError("a search on a validation part does not start from a model; give epochs, and leave valid out")
 
 
-def params_of(start: FittedAutoencoder, model: Autoencoder, data: Dataset, R: Ratings, seed: int) -> Params:
+def params_of(start: FittedAutoencoder, model: Any, data: Dataset, R: Ratings, seed: int) -> Params:
     """Parameters for the rows R of `data`: those of `start`, with the decoder of new columns folded in; others drawn.
 
     For an output other than identity, the decoder of a new column is only near the one that is folded in.
@@ -68,7 +70,8 @@ def with_small_steps(optimizer: Any) -> Any:
     return optimizer
 
 
-def feature_names(data: Dataset, model: Autoencoder) -> tuple[str, ...]:
-    """The names of the features that an autoencoder reads."""
-    features = data.features_of(model.by) if model.reads_features else None
-    return features.names if features else ()
+def feature_names(data: Dataset, model: Any) -> tuple[str, ...]:
+    """The names of the features that a model reads."""
+    sides = ("user", "item") if isinstance(model, PairModel) else (model.by,)
+    read = [data.features_of(side) for side in sides] if model.reads_features else []
+    return tuple(name for features in read if features for name in features.names)

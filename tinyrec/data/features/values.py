@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -52,3 +53,8 @@ def scale_of(values: Sequence[str]) -> tuple[float, float]:
     """Return mean and standard deviation; 1 in place of a standard deviation of 0."""
     numbers = np.array(values, float)
     return float(numbers.mean()), float(numbers.std()) or 1.0
+
+
+def as_text(value: Any) -> str:
+    """The text of a column for one user or item: "Comedy|Drama" for ["Comedy", "Drama"], "1999" for 1999."""
+    return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
