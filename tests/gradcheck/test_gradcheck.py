@@ -11,7 +11,15 @@ import pytest
 from tinyrec import gradcheck, models, nn
 
 # The backward is no derivative on purpose; there is none; the bases of all models
-WITHOUT_GRADIENT = {nn.binary, nn.dropout, nn.masked, models.Model, models.Autoencoder}
+WITHOUT_GRADIENT = {
+    nn.binary,
+    nn.dropout,
+    nn.masked,
+    models.Model,
+    models.Autoencoder,
+    models.Network,
+    models.PairModel,
+}
 
 
 @pytest.mark.parametrize("case", list(gradcheck.cases(np.random.default_rng(0))), ids=lambda case: case.name)

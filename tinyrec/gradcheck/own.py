@@ -47,7 +47,7 @@ def is_checkable(thing: Any) -> bool:
 
 
 def own_cases(thing: Any, rng: np.random.Generator) -> Iterator[Case]:
-    """Of an Autoencoder, a PairModel or the class of one, an activation f(X) -> (Y, backward), or a loss(y, r) -> (loss, backward)."""
+    """Of an Autoencoder or a PairModel, or its class, an activation f(X) -> (Y, backward), or a loss(y, r)."""
     kind = thing if inspect.isclass(thing) else type(thing)
     if issubclass(kind, Autoencoder):
         for name, R in matrices(rng).items():

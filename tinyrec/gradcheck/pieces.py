@@ -181,8 +181,9 @@ def pair_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.random.
 def with_features(R: Ratings, rng: np.random.Generator) -> Sides:
     """The ratings with two sparse features of each user, and three of each item."""
     shapes = ((R.shape[0], 2), (R.shape[1], 3))
-    masks = [rng.random(shape) < 0.5 for shape in shapes]
-    return Sides(R, *(Ratings.from_cells(*np.nonzero(mask), np.ones(mask.sum()), mask.shape) for mask in masks))
+    cells = [np.nonzero(rng.random(shape) < 0.5) for shape in shapes]
+    X, Y = (Ratings.from_cells(i, j, np.ones(len(i)), shape) for (i, j), shape in zip(cells, shapes, strict=True))
+    return Sides(R, X, Y)
 
 
 def autoencoders() -> Iterator[partial]:
