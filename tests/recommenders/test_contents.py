@@ -20,6 +20,7 @@ MODELS = {
     "autorec": (tr.AutoRec(hidden_units=3, l2=4.0), {"epochs": 2}),
     "centred": (tr.AutoRec(hidden_units=3, l2=4.0, center=True, by="user"), {"epochs": 2}),
     "cfn": (tr.CFN(hidden_units=3), {"epochs": 2}),
+    "nrp": (tr.NRP(hidden_units=3, head_units=2), {"epochs": 2}),
     "implicit": (tr.ImplicitNCAE(hidden_units=3), {"epochs": 2}),
     "mf": (tr.BiasedMF(factors=2), {}),
     "knn": (tr.ItemKNN(), {}),
@@ -28,6 +29,7 @@ TRAININGS = {
     "rprop": (tr.AutoRec(hidden_units=3, l2=4.0), {"epochs": 6, "optimizer": "rprop"}, 3),
     "adam": (tr.AutoRec(hidden_units=3, l2=4.0), {"epochs": 6, "optimizer": "adam", "batch_size": 4}, 3),
     "search": (tr.AutoRec(hidden_units=3), {"epochs": 5}, 8),
+    "nrp": (tr.NRP(hidden_units=3, head="dot"), {"epochs": 6}, 3),
 }
 VALUES = [
     None,

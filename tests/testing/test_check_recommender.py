@@ -43,6 +43,10 @@ AUTOENCODERS = [
     tr.ImplicitNCAE(hidden_units=4),
     tr.ImplicitNCAE(hidden_units=4, output="identity", augment_below=0.6),
 ]
+PAIRS = [
+    tr.NRP(hidden_units=(4, 3), head_units=(3, 2)),
+    tr.NRP(hidden_units=4, head="dot", center=False, target_in_input="as printed"),
+]
 SEARCHED = [tr.AutoRec(hidden_units=4), tr.CFN(hidden_units=4), tr.DeepAutoRec(hidden_units=4, pretrain=0)]
 
 
@@ -57,6 +61,11 @@ def test_baselines_pass(model):
 
 @pytest.mark.parametrize("model", AUTOENCODERS, ids=name_of)
 def test_autoencoders_pass(model):
+    check_recommender(model, **FEW)
+
+
+@pytest.mark.parametrize("model", PAIRS, ids=name_of)
+def test_models_of_pairs_pass(model):
     check_recommender(model, **FEW)
 
 

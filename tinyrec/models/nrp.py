@@ -43,7 +43,8 @@ class NRP(PairModel):
     center: True: the inputs and the target are the ratings minus user and item biases, and each row of the input is
         divided by √(its number of ratings);  False: raw ratings, as printed
     target_in_input: the rating that is to be predicted stands in R_j and in R'_k. "as printed": it stays there;
-        "leave one out": it is removed from both; "held out": from the inputs of a batch, all ratings of the batch are
+        "leave one out": it is removed from both; "held out": all ratings of a batch, at most a tenth of them all, are
+        removed from the inputs of that batch
     """
 
     activation: str = "selu"
@@ -84,9 +85,8 @@ class NRP(PairModel):
         return shapes | {"head.w": (self.head_units[-1], 1), "head.b": (1,)}
 
     def batches(self, R: Sides, batch_size: int | None, rng: np.random.Generator) -> Iterator[PairBatch]:
-        if self.target_in_input == "held out" and (batch_size or R.ratings.size) >= R.ratings.size > 1:
-            cure = "give a batch_size that is a small part of it, or another target_in_input"
-            raise UsageError(f"a batch of all {R.ratings.size} ratings leaves none in the inputs; {cure}")
+        if self.target_in_input == "held out":
+            batch_size = min(batch_size or R.ratings.size, max(1, R.ratings.size // 10))
         return super().batches(R, batch_size, rng)
 
     def rows_of(self, batch: PairBatch, seen: Ratings | None = None) -> tuple[Rows, Rows, Ratings]:

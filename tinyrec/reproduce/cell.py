@@ -24,9 +24,9 @@ from tinyrec.training import Progress
 from tinyrec.training.memory import peak_rss_mb, reset_peak
 
 Task = dict[str, Any]  # what is trained on which data: data set, features, split, valid, trainings with all settings
-# A task contains these only where they differ, see `tables.Row`: the fraction of ratings held out, or the number of
-# items whose ratings are held out; whether to score after each epoch; the fraction of interactions to train on.
-DEFAULTS: Task = {"test": 0.1, "cold_items": 0, "curve": False, "share": 1.0}
+# A task contains these only where they differ, see `tables.Row`: the fractions of ratings held out and left out, or the
+# number of items whose ratings are held out; whether to score after each epoch; the share of interactions to train on.
+DEFAULTS: Task = {"test": 0.1, "left_out": 0.0, "cold_items": 0, "curve": False, "share": 1.0}
 PASSES = "epochs", "iterations", "burn_in", "samples"  # settings of baselines: the number of passes over the ratings
 
 
@@ -84,7 +84,10 @@ def split_of(task: Task) -> tuple[Dataset, Dataset]:
         train, test = split_leave_one_out(data, seed=task["split"])
         return share_of(train, task["share"], task["split"]), test
     if not task["cold_items"]:
-        return split_random(data, task["test"], task["split"])
+        train, test = split_random(data, task["test"], task["split"])
+        if task["left_out"]:
+            train, _ = split_random(train, task["left_out"] / (1 - task["test"]), task["split"])
+        return train, test
     chosen = np.random.default_rng(task["split"]).choice(len(data.items), task["cold_items"], replace=False)
     held_out = np.isin(data.ratings.cols, chosen)
     return data.select(~held_out), data.select(held_out)

@@ -23,7 +23,8 @@ class Row:
     score: one of the scores in `tinyrec.reproduce.scores`;  than: the name of the row to compare with
     x, series: the position in a figure, and the name of its line;  curve: whether to score after each epoch
     dataset: if it differs from the table's;  features: the arguments of `Dataset.with_features`
-    test: the fraction of ratings held out;  cold_items: instead, hold out all ratings of this number of random items
+    test: the fraction of ratings held out;  left_out: the fraction that is used neither for training nor as test, the
+        validation part of settings chosen beforehand;  cold_items: instead, hold out all ratings of this number of random items
     share: for implicit feedback, the fraction of each user's remaining interactions to train on
     """
 
@@ -39,6 +40,7 @@ class Row:
     dataset: str
     features: dict[str, str] = field(default_factory=dict)
     test: float = 0.1
+    left_out: float = 0.0
     cold_items: int = 0
     share: float = 1.0
 
