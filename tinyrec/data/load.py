@@ -32,8 +32,8 @@ def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
     "synthetic"                               n_users, n_items, n_ratings, seed
     "ml-100k", "ml-1m", ..., "ml-latest"      none; see tinyrec.data.sets.fetch for where the file is searched
     "lastfm", "delicious"                     none; implicit feedback
-    the path of a file                        columns, sep, header, scale, duplicates, missing, wide, encoding, like;
-                                              see tinyrec.data.reading.readers.read_ratings
+    the path of a file                        columns, sep, header, scale, duplicates, missing, wide, encoding, like,
+                                              bad_rows; see tinyrec.data.reading.readers.read_ratings
     the folder or zip file of a MovieLens     none
     a pandas or polars DataFrame              columns, scale, duplicates, missing, wide, name
     two or three arrays (users, items[, ratings])  scale, duplicates, missing, times, name; see Dataset.from_triples

@@ -95,9 +95,9 @@ def _split_each(block: bytes, start: int, layout: Layout, wanted: Sequence[int],
         if error := text_error(lines[at] if fields is None else "".join(fields)):
             bad.add(start + at, *error)
         elif fields is None:
-            bad.add(start + at, "a quote that is not closed, or text after a closing quote", "fix the quotes")
+            bad.rows.add(start + at, "a quote that is not closed, or text after a closing quote", "fix the quotes")
         elif len(fields) != layout.width:
-            bad.add(start + at, f"{len(fields)} fields, not {layout.width}", "complete or remove the line")
+            bad.rows.add(start + at, f"{len(fields)} fields, not {layout.width}", "complete or remove the line")
         else:
             numbers.append(start + at)
             rows.append(fields)
@@ -169,6 +169,6 @@ class NetflixBlocks:
         sizes = fields.list.len().to_numpy()
         fits = sizes == 3
         for number, size in zip(numbers[~fits].tolist(), sizes[~fits].tolist(), strict=True):
-            bad.add(number, f"{size} fields, not 3", "complete or remove the line")
+            bad.rows.add(number, f"{size} fields, not 3", "complete or remove the line")
         user, rating, time = (fields.filter(fits).list.get(at) for at in range(3))
         return numbers[fits], [user, filled.filter(is_rating).filter(fits), rating, time]
