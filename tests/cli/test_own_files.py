@@ -115,3 +115,41 @@ def test_one_rating_a_user_makes_all_pairs_cold_and_is_told(capsys, tmp_path, ce
     assert main(["train", "--dataset", path]) == 0
     told = "All test pairs are cold, so these scores are those of the default rating alone."
     assert told in capsys.readouterr().out.splitlines()
+
+
+def test_bad_rows_are_left_out_with_one_line(capsys, tmp_path, cells):
+    rows = [*cells[:200], ("u1", 3), ("u2", 4, "nan"), ("", 4, 3), *cells[200:]]
+    path, model = write(tmp_path / "a.csv", "user,item,rating", rows), str(tmp_path / "m.npz")
+    assert main(["data", "check", path]) == 3
+    assert "line 202: 2 fields, not 3; complete or remove the line (3 bad lines in all: 202, 203, 204)" in (
+        capsys.readouterr().err
+    )
+    note, skip = "bad rows left out: 3, in lines 202, 203, 204 (line 202: 2 fields, not 3)", ["--bad-rows", "skip"]
+    assert main([*TRAIN, "--dataset", path, *skip, "--save", model]) == 0
+    assert capsys.readouterr().err.count(note) == 1
+    assert note in tr.load(model).data.notes
+    for command in (["data", "check"], ["data", "describe"]):
+        assert main([*command, path, *skip]) == 0
+        assert note in capsys.readouterr().out
+    assert main(["evaluate", model]) == 0  # its test part is found again
+    grid = ["--grid", "l2=1,2", "--epochs", "2", "--write", str(tmp_path / "best.toml")]
+    assert main(["tune", "--dataset", path, *skip, *grid]) == 0
+    assert capsys.readouterr().err.count(f"a.csv: {note}") == 1
+    assert main(["train", "--config", str(tmp_path / "best.toml")]) == 0
+    assert note in capsys.readouterr().err
+
+
+def test_bad_rows_of_further_files_are_left_out_with_one_line(capsys, tmp_path, cells):
+    path, model = write(tmp_path / "a.csv", "user,item,rating", cells[:200]), str(tmp_path / "m.npz")
+    more = write(tmp_path / "b.csv", "user,item,rating", [*cells[200:], ("u1", 3)])
+    note, skip = "b.csv: bad rows left out: 1, in line 102 (line 102: 2 fields, not 3)", ["--bad-rows", "skip"]
+    for command in (
+        [*TRAIN, "--dataset", path, "--split", more, "--save", model],
+        ["evaluate", model, "--dataset", more],
+        ["recommend", model, "--user", "u1", "--new-ratings", more],
+        ["predict", model, "--user", "u1", "--item", "1", "--new-ratings", more],
+    ):
+        assert main([*command, *skip]) == 0
+        assert capsys.readouterr().err.count(note) == 1
+        assert main(command) == 3
+        capsys.readouterr()

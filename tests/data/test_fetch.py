@@ -1,17 +1,19 @@
 import contextlib
 import hashlib
 import http.server
+import io
 import socket
 import sys
 import threading
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tinyrec.cli import main
 from tinyrec.data import DATASETS, load_dataset
-from tinyrec.data.sets import fetch
+from tinyrec.data.sets import checksums, fetch
 from tinyrec.errors import FileError
 
 CONTENT = b"not a zip file, but its content is not read here" * 1000
@@ -25,6 +27,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.delenv("TINYREC_DATA", raising=False)
     monkeypatch.delenv("TINYREC_OFFLINE", raising=False)
     monkeypatch.setitem(fetch.MD5, "ml-1m", hashlib.md5(CONTENT).hexdigest())
+    monkeypatch.delitem(checksums.SHA256, "ml-1m")
     return folder
 
 
@@ -85,6 +88,22 @@ def test_a_failed_or_altered_download_leaves_nothing(cache, server, answer):
     with pytest.raises(FileError, match="ml-1m.zip could not be downloaded .* set TINYREC_DATA"):
         fetch.locate("ml-1m")
     assert files(cache) == [] and server.requests == ["/ml-1m.zip"]
+
+
+def test_a_download_with_the_right_md5_but_another_member_is_refused(cache, server, monkeypatch):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("ml-1m/users.dat", "altered")
+    server.answer = (200, {}, file.getvalue())
+    monkeypatch.setitem(fetch.MD5, "ml-1m", hashlib.md5(file.getvalue()).hexdigest())
+    monkeypatch.setitem(checksums.SHA256, "ml-1m", {"users.dat": hashlib.sha256(b"published").hexdigest()})
+    with pytest.raises(FileError, match="could not be downloaded .its checksum is wrong"):
+        fetch.locate("ml-1m")
+    assert files(cache) == []
+    cache.joinpath("ml-1m.zip").write_bytes(file.getvalue())
+    assert fetch.find("ml-1m") is None
+    monkeypatch.setitem(checksums.SHA256, "ml-1m", {"users.dat": hashlib.sha256(b"altered").hexdigest()})
+    assert fetch.find("ml-1m") == fetch.locate("ml-1m") == cache / "ml-1m.zip"
 
 
 def test_without_a_server_the_download_fails(cache, monkeypatch):

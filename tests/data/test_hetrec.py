@@ -117,6 +117,7 @@ def test_the_command_line_describes_implicit_feedback(make, capsys):
 )
 def test_the_real_lastfm():
     data = load_dataset("lastfm")
+    assert data.notes == ()
     assert data.ratings.shape == (1892, 17632) and data.ratings.size == 92_834
     assert (data.ratings.values == 1).all() and (data.item_info["name"] != "").all()
     friends, tags = data.user_info["friends"], data.item_info["tags"]

@@ -1,5 +1,6 @@
 """Small archives in the official formats; the real files only if TINYREC_DATA has them."""
 
+import hashlib
 import os
 import struct
 import zipfile
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.strategies import as_dict
 from tinyrec.data import load_dataset, load_split
 from tinyrec.data.reading import stream
+from tinyrec.data.sets import checksums
 from tinyrec.errors import DataError, FileError, UsageError
 
 GENRES = [f"Genre{k}" for k in range(19)]
@@ -220,6 +222,22 @@ def test_a_damaged_archive_loads_or_raises_our_error(make, edits, cut):
         assert "\n" not in str(problem)
 
 
+def test_what_is_not_as_published_is_noted(make, monkeypatch):
+    path = make("ml-1m", ML_1M)
+    published = {name: hashlib.sha256(text.encode("latin-1")).hexdigest() for name, text in ML_1M.items()}
+    monkeypatch.setitem(checksums.SHA256, "ml-1m", published)
+    assert load_dataset("ml-1m").notes == load_dataset(path).notes == ()
+    make("ml-1m", ML_1M | {"users.dat": ML_1M["users.dat"].replace("F", "M")})
+    note = "not as published: users.dat (by SHA-256)"
+    assert load_dataset("ml-1m").notes == load_dataset(path).notes == (note,)
+
+
+def test_a_split_that_is_not_as_published_is_noted(make):
+    make("ml-100k", ML_100K)
+    train, _ = load_split("ml-100k", "u1")
+    assert train.notes == ("not as published: u.data, u.item, u.user, u.genre, u1.base, u1.test (by SHA-256)",)
+
+
 def real(name):
     folder = os.environ.get("TINYREC_DATA")
     return pytest.mark.skipif(not folder or not os.path.exists(f"{folder}/{name}.zip"), reason=f"no {name}.zip")
@@ -236,6 +254,8 @@ def test_the_real_ml_100k():
         train, test = load_split("ml-100k", name)
         assert train.users == data.users and test.items == data.items
         assert as_dict(train) | as_dict(test) == as_dict(data)
+        assert train.notes == ()
+    assert data.notes == ()  # all members are as published
 
 
 @real("ml-1m")
@@ -243,6 +263,7 @@ def test_the_real_ml_1m():
     data = load_dataset("ml-1m")
     assert data.ratings.shape == (6040, 3706) and data.ratings.size == 1_000_209
     assert list(data.describe()["histogram"].values()) == [56174, 107557, 261197, 348971, 226310]
+    assert data.notes == ()
     assert np.diff(data.ratings.pattern.indptr).min() >= 20
     assert (data.item_info["title"] != "").all() and (data.user_info["zip"] != "").all()
     assert (data.times.min(), data.times.max()) == (956703932, 1046454590)

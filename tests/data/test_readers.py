@@ -252,6 +252,18 @@ def test_the_fast_and_the_slow_way_to_split_agree(rows, sep):
         assert a.fill_null("").str.strip_chars(" \t").to_list() == b.str.strip_chars(" \t").to_list()
 
 
+def test_too_few_fields_in_one_line_do_not_make_up_for_too_many_in_another(write):
+    text = "user,item,rating,a,b\n1,7,3,x,y\n2,8,4,x,y,z\n3,9,5,x\n4,9,5,x,y\n"
+    with pytest.raises(DataError, match=r"line 3: 6 fields, not 5; .* \(2 bad lines in all: 3, 4\)"):
+        read_ratings(write(text))
+
+
+def test_lines_in_quotes_are_valid_beside_invalid_ones(write):
+    text = 'user,item,rating,review\n1,7,3,"of two\nlines"\n2,8\n3,9,"4"x,y\n4,9,"5,y\n5,9,5,"y"\n'
+    with pytest.raises(DataError, match=r"line 4: 2 fields, not 4; .* \(3 bad lines in all: 4, 5, 6\)"):
+        read_ratings(write(text))
+
+
 def test_ordinary_files_are_split_the_fast_way():
     for text, sep in (("1,2,3\n4,5,6\n", ","), ('"1","2","3"\n', ","), ("1::2::3\n", "::"), ("1  2\t3\n", " ")):
         assert fields._split_fast(text.encode(), 1, fields.Layout(sep, 3), range(3)), (text, sep)

@@ -55,6 +55,8 @@ def add_reading_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--scale", nargs=2, type=float, metavar=("LOW", "HIGH"), help=scale)
     duplicates = "what to do with a pair rated twice; default: error"
     group.add_argument("--duplicates", choices=("error", "last", "mean"), help=duplicates)
+    bad_rows = "skip: leave out rows that cannot be read, and say how many; default: error"
+    group.add_argument("--bad-rows", choices=("error", "skip"), help=bad_rows)
     missing = "a rating that means not rated, such as 0; repeatable"
     group.add_argument("--missing", action="append", type=float, metavar="R", help=missing)
     group.add_argument("--wide", action="store_true", help="the file is a matrix: a user a line, an item a column")
@@ -110,6 +112,7 @@ def read_options(args: argparse.Namespace) -> dict[str, Any]:
         "header": args.header,
         "scale": tuple(args.scale) if args.scale else None,
         "duplicates": args.duplicates,
+        "bad_rows": args.bad_rows,
         "missing": args.missing,
         "wide": args.wide or None,
         "encoding": args.encoding,
@@ -184,10 +187,14 @@ def load_with_new_ratings(
     return recommender, rated
 
 
+def assumed(data: Dataset) -> list[str]:
+    """Which columns of a file were taken for what, and what else was assumed, a line each."""
+    return [f"{data.name}: {line}" for line in ([data.taken] if data.columns else []) + [*data.notes]]
+
+
 def say_assumed(args: argparse.Namespace, data: Dataset) -> None:
-    """Print which columns of a file were taken for what, and what else was assumed."""
-    for line in ([data.taken] if data.columns else []) + [*data.notes]:
-        say(args, f"{data.name}: {line}")
+    for line in assumed(data):
+        say(args, line)
 
 
 def tell_new_ratings(args: argparse.Namespace, recommender: Recommender) -> None:

@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
         is_file = args.dataset not in DATASETS
         like = {"like": recommender.data} if is_file else {}
         test = load_dataset(args.dataset, **common.read_options(args), **like)
+        common.say_assumed(args, test)
     else:
         test = own_test_part(recommender)
     result = {"model": args.path, "dataset": test.name}

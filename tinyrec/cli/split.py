@@ -30,7 +30,7 @@ from tinyrec.recommenders.contents import (
 SPLIT: dict[str, Check] = {"dataset": text, "split": optional(text), "test": number, "threshold": optional(number)}
 SPLIT |= {"latest": truth, "seed": whole, "options": dict_of(lambda value: True)}
 OPTIONS: dict[str, Check] = {"header": truth, "wide": truth, "sep": text, "duplicates": text, "encoding": text}
-OPTIONS |= {"scale": list_of(number), "missing": list_of(number)}
+OPTIONS |= {"bad_rows": text, "scale": list_of(number), "missing": list_of(number)}
 OPTIONS |= {"columns": lambda its: list_of(label)(its) or dict_of(label)(its)}
 
 

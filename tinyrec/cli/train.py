@@ -73,6 +73,8 @@ def run(args: argparse.Namespace) -> None:
         common.say(args, f"{part}, {held_out} {what} held out for testing, seed {seed}")
         for note in part.notes:
             common.say(args, note)
+        if test and args.split:
+            common.say_assumed(args, test)
         if part.item_features or part.user_features:
             common.say(args, f"features: {part.item_features or part.user_features}")
         if start and test:

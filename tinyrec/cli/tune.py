@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> None:
         lambda: f"stopped after {len(results)} of {len(cells)} trainings, listed above; nothing was written"
     ):
         for cell, result in each(try_cell, cells, args.jobs):
+            for line in result["assumed"] if not results else ():
+                common.say(args, line)
             results[cell["at"]] = result
             figure = f"{measure.upper()} {result[f'valid_{measure}']:.4f}"
             epochs = "" if result["epochs"] is None else f", {result['epochs']} epochs"
@@ -104,13 +106,13 @@ def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
     """Train one candidate on one split; one that diverges gets the worst value."""
     started = time.perf_counter()
     config = make(common.find_model(argparse.Namespace(**cell)), cell["candidate"])
-    data = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
-    data = as_feedback(data, cell["feedback"], config.model.implicit, cell["threshold"])
+    read = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
+    data = as_feedback(read, cell["feedback"], config.model.implicit, cell["threshold"])
     try:
         result = (measure_ranking if data.implicit else measure_rmse)(cell, config, data)
     except Diverged:
         result = {"epochs": 0, "valid_rmse": math.inf, f"valid_{NDCG}": -math.inf}
-    return {**result, "seconds": time.perf_counter() - started}
+    return {**result, "assumed": common.assumed(read), "seconds": time.perf_counter() - started}
 
 
 def measure_rmse(cell: dict[str, Any], config: TrainingConfig, data: Dataset) -> dict[str, Any]:

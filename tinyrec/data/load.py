@@ -7,6 +7,8 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from tinyrec.data.align import align_ids
 from tinyrec.data.dataset import Dataset
 from tinyrec.data.reading.frames import from_frame, from_matrix, from_sparse
 from tinyrec.data.reading.readers import read_ratings
+from tinyrec.data.reading.stream import PATH
 from tinyrec.data.sets import hetrec, movielens
+from tinyrec.data.sets.checksums import altered
 from tinyrec.data.sets.fetch import locate
 from tinyrec.data.sets.synthetic import make_synthetic
 from tinyrec.data.validation import cautions
@@ -32,8 +36,8 @@ def load_dataset(source: Any = "synthetic", **options: Any) -> Dataset:
     "synthetic"                               n_users, n_items, n_ratings, seed
     "ml-100k", "ml-1m", ..., "ml-latest"      none; see tinyrec.data.sets.fetch for where the file is searched
     "lastfm", "delicious"                     none; implicit feedback
-    the path of a file                        columns, sep, header, scale, duplicates, missing, wide, encoding, like;
-                                              see tinyrec.data.reading.readers.read_ratings
+    the path of a file                        columns, sep, header, scale, duplicates, missing, wide, encoding, like,
+                                              bad_rows; see tinyrec.data.reading.readers.read_ratings
     the folder or zip file of a MovieLens     none
     a pandas or polars DataFrame              columns, scale, duplicates, missing, wide, name
     two or three arrays (users, items[, ratings])  scale, duplicates, missing, times, name; see Dataset.from_triples
@@ -70,7 +74,8 @@ def load_split(train: Any, test: Any, **options: Any) -> tuple[Dataset, Dataset]
     if test not in movielens.SPLITS_100K:
         raise UsageError(f"ml-100k has no split {test!r}; choose one of {', '.join(movielens.SPLITS_100K)}")
     path = locate(train)
-    return align_ids(movielens.read_100k(path, f"{test}.base"), movielens.read_100k(path, f"{test}.test"))
+    base, held_out = (partial(movielens.read_100k, ratings=f"{test}.{part}") for part in ("base", "test"))
+    return align_ids(_read_known(base, path, split=test), held_out(path))
 
 
 def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
@@ -78,14 +83,14 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
     if isinstance(source, str) and source == "synthetic":
         return make_synthetic, ()
     if isinstance(source, str) and source in READERS:
-        return lambda: READERS[source](locate(source)), ()
+        return lambda: _read_known(READERS[source], locate(source)), ()
     if isinstance(source, str) and not os.path.exists(source):  # read_ratings checks Path objects itself
         close = difflib.get_close_matches(source, DATASETS, n=1)
         cure = f"did you mean {close[0]}?" if close else "check the name or the path"
         raise UsageError(f"{source!r} is neither a known data set ({', '.join(DATASETS)}) nor an existing file; {cure}")
     if isinstance(source, str | os.PathLike):
         known = movielens.recognise(source)
-        return ((lambda: known(source)), ()) if known else (read_ratings, (source,))
+        return (lambda: _read_known(known, source), ()) if known else (read_ratings, (source,))
     if hasattr(source, "tocoo"):
         return from_sparse, (source,)
     if hasattr(source, "collect"):
@@ -98,3 +103,10 @@ def _reader(source: Any) -> tuple[Callable[..., Dataset], Sequence[Any]]:
         return from_matrix, (source,)
     kind = type(source).__name__
     raise UsageError(f"cannot read type {kind}; give a name, path, data frame, matrix or three arrays")
+
+
+def _read_known(read: Callable[[PATH], Dataset], path: PATH, split: str = "") -> Dataset:
+    """Read a known data set, with a note if it is not as it was published."""
+    data = read(path)
+    members = ", ".join([*altered(path, data.name), *altered(path, split)])
+    return replace(data, notes=(*data.notes, f"not as published: {members} (by SHA-256)")) if members else data

@@ -13,6 +13,7 @@ from tinyrec.backend import Array
 from tinyrec.errors import DataError, UsageError
 
 DUPLICATES = ("error", "last", "mean")
+BAD_ROWS = ("error", "skip")
 APART, ZEROS = 0.05, 0.2  # the least shares of all ratings that look like a mark for "not rated", see `cautions`
 MIN_LOOKED_AT = 20
 MANY_REPEATS = 0.1  # a larger share of pairs that are rated again is rarely meant
@@ -27,16 +28,23 @@ def explain(unit: str, places: Sequence[int], total: int, cause: str, cure: str)
     message = f"{unit} {places[0]}: {cause}; {cure}"
     if total == 1:
         return message
-    listed = ", ".join(map(str, places[:MAX_SHOWN])) + (", ..." if total > MAX_SHOWN else "")
-    return f"{message} ({total} bad {unit}s in all: {listed})"
+    return f"{message} ({total} bad {unit}s in all: {_listed(places, total)})"
+
+
+def _listed(places: Sequence[int], total: int) -> str:
+    return ", ".join(map(str, places[:MAX_SHOWN])) + (", ..." if total > MAX_SHOWN else "")
 
 
 class BadLines:
-    """The first invalid lines of a file, and how many there are."""
+    """The first invalid lines of a file, and how many there are.
 
-    def __init__(self) -> None:
+    rows: those that are no valid row of a table. They are refused like the others; with skip=True, they are left out
+    """
+
+    def __init__(self, skip: bool = False) -> None:
         self.first: list[tuple[int, str, str]] = []
         self.total = 0
+        self.rows = BadLines() if skip else self
 
     def add(self, number: int, cause: str, cure: str) -> None:
         self.total += 1
@@ -48,6 +56,16 @@ class BadLines:
         if self.first:
             places = [number for number, _, _ in self.first]
             raise DataError(f"{name}, {explain('line', places, self.total, *self.first[0][1:])}")
+
+    def left_out(self, kept: int) -> list[str]:
+        """A note on the lines that were left out, if any; kept: how many lines were not"""
+        if not self.rows.total or self.rows is self:
+            return []
+        (number, cause, _), total = self.rows.first[0], self.rows.total
+        lines = "line" if total == 1 else "lines"
+        places = _listed([number for number, _, _ in self.rows.first], total)
+        note = f"bad rows left out: {total}, in {lines} {places} (line {number}: {cause})"
+        return [note if total <= kept else f"{note}; more than were read, so check delimiter and columns"]
 
 
 class BadRows(DataError):
@@ -69,6 +87,12 @@ def check_scale(scale: Any) -> tuple[float, float] | None:
     if not (np.isfinite([low, high]).all() and low < high):
         raise UsageError(f"the scale {low:g} to {high:g} is empty; give the lowest rating first, then the highest")
     return low, high
+
+
+def check_bad_rows(bad_rows: Any) -> str:
+    if bad_rows not in BAD_ROWS:
+        raise UsageError(f"bad_rows={bad_rows!r} is unknown; choose one of {', '.join(BAD_ROWS)}")
+    return bad_rows
 
 
 def check_missing(missing: Any) -> list[float]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data.reading.layout import Layout, split
+from tinyrec.data.reading.layout import Layout
 from tinyrec.data.reading.stream import count
 from tinyrec.data.validation import BadLines
 
@@ -21,7 +20,6 @@ AT_AN_END = re.compile(rb"^ | (?=\r?$)", re.MULTILINE)
 UNIT_SEPARATOR = "\x1f"  # stands for a delimiter of several characters
 
 Split = tuple[Array, list[Any]]  # line numbers (m,), and columns of text (m,), polars Series
-Rows = tuple[list[int], list[list[str]]]
 
 
 def split_block(block: bytes, start: int, layout: Layout, wanted: Sequence[int], bad: BadLines) -> Split:
@@ -43,8 +41,8 @@ def _split_fast(block: bytes, start: int, layout: Layout, wanted: Sequence[int])
         if UNIT_SEPARATOR.encode() in block:
             return None
         block, sep, quote = block.replace(sep.encode(), UNIT_SEPARATOR.encode()), UNIT_SEPARATOR, None
-    if b"\0" in block or len(sep.encode()) > 1 or (quote and f'{sep} "'.encode() in block):
-        return None  # polars does not see a quote after a blank
+    if b"\0" in block or len(sep.encode()) > 1 or (quote and not _quotes_fit(block, sep)):
+        return None
     names = [f"column_{at + 1}" for at in range(layout.width)]
     try:
         frame = pl.read_csv(
@@ -59,7 +57,7 @@ def _split_fast(block: bytes, start: int, layout: Layout, wanted: Sequence[int])
         return None
     lines = count(block, "\n")
     if quote is None:
-        if len(frame) != lines or count(block, sep) != lines * (layout.width - 1):
+        if len(frame) != lines or not _all_fit(block, lines, sep, layout.width):
             return None
         numbers = np.arange(start, start + lines, dtype=np.int32)
     else:
@@ -72,56 +70,71 @@ def _split_fast(block: bytes, start: int, layout: Layout, wanted: Sequence[int])
     return numbers, [frame[names[at]] for at in wanted]
 
 
+def _quotes_fit(block: bytes, sep: str) -> bool:
+    """Whether each quote begins a field, ends one, or is doubled in one; polars reads others in a way of its own."""
+    found = np.frombuffer(block, np.uint8)
+    quotes = np.flatnonzero(found == ord('"'))
+    before, after = found[quotes[::2] - 1], found[quotes[1::2] + 1]  # before the first byte comes the last, a newline
+    around = [ord(sep), ord("\n"), ord('"')]
+    return len(quotes) % 2 == 0 and bool(np.isin(before, around).all() and np.isin(after, [*around, ord("\r")]).all())
+
+
+def _all_fit(block: bytes, lines: int, sep: str, width: int) -> bool:
+    """Whether each line has `width` fields; polars overlooks one field too many or too few beside those wanted."""
+    marks = f"{sep}\n".encode()
+    others = bytes(set(range(256)) - set(marks))
+    return block.translate(None, others) == (marks[:1] * (width - 1) + b"\n") * lines
+
+
 def _split_each(block: bytes, start: int, layout: Layout, wanted: Sequence[int], bad: BadLines) -> Split:
     import polars as pl
 
-    text = block.decode("utf-8", "surrogateescape")  # an invalid byte becomes a lone surrogate
-    numbers, rows = _split_quoted(text, start, layout) or _split_lines(text, start, layout, bad)
+    lines = block.decode("utf-8", "surrogateescape").split("\n")[:-1]  # an invalid byte becomes a lone surrogate
+    numbers, rows = [], []
+    for at, fields in _records(lines, layout):
+        if error := text_error(lines[at] if fields is None else "".join(fields)):
+            bad.add(start + at, *error)
+        elif fields is None:
+            bad.rows.add(start + at, "a quote that is not closed, or text after a closing quote", "fix the quotes")
+        elif len(fields) != layout.width:
+            bad.rows.add(start + at, f"{len(fields)} fields, not {layout.width}", "complete or remove the line")
+        else:
+            numbers.append(start + at)
+            rows.append(fields)
     columns = [[fields[at] for fields in rows] for at in wanted]
     return np.array(numbers, np.int32), [pl.Series(column, dtype=pl.String) for column in columns]
 
 
-def _split_quoted(text: str, start: int, layout: Layout) -> Rows | None:
-    """All lines, of which some may go on in quotes; None: one does not fit."""
-    if not layout.quotes or '"' not in text or len(layout.sep) > 1 or layout.sep == " " or text_error(text):
-        return None
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.sep, strict=True, skipinitialspace=True)
-    numbers, rows, number = [], [], start
-    try:
-        for fields in reader:
-            if any(map(str.strip, fields)):
-                numbers.append(number)
-                rows.append(fields)
-            number = start + reader.line_num
-    except csv.Error:
-        return None
-    return (numbers, rows) if set(map(len, rows)) <= {layout.width} else None
+def _records(lines: Sequence[str], layout: Layout) -> Iterator[tuple[int, list[str] | None]]:
+    """The first line of each row, from 0, and its fields; None: its quotes are wrong. Blank lines are left out."""
+    sep = layout.sep
+    is_quoted = layout.quotes and len(sep) == 1 and sep != " " and any('"' in line for line in lines)
+    for at, fields in _quoted(lines, sep) if is_quoted else enumerate(_unquoted(lines, sep)):
+        is_blank = not lines[at].strip() and (sep == " " or sep not in lines[at])
+        if not is_blank:
+            yield at, fields
 
 
-def _split_lines(text: str, start: int, layout: Layout, bad: BadLines) -> Rows:
-    numbers, rows = [], []
-    for number, line in enumerate(text.split("\n")[:-1], start):
+def _unquoted(lines: Sequence[str], sep: str) -> Iterator[list[str]]:
+    for line in lines:
         line = line.removesuffix("\r")
-        if not line.strip():
-            continue
-        fields = split(line, layout.sep, layout.quotes)
-        if error := _line_error(line, fields, layout.width):
-            bad.add(number, *error)
-        elif fields:
-            numbers.append(number)
-            rows.append(fields)
-    return numbers, rows
+        yield line.split() if sep == " " else line.split(sep)
 
 
-def _line_error(line: str, fields: list[str] | None, width: int) -> tuple[str, str] | None:
-    """Why a line cannot be split into `width` fields, and the cure; fields: the result of `split`."""
-    if error := text_error(line):
-        return error
-    if fields is None:
-        return "a quote that is not closed, or text after a closing quote", "fix the quotes"
-    if len(fields) != width:
-        return f"{len(fields)} fields, not {width}", "complete or remove the line"
-    return None
+def _quoted(lines: Sequence[str], sep: str) -> Iterator[tuple[int, list[str] | None]]:
+    """Rows that may go on over several lines in quotes. After wrong quotes, the next line begins a row."""
+    at = 0
+    while at < len(lines):
+        begin = at
+        rest = (f"{lines[number]}\n" for number in range(begin, len(lines)))
+        reader = csv.reader(rest, delimiter=sep, strict=True, skipinitialspace=True)
+        try:
+            for fields in reader:
+                yield at, fields
+                at = begin + reader.line_num
+        except csv.Error:
+            yield at, None
+            at += 1
 
 
 def text_error(text: str) -> tuple[str, str] | None:
@@ -156,6 +169,6 @@ class NetflixBlocks:
         sizes = fields.list.len().to_numpy()
         fits = sizes == 3
         for number, size in zip(numbers[~fits].tolist(), sizes[~fits].tolist(), strict=True):
-            bad.add(number, f"{size} fields, not 3", "complete or remove the line")
+            bad.rows.add(number, f"{size} fields, not 3", "complete or remove the line")
         user, rating, time = (fields.filter(fits).list.get(at) for at in range(3))
         return numbers[fits], [user, filled.filter(is_rating).filter(fits), rating, time]

@@ -17,7 +17,7 @@ from tinyrec.data.reading.layout import MANY, NAMES, NOT_RATED, Columns, plain
 from tinyrec.data.reading.source import open_table, open_table_file, read_texts
 from tinyrec.data.reading.stream import PATH
 from tinyrec.data.reading.table import LARGEST, Table
-from tinyrec.data.validation import BadLines
+from tinyrec.data.validation import BadLines, check_bad_rows
 from tinyrec.errors import DataError, UsageError
 
 
@@ -33,6 +33,7 @@ def read_ratings(
     wide: bool = False,
     encoding: str | None = None,
     like: Dataset | None = None,
+    bad_rows: str = "error",
 ) -> Dataset:
     """Read a file with one rating per line: text, plain or gzip or zstd or in a zip; Parquet, Arrow or JSON lines.
 
@@ -46,6 +47,9 @@ def read_ratings(
         the first column holds the users; without one, users and items are numbered
     encoding: such as "latin-1"; None: UTF-8, or UTF-16 with its mark
     like: ids are read as in this data set: as text, if they are text there
+    bad_rows: "error", or "skip": leave out rows with too few or too many fields, a rating that is no finite number, an
+        empty id or a time that cannot be read, and note how many; for text with one rating per line. What all rows
+        share is refused all the same: the encoding, a rating outside the scale, a pair that is rated twice
 
     Ids are integers if a column contains only integers, else text. Blank lines are skipped.
     DataError: invalid lines, with the first line numbers and their total.  FileError: the file cannot be read
@@ -54,6 +58,9 @@ def read_ratings(
         raise UsageError("a matrix has a column for each item; leave columns or wide out (--columns, --wide)")
     options: dict[str, Any] = {"scale": scale, "duplicates": duplicates}
     with open_table_file(path) as (stream, kind, name):
+        if check_bad_rows(bad_rows) == "skip" and (wide or kind != "text"):
+            cause = "bad rows can be left out only of text with one rating per line"
+            raise UsageError(f"{cause}, which {name} is not; leave bad_rows out (--bad-rows)")
         if kind in TABLES.values() or kind == "json":
             if sep is not None or header is not None:
                 raise UsageError(f"{name} is no text with delimiters; leave sep and header out (--sep, --header)")
@@ -70,7 +77,8 @@ def read_ratings(
         if wide:
             return _read_wide(stream, name, found, missing, **options)
         layout, blocks = open_table(stream, name, columns=columns, **found)
-        table = Table(name, layout, scale, missing, {"user": like.users, "item": like.items} if like else {})
+        indices = {"user": like.users, "item": like.items} if like else {}
+        table = Table(name, layout, scale, missing, indices, bad_rows)
         for start, block in blocks:
             table.add(start, block)
     return table.finish(duplicates)

@@ -124,7 +124,8 @@ def blocks_of_lines(stream: BinaryIO, name: str, encoding: str | None = None) ->
     """Yield blocks of whole lines in UTF-8, without a byte-order mark; each line ends with a newline.
 
     encoding: of the file; None: UTF-16 if it begins with its mark, else UTF-8
-    A line break in quotes does not end a block.  DataError: a line of more than MAX_LINE bytes, or another encoding
+    A line break in quotes does not end a block, if no quote before it is wrong
+    DataError: a line of more than MAX_LINE bytes, or another encoding
     UsageError: an encoding that Python does not know
     """
     try:

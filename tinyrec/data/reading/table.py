@@ -16,7 +16,7 @@ from tinyrec.data.reading.id_column import IdColumn, concatenate, plain_integers
 from tinyrec.data.reading.layout import Layout
 from tinyrec.data.reading.source import SAMPLE
 from tinyrec.data.reading.times import CURE, NOT_A_TIME, seconds_of_texts, to_seconds
-from tinyrec.data.validation import MAX_SHOWN, BadLines, BadRows, check_missing, check_scale, explain
+from tinyrec.data.validation import MAX_SHOWN, BadLines, BadRows, check_bad_rows, check_missing, check_scale, explain
 from tinyrec.errors import DataError
 
 MAX_ID_LENGTH = 255  # characters
@@ -27,8 +27,9 @@ LARGEST = float(np.finfo(np.float32).max)
 class Table:
     """The user, item, rating and time of each line read so far.
 
-    Once a line is invalid, nothing more is kept but the number of such lines and what is wrong with the first.
+    Once a line is refused, nothing more is kept but the number of such lines and what is wrong with the first.
     missing: ratings that stand for "not rated", and are left out;  like: {"user": index, "item": index}, see `IdColumn`
+    bad_rows: "error", or "skip": rows with a wrong number of fields or an invalid field are left out with a note
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Table:
         scale: tuple[float, float] | None = None,
         missing: Sequence[float] = (),
         like: Mapping[str, Index] | None = None,
+        bad_rows: str = "error",
     ):
         self.name, self.layout, self.scale, self.missing = name, layout, check_scale(scale), check_missing(missing)
         self.ids: dict[str, IdColumn] = {
@@ -49,7 +51,7 @@ class Table:
         self.times: list[Array] = []
         self.are_dates: bool | None = None
         self.numbers: list[Array] = []
-        self.bad = BadLines()
+        self.bad = BadLines(skip=check_bad_rows(bad_rows) == "skip")
         self.n_missing = 0
         self.notes = list(layout.notes)
         self.netflix = NetflixBlocks() if layout.blocks else None
@@ -62,13 +64,19 @@ class Table:
         else:
             roles = list(self.layout.columns)
             numbers, columns = split_block(block, start, self.layout, list(self.layout.columns.values()), self.bad)
-        texts = dict(zip(roles, columns, strict=True))
+        self._add(numbers, dict(zip(roles, columns, strict=True)))
+
+    def _add(self, numbers: Array, texts: dict[str, Any]) -> None:
         values, bad = {}, {}
-        for role in roles:
+        for role, column in texts.items():
             read = {"rating": self._read_ratings, "time": self._read_times}.get(role, _read_ids)
-            values[role], bad[role] = read(texts[role])
-        self._note_errors(numbers, texts, bad)
+            values[role], bad[role] = read(column)
+        valid = self._note_errors(self.bad.rows, numbers, texts, bad)
+        self._note_errors(self.bad, numbers, texts, {"rating": self._off_scale(values, valid)})
         if self.bad.total:
+            return
+        if not valid.all():  # read the others anew, as invalid ids make all of them text
+            self._add(numbers[valid], {role: column.filter(valid) for role, column in texts.items()})
             return
         if self.missing and "rating" in values:
             kept = ~np.isin(values["rating"], np.array(self.missing, values["rating"].dtype))
@@ -93,9 +101,13 @@ class Table:
             numbers = texts.str.strip_chars(BLANKS).cast(pl.Float64, strict=False).fill_null(np.nan)
         values = numbers.to_numpy()
         fits = np.abs(values) <= LARGEST  # NaN is not
-        if self.scale:
-            fits &= (values >= self.scale[0]) & (values <= self.scale[1]) | np.isin(values, self.missing)
         return values, None if fits.all() else ~fits
+
+    def _off_scale(self, values: dict[str, Any], valid: Array) -> Array | None:
+        if not self.scale or "rating" not in values:
+            return None
+        ratings, (low, high) = values["rating"], self.scale
+        return valid & ~((ratings >= low) & (ratings <= high) | np.isin(ratings, self.missing))
 
     def _read_times(self, texts: Any) -> tuple[Array, Array | None]:
         """Integers, or ISO dates, as in the first lines."""
@@ -112,20 +124,25 @@ class Table:
             numbers = pl.Series(np.where(whole, floats, NOT_A_TIME).astype(np.int64)) if whole.any() else numbers
             numbers = numbers.fill_null(NOT_A_TIME)
         seconds = numbers.to_numpy()
-        if self.are_dates is None:
-            self.are_dates = len(seconds) > 0 and bool((seconds[:SAMPLE] == NOT_A_TIME).mean() > 0.5)
+        if self.are_dates is None and len(seconds):
+            self.are_dates = bool((seconds[:SAMPLE] == NOT_A_TIME).mean() > 0.5)
         if self.are_dates:
             seconds = seconds_of_texts(texts)
         bad = seconds == NOT_A_TIME
         return seconds, bad if bad.any() else None
 
-    def _note_errors(self, numbers: Array, texts: dict[str, Any], bad: dict[str, Array | None]) -> None:
+    def _note_errors(
+        self, noted: BadLines, numbers: Array, texts: dict[str, Any], bad: dict[str, Array | None]
+    ) -> Array:
+        """Add the rows in which a field is bad, and return which ones are not, (m,)."""
         masks = [mask for mask in bad.values() if mask is not None]
-        rows = np.flatnonzero(np.any(masks, axis=0)) if masks else np.empty(0, int)
-        self.bad.total += max(0, len(rows) - MAX_SHOWN)
+        is_bad = np.any(masks, axis=0) if masks else np.zeros(len(numbers), bool)
+        rows = np.flatnonzero(is_bad)
+        noted.total += max(0, len(rows) - MAX_SHOWN)
         for row in rows[:MAX_SHOWN].tolist():
             role = next(role for role, mask in bad.items() if mask is not None and mask[row])
-            self.bad.add(int(numbers[row]), *_error(role, (texts[role][row] or "").strip(BLANKS), self.scale))
+            noted.add(int(numbers[row]), *_error(role, (texts[role][row] or "").strip(BLANKS), self.scale))
+        return ~is_bad
 
     def index(self, what: str) -> tuple[Index, Array]:
         """The index of the users or items, and the number of that of each line, (p,).  DataError: invalid lines"""
@@ -143,7 +160,9 @@ class Table:
         items, cols = self.index("item")
         numbers = concatenate(self.numbers, np.int32)
         if len(numbers) == 0:
+            self.bad.rows.refuse(self.name)
             raise DataError(f"{self.name} contains no ratings; give a file with lines of user, item and rating")
+        self.notes += self.bad.left_out(len(numbers))
         if self.n_missing:
             listed = " or ".join(f"{value:g}" for value in self.missing)
             self.notes.append(f"{self.n_missing} ratings of {listed} were left out as not rated")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
+from tinyrec.data.sets.checksums import altered
 from tinyrec.errors import FileError
 from tinyrec.files import replaced
 
@@ -38,7 +39,7 @@ BLOCK = 2**16  # bytes
 def locate(name: str) -> Path:
     """Return the path of the zip file; download it if necessary.
 
-    Search the folder TINYREC_DATA (without checking the checksum), then the user's cache (the checksum must match).
+    Search the folder TINYREC_DATA (without checking the checksum), then the user's cache (the checksums must match).
     With TINYREC_OFFLINE=1 nothing is downloaded. FileError: not found, or the download failed
     """
     if found := find(name):
@@ -59,7 +60,8 @@ def locate(name: str) -> Path:
             for block in _download(url(name)):
                 digest.update(block)
                 out.write(block)
-            if digest.hexdigest() != md5:
+            out.flush()
+            if digest.hexdigest() != md5 or altered(new, name):
                 raise Failed("its checksum is wrong")
     except Failed as problem:
         raise FileError(f"{file} could not be downloaded ({problem}); {manual_download(name)}") from None
@@ -125,7 +127,8 @@ def find(name: str) -> Path | None:
     if not cached.is_file():
         return None
     with cached.open("rb") as file:
-        return cached if hashlib.file_digest(file, "md5").hexdigest() == MD5[name] else None
+        is_published = hashlib.file_digest(file, "md5").hexdigest() == MD5[name] and not altered(cached, name)
+    return cached if is_published else None
 
 
 def file_name(name: str) -> str:
