@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tinyrec
-from tinyrec.backend import use_threads
+from tinyrec.backend.threads import use_threads
 from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
