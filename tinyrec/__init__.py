@@ -3,6 +3,7 @@
 import tinyrec.signals  # noqa: F401 - first, so that Ctrl-C has its effect while the rest is imported
 
 # isort: split
+from tinyrec.backend.threads import deterministic
 from tinyrec.baselines import (
     ALSWR,
     BPMF,
@@ -66,6 +67,7 @@ __all__ = [
     "TinyrecError",
     "UsageError",
     "cross_validate",
+    "deterministic",
     "load",
     "load_dataset",
     "load_split",

@@ -16,7 +16,8 @@ import pytest
 
 import tinyrec as tr
 from tests.cli.conftest import SMALL
-from tinyrec.backend import get_backend, use_threads
+from tinyrec.backend import get_backend
+from tinyrec.backend.threads import use_threads
 from tinyrec.cli import main
 
 

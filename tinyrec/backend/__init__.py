@@ -83,19 +83,3 @@ def _first_line(problem: Exception) -> str:
 def to_host(array: Array) -> Array:
     """An array of any backend as a NumPy array: copied if it is on the GPU, otherwise the same object."""
     return array.get() if hasattr(array, "get") else array
-
-
-def threads() -> int:
-    """The number of threads that the CPU kernels use."""
-    if get_backend("numpy").name == "numpy":
-        return importlib.import_module("tinyrec.backend.cpu").THREADS
-    return 1
-
-
-def use_threads(count: int) -> None:
-    """Set the number of threads of the CPU kernels and of BLAS, which multiplies dense matrices."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(count)
-    if get_backend("numpy").name == "numpy":
-        importlib.import_module("tinyrec.backend.cpu").use_threads(count)

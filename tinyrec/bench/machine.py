@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Backend, get_backend, threads, use_threads
+from tinyrec.backend import Backend, get_backend
+from tinyrec.backend.threads import threads, use_threads
 
 GEMM_SIZE = 2048
 MEMORY_SIZE = 2**26  # float32 numbers, far more than fit into any cache

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from tinyrec.backend import Params
-from tinyrec.bench.machine import threads
+from tinyrec.backend.threads import threads
 from tinyrec.models import AutoRec
 from tinyrec.optim import Adam, RProp
 from tinyrec.sparse import Pattern, Ratings

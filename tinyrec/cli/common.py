@@ -70,6 +70,7 @@ def add_training_flags(parser: argparse.ArgumentParser, also: str = "") -> None:
     add("--dataset", default="synthetic", **SOURCE)
     add_reading_flags(parser)
     add_backend_flag(parser)
+    add("--deterministic", action="store_true", help="the same bits for any number of threads: BLAS gets one thread")
     models = f"{', '.join(ALL_MODELS)}{also}, or FILE.py:CLASS; default: autorec"
     add("--model", default="autorec", metavar="NAME", help=models)
     add("--by", choices=("item", "user"), help="what a row is; default: item")

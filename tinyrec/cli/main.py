@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tinyrec
-from tinyrec.backend import use_threads
+from tinyrec.backend.threads import deterministic, use_threads
 from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             use_threads(args.threads)
         with warnings.catch_warnings(action="always", category=DataWarning):
             warnings.showwarning = _print_warning  # type: ignore[assignment]
-            code = args.run(args) or 0
+            with deterministic(getattr(args, "deterministic", False)):
+                code = args.run(args) or 0
             sys.stdout.flush()
             return code
     except TinyrecError as problem:

@@ -131,6 +131,7 @@ def train_one(
     task = {"data": part.fingerprint()[:12], "scale": list(part.scale), "backend": backend, **asdict(model)}
     task |= {"optimizer": repr(config.optimizer), "batch_size": config.batch_size, **options}
     task |= {"features": feature_names(part, model) or None, "from": start and start.data.fingerprint()[:12]}
+    task |= {"deterministic": args.deterministic or None}  # half a training with it has not the bits of a whole one
     checkpoint, resume = open_checkpoint(folder, args.resume, task)
     with Watch(args.quiet, config.epochs, checkpoint) as watch:
         return config.fit(part, backend=backend, observe=watch, resume=resume, start=start, **options)

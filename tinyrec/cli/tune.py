@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyrec.backend.threads import deterministic
 from tinyrec.cli import common
 from tinyrec.cli.settings import as_text, parse_settings, parse_value
 from tinyrec.cli.split import as_feedback, check_feedback_flags
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         if isinstance(config.model, Network):
             valid = None if base.implicit else args.valid
             check_options(config.model, config.optimizer, config.epochs, valid, config.batch_size, args.seed)
-    names = "dataset", "model", "feedback", "test", "valid", "backend", "threshold", "latest"
+    names = "dataset", "model", "feedback", "test", "valid", "backend", "threshold", "latest", "deterministic"
     same = {name: getattr(args, name) for name in names} | {"reading": common.read_options(args)}
     same |= {"features": {"items": args.item_features, "users": args.user_features}}
     cells = [
@@ -109,7 +110,8 @@ def try_cell(cell: dict[str, Any]) -> dict[str, Any]:
     read = load_dataset(cell["dataset"], **cell["reading"]).with_features(**cell["features"])
     data = as_feedback(read, cell["feedback"], config.model.implicit, cell["threshold"])
     try:
-        result = (measure_ranking if data.implicit else measure_rmse)(cell, config, data)
+        with deterministic(cell["deterministic"]):  # this may be another process
+            result = (measure_ranking if data.implicit else measure_rmse)(cell, config, data)
     except Diverged:
         result = {"epochs": 0, "valid_rmse": math.inf, f"valid_{NDCG}": -math.inf}
     return {**result, "assumed": common.assumed(read), "seconds": time.perf_counter() - started}

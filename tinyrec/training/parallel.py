@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from tinyrec.backend import threads, use_threads
+from tinyrec.backend.threads import threads, use_threads
 
 QUIET = "ignore:resource_tracker:UserWarning"
 SECONDS = 0.5  # between two looks at whether the parent process is alive
