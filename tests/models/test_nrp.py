@@ -79,7 +79,8 @@ def test_batches_add_up_to_the_objective_of_the_paper(R, rng, head, target, cent
         loss, grads = loss + its_loss, {name: grads[name] + its_grads[name] for name in params}
         batches.append(list(zip(R.rows[batch.cells].tolist(), R.cols[batch.cells].tolist(), strict=True)))
     assert loss == pytest.approx(objective(params, model, sides, batches), rel=1e-10)
-    assert sorted(sum(batches, [])) == list(zip(R.rows.tolist(), R.cols.tolist(), strict=True))
+    every = list(zip(R.rows.tolist(), R.cols.tolist(), strict=True))
+    assert sorted(cell for cells in batches for cell in cells) == every
     expected = complex_step(lambda its: (objective(its, model, sides, batches), None), params)
     for name, grad in expected.items():
         np.testing.assert_allclose(grads[name], grad, rtol=0, atol=1e-9 * (1 + np.abs(grad).max(initial=0)))

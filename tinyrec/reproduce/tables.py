@@ -23,8 +23,8 @@ class Row:
     score: one of the scores in `tinyrec.reproduce.scores`;  than: the name of the row to compare with
     x, series: the position in a figure, and the name of its line;  curve: whether to score after each epoch
     dataset: if it differs from the table's;  features: the arguments of `Dataset.with_features`
-    test: the fraction of ratings held out;  left_out: the fraction that is used neither for training nor as test, the
-        validation part of settings chosen beforehand;  cold_items: instead, hold out all ratings of this number of random items
+    test: the fraction of ratings held out;  cold_items: instead, hold out all ratings of this number of random items
+    left_out: the fraction used neither for training nor as test, such as the validation part of settings already chosen
     share: for implicit feedback, the fraction of each user's remaining interactions to train on
     """
 
