@@ -16,6 +16,7 @@ from tinyrec.evaluation.rating_metrics import mae, rmse
 from tinyrec.recommenders import Average, Recommender
 from tinyrec.reproduce.config import AVERAGE, name_of
 from tinyrec.training.memory import peak_rss_mb
+from tinyrec.training.warm_start import feature_names
 
 TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}  # {}: I or U
 TITLES |= {"implicit-ncae": "NCAE for implicit feedback"}
@@ -94,13 +95,12 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
     model, info = recommender.model, recommender.info
     history = info.get("history", [])
     final = [row["seconds"] for row in history if row["trial"] is None and row["layer"] is None]
-    features = recommender.data.features_of(model.by) if getattr(model, "reads_features", False) else None
     return {
         "model": name_of(model),
         "by": getattr(model, "by", None),
         "settings": asdict(model),
         "parameters": recommender.n_parameters,
-        "features": len(features.names) if features else 0,
+        "features": len(feature_names(recommender.data, model)),
         "optimizer": info.get("optimizer"),
         "epochs": info.get("epochs"),
         "start_epochs": info.get("start_epochs"),
