@@ -46,7 +46,7 @@ def result(
     }
 
 
-def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, Any]) -> dict[str, Any]:
     """Return RMSE and MAE on the test part, and those of the simplest models under the same protocol."""
     train = recommender.data
     scores, problems = recommender.examine(test, **protocol) if test else (NO_SCORES, [])
@@ -81,7 +81,7 @@ def ranking(recommender: Recommender, test: Dataset | None) -> dict[str, Any]:
     return {"ranking": recommender.rank(test, AT) if test else None, "baselines": baselines}
 
 
-def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+def described(recommender: Any, test: Dataset | None, protocol: dict[str, Any]) -> dict[str, Any]:
     """Return how a model was trained; for an average, how its members were trained, and the scores of each."""
     if isinstance(recommender, Average):
         members = []
