@@ -59,3 +59,24 @@ def test_a_damaged_test_part_is_refused_in_one_sentence(capsys, model, tmp_path,
     assert main(["evaluate", str(tmp_path / "model.npz")]) == 5
     said = capsys.readouterr().err
     assert "the model's test part is damaged" in said and len(said.splitlines()) == 1
+
+
+def test_the_precision_is_shown_beside_that_of_a_random_order(capsys, ratings, model):
+    _, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
+    evaluate = ["evaluate", model, "--precision-at", "40,50"]
+    assert main([*evaluate, "--json", "-"]) == 0
+    result, expected = json.loads(capsys.readouterr().out), tr.load(model).score(test, precision_at=(40, 50))
+    assert {name: result[name] for name in expected} == expected and "precision@50%_random" in expected
+    assert main(evaluate) == 0
+    head = capsys.readouterr().out.splitlines()[0]
+    assert head.endswith("precision@40%  precision@40%, random  precision@50%  precision@50%, random")
+
+
+@pytest.mark.parametrize("flags, said", [
+    (["--precision-at", "0"], "0.0 in precision_at is no percentage"),
+    (["--precision-at", "10,nan"], "nan in precision_at is no percentage"),
+    (["--precision-at", "10", "--ranking"], "--precision-at goes with a model of ratings, and without --ranking"),
+])  # fmt: skip
+def test_a_precision_that_cannot_be_had_is_refused(capsys, model, flags, said):
+    assert main(["evaluate", model, *flags]) == 2
+    assert said in capsys.readouterr().err

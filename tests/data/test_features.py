@@ -133,7 +133,9 @@ def test_without_features_an_item_without_ratings_gets_the_default_rating(tastes
 
 def test_an_invalid_source_of_features_raises(tastes):
     for source in (5, {"colour": "red"}, ["red"]):
-        with pytest.raises(UsageError, match="is not valid; give own, the path of a CSV file, or a Features object"):
+        with pytest.raises(
+            UsageError, match="is not valid; give own, all, the path of a CSV file, or a Features object"
+        ):
             tastes.with_features(items=source)
 
 
@@ -169,6 +171,7 @@ def test_a_file_with_dense_features_is_read(trained, tmp_path):
     header, arrays = storage.read(tmp_path / "m.npz", "model")
     for name in ("indptr", "cols", "values"):
         del arrays[f"features/item/{name}"]
+    del header["data"]["encodings"]
     arrays["features/item/X"] = trained.data.item_features.X.to_dense(0)
     storage.write(tmp_path / "old.npz", "model", header, arrays)
     back = tr.load(tmp_path / "old.npz", backend="reference")

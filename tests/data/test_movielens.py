@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import struct
 import zipfile
 
@@ -267,3 +268,25 @@ def test_the_real_ml_1m():
     assert np.diff(data.ratings.pattern.indptr).min() >= 20
     assert (data.item_info["title"] != "").all() and (data.user_info["zip"] != "").all()
     assert (data.times.min(), data.times.max()) == (956703932, 1046454590)
+
+
+@real("ml-100k")
+def test_all_features_of_ml_100k():
+    """879 features of users, as in NRP, and 2,478 of items, where NRP has 2,479."""
+    data = load_dataset("ml-100k").with_features(users="all", items="all")
+    counts = {"gender": 2, "age": 61, "occupation": 21, "zip": 795, "genres": 19, "title": 2459}
+    names = data.user_features.names + data.item_features.names
+    assert {column: sum(name.startswith(f"{column}=") for name in names) for column in counts} == counts
+    assert data.user_features.X.shape == (943, 879) and data.item_features.X.shape == (1682, 2478)
+    words = [len(set(re.findall(r"\w+", title.lower()))) for title in data.item_info["title"].tolist()]
+    genres = [len(genres.split("|")) for genres in data.item_info["genres"].tolist()]
+    assert data.item_features.X.size == sum(words) + sum(genres) and data.user_features.X.size == 4 * 943
+    own = data.with_features(users="own", items="own")
+    assert repr(own.user_features) == "gender (2 values), age (8 values), occupation (21 values); known for 943 of 943"
+
+
+@real("ml-1m")
+def test_all_features_of_ml_1m():
+    data = load_dataset("ml-1m").with_features(users="all", items="all")
+    assert data.user_features.X.shape == (6040, 7 + 2 + 21 + 10)
+    assert data.item_features.X.shape == (3706, 4381 + 18)  # of the movies that are rated

@@ -11,6 +11,7 @@ import tinyrec as tr
 from tinyrec.baselines import BPMF, WMF
 from tinyrec.cli import main
 from tinyrec.errors import FileError, UsageError
+from tinyrec.evaluation.precision import precisions
 from tinyrec.evaluation.rating_metrics import rmse
 from tinyrec.optim import RProp
 from tinyrec.reproduce import pages, run, tables
@@ -86,8 +87,10 @@ def test_a_cell_is_one_training_and_rows_that_differ_in_the_scoring_share_it(tab
         part, test = tr.split_random(data, 0.1, split)
         model = tr.AutoRec(**training["settings"])
         assert (model.hidden_units, model.l2, model.center) == (3, 9, True)
-        expected = model.fit(part, epochs=training["epochs"], seed=split, backend="reference").score(test)
-        assert cell["scores"]["usual"] == expected
+        fitted = model.fit(part, epochs=training["epochs"], seed=split, backend="reference")
+        y = fitted.predict(*test.triples()[:2])
+        rounded = precisions(y, test.ratings.values, test.ratings.rows, (10, 25), "round")
+        assert cell["scores"]["usual"] == fitted.score(test, precision_at=(10, 25)) | rounded
         assert cell["environment"]["backend"] == "reference" and cell["seconds"] > 0
 
 
@@ -129,6 +132,36 @@ def test_a_cell_without_all_scores_is_replaced(table, folder):
     assert count(table, folder)[0] == 1
     kept = run.read(folder / "small.json")
     assert len(kept) == 4 and all(len(row.cells) == 2 for row in pages.measured(table, kept)[1:])
+
+
+def test_a_cell_without_the_precision_is_replaced_only_for_a_table_that_shows_it(table, folder):
+    cells = count(table, folder)[1]
+    for cell in cells:
+        for name in [name for name in cell["scores"]["usual"] if name.startswith("precision@")]:
+            del cell["scores"]["usual"][name]
+    run.write(folder / "small.json", table, cells)
+    assert count(table, folder)[0] == 0 and pages.measured(table, cells)[1].cells
+    path = tables.FOLDER / "small.toml"
+    path.write_text(TABLE.replace("columns = [", 'columns = ["precision@25%_round", '))
+    with_column = tables.read("small")
+    assert not pages.measured(with_column, cells)[1].cells
+    new, cells = count(with_column, folder)
+    rows = pages.measured(with_column, cells)
+    rounded = [
+        f"{np.mean([cell['scores']['usual']['precision@25%_round'] for cell in its.cells]):.4f}" for its in rows[1:]
+    ]
+    assert new == 4 and [pages.column(its, "precision@25%_round", rows) for its in rows[1:]] == [
+        rounded[0],
+        "",
+        rounded[2],
+    ]
+    path.write_text('measure = "precision@25%"\n' + TABLE.replace('score = "no clip"\n', ""))
+    by_precision = tables.read("small")
+    assert count(by_precision, folder)[0] == 0
+    rows = pages.measured(by_precision, cells)
+    assert rows[1].value == np.mean([cell["scores"]["usual"]["precision@25%"] for cell in rows[1].cells])
+    assert "ours, PRECISION@25%" in pages.markdown(by_precision, rows)
+    assert "90 % to train on, 10 % to test" in pages.page(by_precision, rows)
 
 
 def test_other_settings_are_another_training(table, folder):
@@ -313,12 +346,12 @@ def test_implicit_feedback_is_ranked_and_baselines_fitted(interactions):
         run.check(cell)
         assert cell["scores"]["usual"]["users"] == test.ratings.size == 60
         assert sum(cell["scores"][key]["users"] for key in cell["scores"] if key != "usual") == 60
-        assert run.serves(cell, task, {"usual"})
+        assert run.serves(cell, task, {("usual", "ndcg@100"), ("usual", "hr@10")})
     fitted = WMF(l2=2.0).fit(part, seed=1)
     expected = fitted.rank(test)["ndcg@100"]
     assert cell["scores"]["usual"]["ndcg@100"] == pytest.approx(expected)
     changed = run.task_of(tables.Row(name="wmf", dataset="lastfm", train={"model": "wmf"}), 1)
-    assert not run.serves(cell, changed, {"usual"})
+    assert not run.serves(cell, changed, {("usual", "ndcg@100")})
 
 
 def test_a_share_of_each_users_interactions_is_trained_on(interactions):

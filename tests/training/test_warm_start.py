@@ -1,18 +1,24 @@
 """Training that starts from a fitted model goes on where it was, also with more users and items."""
 
 import json
+from argparse import Namespace
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import tinyrec as tr
 from tinyrec.cli import main
+from tinyrec.cli.common import check_feature_flags
 from tinyrec.data import Features
 from tinyrec.errors import UsageError
+from tinyrec.models import Model
 from tinyrec.optim import SGD, Adam, RProp
 from tinyrec.recommenders.scaling import Scaling
 from tinyrec.training.run import rows_of
-from tinyrec.training.warm_start import STEP, params_of
+from tinyrec.training.warm_start import STEP, feature_names, params_of, sides_read
 
 WHOLE = tr.make_synthetic(60, 40, 900, seed=3)
 
@@ -145,3 +151,22 @@ def test_train_from_a_model_on_the_command_line(capsys, tmp_path):
     ):
         assert main([*train, *flags]) == code
         assert said in capsys.readouterr().err
+
+
+@dataclass(frozen=True)
+class BothSides(Model):
+    reads_features: ClassVar[bool] = True
+
+
+def test_features_are_read_of_the_rows_or_of_users_and_items():
+    models = {tr.CFN(by="user"): ("user",), tr.CFN(): ("item",), BothSides(): ("user", "item"), tr.AutoRec(): ()}
+    users, items = Features.of({"age": ["old"] * 60}), Features.of({"colour": ["red"] * 40})
+    data = WHOLE.with_features(users=users, items=items)
+    names = {"user": users.names, "item": items.names}
+    for model, sides in models.items():
+        assert sides_read(model) == sides
+        assert feature_names(data, model) == sum((names[side] for side in sides), ())
+        for side in ("user", "item"):
+            flags = {"item_features": None, "user_features": None, "model": "any", f"{side}_features": "own"}
+            with nullcontext() if side in sides else pytest.raises(UsageError, match="reads (no )?features"):
+                check_feature_flags(Namespace(**flags), [model])

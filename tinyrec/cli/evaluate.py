@@ -19,6 +19,8 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--dataset", **common.SOURCE)
     common.add_reading_flags(parser)
     common.add_protocol_flags(parser)
+    precision = "also the precision among the top P %% of each user's test items, and that of a random order"
+    parser.add_argument("--precision-at", type=percentages, default=[], metavar="P[,P]", help=precision)
     parser.add_argument("--ranking", action="store_true", help="rank the test items of each user among all others")
     relevant = "with --ranking: only ratings of at least R make an item a test item; default: all"
     parser.add_argument("--relevant", type=float, metavar="R", help=relevant)
@@ -32,6 +34,8 @@ def run(args: argparse.Namespace) -> None:
         )
     if args.relevant is not None and (recommender.data.implicit or not args.ranking):
         raise UsageError("--relevant goes with --ranking, and with a model of ratings; leave it out")
+    if args.precision_at and (recommender.data.implicit or args.ranking):
+        raise UsageError("--precision-at goes with a model of ratings, and without --ranking; leave it out")
     if common.read_options(args) and not args.dataset:
         raise UsageError("the flags for reading a file are for --dataset; give it, too")
     if args.dataset:
@@ -46,8 +50,16 @@ def run(args: argparse.Namespace) -> None:
         ranked = recommender.rank(test, AT, args.relevant)
         common.write_result(args, {**result, "relevant": args.relevant, **ranked}, ranking_table({test.name: ranked}))
         return
-    score, problems = recommender.examine(test, clip=not args.no_clip, default=not args.no_default)
-    row = [test.name, *(score[key] for key in ("n", "cold", "rmse", "mae"))]
-    text = [common.table([row], ("test ratings of", "number", "cold", "RMSE", "MAE"))]
+    options = {"clip": not args.no_clip, "default": not args.no_default, "precision_at": args.precision_at}
+    score, problems = recommender.examine(test, **options)
+    heads = {"test ratings of": test.name, "number": score["n"], "cold": score["cold"]}
+    heads |= {"RMSE": score["rmse"], "MAE": score["mae"]}
+    heads |= {name.replace("_", ", "): value for name, value in score.items() if name.startswith("precision@")}
+    text = [common.table([list(heads.values())], list(heads))]
     text += cold_note(score["n"], score["cold"], score["rmse"], score["rmse_warm"]) + problems
     common.write_result(args, {**result, **score, "warnings": problems}, "\n".join(text))
+
+
+def percentages(text: str) -> list[float]:
+    """Convert the text of a flag such as "10,25"; what is no percentage is refused where it is used."""
+    return [float(part) for part in text.split(",")]

@@ -16,6 +16,7 @@ from tinyrec.evaluation.rating_metrics import mae, rmse
 from tinyrec.recommenders import Average, Recommender
 from tinyrec.reproduce.config import AVERAGE, name_of
 from tinyrec.training.memory import peak_rss_mb
+from tinyrec.training.warm_start import feature_names
 
 TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}-CFN", "ncae": "{}-NCAE"}  # {}: I or U
 TITLES |= {"implicit-ncae": "NCAE for implicit feedback"}
@@ -45,7 +46,7 @@ def result(
     }
 
 
-def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, Any]) -> dict[str, Any]:
     """Return RMSE and MAE on the test part, and those of the simplest models under the same protocol."""
     train = recommender.data
     scores, problems = recommender.examine(test, **protocol) if test else (NO_SCORES, [])
@@ -80,7 +81,7 @@ def ranking(recommender: Recommender, test: Dataset | None) -> dict[str, Any]:
     return {"ranking": recommender.rank(test, AT) if test else None, "baselines": baselines}
 
 
-def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool]) -> dict[str, Any]:
+def described(recommender: Any, test: Dataset | None, protocol: dict[str, Any]) -> dict[str, Any]:
     """Return how a model was trained; for an average, how its members were trained, and the scores of each."""
     if isinstance(recommender, Average):
         members = []
@@ -94,13 +95,12 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
     model, info = recommender.model, recommender.info
     history = info.get("history", [])
     final = [row["seconds"] for row in history if row["trial"] is None and row["layer"] is None]
-    features = recommender.data.features_of(model.by) if getattr(model, "reads_features", False) else None
     return {
         "model": name_of(model),
         "by": getattr(model, "by", None),
         "settings": asdict(model),
         "parameters": recommender.n_parameters,
-        "features": len(features.names) if features else 0,
+        "features": len(feature_names(recommender.data, model)),
         "optimizer": info.get("optimizer"),
         "epochs": info.get("epochs"),
         "start_epochs": info.get("start_epochs"),

@@ -75,8 +75,9 @@ def run(args: argparse.Namespace) -> None:
             common.say(args, note)
         if test and args.split:
             common.say_assumed(args, test)
-        if part.item_features or part.user_features:
-            common.say(args, f"features: {part.item_features or part.user_features}")
+        for what, features in (("users", part.user_features), ("items", part.item_features)):
+            if features:
+                common.say(args, f"features of {what}: {features}")
         if start and test:
             check_held_out(args, start, test)
         if not results:  # the other splits need as much

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Array
-from tinyrec.data.features.columns import own_features, read_features
+from tinyrec.data.features.columns import all_features, own_features, read_features
 from tinyrec.data.features.encoding import Features
 from tinyrec.data.ids import Index, as_ids
 from tinyrec.data.reading.times import check_times
 from tinyrec.data.validation import BadRows, check_missing, check_scale, check_values, resolve_duplicates
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Pattern, Ratings
+
+COMING_WITH_DATA = {"own": own_features, "all": all_features}  # the features, from the columns of a data set
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -158,6 +160,8 @@ class Dataset:
     def with_features(self, *, items: str | Features | None = None, users: str | Features | None = None) -> Dataset:
         """Add features: "own" (those that come with the data set), the path of a table, or a Features object.
 
+        "all" are also the words of titles, zip codes, and ages as they are, see `features.columns.all_features`.
+
         DataError: the data set has no features, the file is not a table of these ids, or the number of rows is wrong
         """
         item_features = _find_features(items, self.items, self.item_info)
@@ -261,11 +265,13 @@ def _spread(counts: Array) -> dict[str, float]:
 
 def _find_features(source: str | Features | None, index: Index, info: dict[str, Array]) -> Features | None:
     if isinstance(source, str):
-        return own_features(info) if source == "own" else read_features(source, index)
+        if source in COMING_WITH_DATA:
+            return COMING_WITH_DATA[source](info)
+        return read_features(source, index)
     if isinstance(source, Features) and source.X.shape[0] != len(index):
         raise DataError(f"the features have {source.X.shape[0]} rows for {len(index)} ids; give one row for each id")
     if source is not None and not isinstance(source, Features):
         raise UsageError(
-            f"a {type(source).__name__} is not valid; give own, the path of a CSV file, or a Features object"
+            f"a {type(source).__name__} is not valid; give own, all, the path of a CSV file, or a Features object"
         )
     return source

@@ -16,6 +16,7 @@ from tinyrec.checks import check_type, check_whole
 from tinyrec.data import Dataset
 from tinyrec.data.ids import as_ids
 from tinyrec.errors import DataError, DataWarning, FileError, UsageError
+from tinyrec.evaluation.precision import precisions
 from tinyrec.evaluation.ranking_metrics import rank
 from tinyrec.evaluation.rating_metrics import mae, problems, rmse, warm
 from tinyrec.evaluation.top_n import blocks, top
@@ -72,20 +73,28 @@ class Recommender:
         warm_users, warm_items = self._warm
         return warm_users[self.data.users.find(users)], warm_items[self.data.items.find(items)]
 
-    def score(self, test: Dataset, *, clip: bool = True, default: bool = True) -> dict[str, float]:
+    def score(
+        self, test: Dataset, *, clip: bool = True, default: bool = True, precision_at: Sequence[float] = ()
+    ) -> dict[str, float]:
         """RMSE and MAE on held-out ratings, their number n, how many of them are cold, and the RMSE of the others.
 
+        precision_at: percentages, such as (10, 25), which add "precision@10%", that of the top 10 % of each user's test
+            items, and "precision@10%_random", what a random order reaches, see `tinyrec.evaluation.precision`
         For implicit feedback, the metrics of `rank`. DataError: a test rating is also a training rating
         UsageError: implicit feedback for a model of ratings;  DataWarning: what `problems` finds
         """
-        scores, found = self.examine(test, clip=clip, default=default)
+        scores, found = self.examine(test, clip=clip, default=default, precision_at=precision_at)
         for problem in found:
             warnings.warn(problem, DataWarning, stacklevel=2)
         return scores
 
-    def examine(self, test: Dataset, *, clip: bool = True, default: bool = True) -> tuple[dict[str, float], list[str]]:
+    def examine(
+        self, test: Dataset, *, clip: bool = True, default: bool = True, precision_at: Sequence[float] = ()
+    ) -> tuple[dict[str, float], list[str]]:
         """The scores of `score`, and what it would warn of, a sentence each."""
         _check_test(test)
+        if precision_at and self.data.implicit:
+            raise UsageError("precision_at is for a model of ratings, and this one is for implicit feedback; use rank")
         if self.data.implicit:
             return self.rank(test), []
         if test.implicit:
@@ -98,14 +107,17 @@ class Recommender:
         is_warm = ~self.protocol.cold(u, i)
         scores = {"rmse": rmse(y, r), "mae": mae(y, r), "n": len(r), "cold": int((~is_warm).sum())}
         scores["rmse_warm"] = rmse(y[is_warm], r[is_warm]) if is_warm.any() else np.nan
+        precision = precisions(y, r, test.ratings.rows, precision_at)
         found = problems(y, r, self.data.ratings.values.mean(dtype=np.float64), self.data.scale)
+        if empty := [name for name, value in precision.items() if np.isnan(value)]:
+            found.append(f"No user has enough test ratings for {empty[0]}: hold out more, or ask for a larger part.")
         if is_warm.mean() < 0.5:  # then the default rating, not the model, is what is scored
             found = [problem for problem in found if not problem.startswith("WORSE")]
         for what, raw, rows, own in (("users", users, u, self.data.users), ("items", items, i, self.data.items)):
             if (rows < 0).all():
                 such = f"such as {raw.tolist()[0]!r}, where the model has {own.ids.tolist()[0]!r}"
                 found.append(f"None of the {what} of the test part is known, {such}: check the ids.")
-        return scores, found
+        return scores | precision, found
 
     def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
         """Hit ratio, NDCG, recall and precision at each k, and MRR; see `tinyrec.evaluation.ranking_metrics.rank`.

@@ -54,6 +54,11 @@ DATA = {
     "features": lambda its: dict_of(list_of(text))(its) and its.keys() <= {"user", "item"},
     "embeddings": lambda its: dict_of(dict_of(list_of(text)))(its) and its.keys() <= {"user", "item"},
 }
+SINCE_FORMAT_3 = {  # those that older files of this format lack
+    "columns": dict_of(contents.label),
+    "notes": list_of(text),
+    "encodings": lambda its: dict_of(dict_of(text))(its) and its.keys() <= {"user", "item"},
+}
 
 
 def save(recommender: Recommender, path: str | PathLike) -> None:
@@ -65,7 +70,7 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
     own = {key: getattr(data, key) for key in ("name", "scale", "noise_floor", "implicit", "columns", "notes")}
     header: dict[str, Any] = {
         "members": [_describe(member) for member in members],
-        "data": {**own, "features": {}, "embeddings": {}},
+        "data": {**own, "features": {}, "embeddings": {}, "encodings": {}},
         "average": recommender.info if isinstance(recommender, Average) else None,
     }
     arrays = {
@@ -83,6 +88,7 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
             B = {column: np.asarray(its.B, np.float64) for column, its in features.embeddings.items()}
             arrays |= {f"embeddings/{kind}/{column}": its for column, its in B.items()}
             header["data"]["features"][kind] = features.names
+            header["data"]["encodings"][kind] = dict(features.encodings)
             header["data"]["embeddings"][kind] = {column: its.values for column, its in features.embeddings.items()}
     for number, member in enumerate(members):
         arrays |= {f"params/{number}/{key}": array for key, array in member.params.items()}
@@ -233,7 +239,7 @@ def _take(arrays, group):
 
 
 def _dataset(header: dict[str, Any], arrays) -> Dataset:
-    check_fields("the data", header, DATA, {"columns": dict_of(contents.label), "notes": list_of(text)})
+    check_fields("the data", header, DATA, SINCE_FORMAT_3)
     low, high = map(float, header["scale"])
     if len(header["scale"]) != 2 or low > high:
         raise ValueError("the scale of the data is not valid")
@@ -271,4 +277,5 @@ def _features(header: dict[str, Any], kind: str, arrays, length: int) -> Feature
     X = sparse(its["X"]) if "X" in its else _matrix(its, (length, q))
     check_arrays(B, {column: Spec(FLOAT64, (len(own), None)) for column, own in values.items()})
     embeddings = {column: Embedding(tuple(own), B[column]) for column, own in values.items()}
-    return Features(tuple(names), X, **own, embeddings=embeddings)
+    encodings = header.get("encodings", {}).get(kind, {})
+    return Features(tuple(names), X, **own, embeddings=embeddings, encodings=encodings)

@@ -56,7 +56,7 @@ def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> 
     for row in table.rows:
         task = run.task_of(row, 0, quick) if row.train else {}
         on_splits = [(cell, {**task, "split": cell["task"]["split"]}) for cell in cells if task]
-        rows.append(Measured(row, [cell for cell, task in on_splits if run.serves(cell, task, {row.score})]))
+        rows.append(Measured(row, [cell for cell, task in on_splits if run.serves(cell, task, run.asked(row, table))]))
     return rows
 
 
@@ -95,6 +95,8 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
         return f"{its.curve[best]:.4f} after {best + 1}"
     if "@" in name:  # for a hit ratio, add its standard error on one split
         scores = [cell["scores"][its.row.score] for cell in its.cells]
+        if any(name not in score for score in scores):  # the precision is that of the usual protocol
+            return ""
         error = f" (s.e. {np.mean([score[f'{name}_se'] for score in scores]):.4f})" if name.startswith("hr") else ""
         return f"{np.mean([score[name] for score in scores]):.4f}{error}"
     if name == "MB":
@@ -146,7 +148,7 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
 
 
 def held_out(table: Table) -> str:
-    if table.measure != "rmse":
+    if table.measure != "rmse" and "%" not in table.measure:  # implicit feedback
         return "one of each user's held out at random"
     usual = all(row.test == 0.1 and not row.cold_items for row in table.rows)
     return "90 % to train on, 10 % to test" if usual else "what is held out: see below"

@@ -19,6 +19,7 @@ from tinyrec.reproduce.tables import Row, Table
 from tinyrec.training.parallel import each
 
 Cell = dict[str, Any]  # a task and its results
+Asked = set[tuple[str, str]]  # what is shown of a cell: ("usual", "rmse") for cell["scores"]["usual"]["rmse"]
 
 DATA = ("dataset", "features", "split", "valid")  # the keys of a task about its data
 QUICK_EPOCHS = 10
@@ -43,15 +44,15 @@ def run(
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
     kept = read(path)
     others = [cell for other in sorted(folder.glob("*.json")) if other != path for cell in read(other)]
-    wanted: list[tuple[str, Task, set[str]]] = []
+    wanted: list[tuple[str, Task, Asked]] = []
     for split in range(splits or table.splits):
         for row in filter(lambda row: is_possible(row, table), table.rows):
             task = task_of(row, split, quick)
             same = [scores for _, other, scores in wanted if task == other]
             if same:  # rows that differ only in their score share a training
-                same[0].add(row.score)
+                same[0].update(asked(row, table))
             else:
-                wanted.append((row.name, task, {row.score}))
+                wanted.append((row.name, task, asked(row, table)))
     missing: list[tuple[str, Task, str]] = []
     for name, task, scores in wanted:
         cell = next((cell for cell in [*kept, *others] if serves(cell, task, scores)), None)
@@ -106,9 +107,15 @@ def is_same(old: Task, new: Task) -> bool:
     return same and len(both[0]) == len(both[1]) and all(map(_agree, *both))
 
 
-def serves(cell: Cell, task: Task, scores: set[str]) -> bool:
+def asked(row: Row, table: Table) -> Asked:
+    """Return which scores the row shows: its measure, and under the usual protocol the columns that are metrics."""
+    columns = [name for name in table.columns if "@" in name and row.score == "usual"]
+    return {(row.score, name) for name in (row.measure, *columns)}
+
+
+def serves(cell: Cell, task: Task, scores: Asked) -> bool:
     """Return whether the cell is of this task, and has these scores."""
-    return scores <= cell["scores"].keys() and is_same(cell["task"], task)
+    return all(name in cell["scores"].get(score, ()) for score, name in scores) and is_same(cell["task"], task)
 
 
 def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:

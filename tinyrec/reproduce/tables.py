@@ -18,7 +18,8 @@ class Row:
     """One line of a table, or one point of a figure.
 
     published: the number in the paper, or in the source that `name` gives
-    measure: "rmse" or one of `tinyrec.evaluation.ranking_metrics`, such as "ndcg@100"
+    measure: "rmse"; for implicit feedback, one of `tinyrec.evaluation.ranking_metrics`, such as "ndcg@100"; or one of
+        `tinyrec.evaluation.precision`, such as "precision@25%" or "precision@25%_round"
     train: the arguments of `find_configs`, and `valid`; None: a published number without a training of ours
     score: one of the scores in `tinyrec.reproduce.scores`;  than: the name of the row to compare with
     x, series: the position in a figure, and the name of its line;  curve: whether to score after each epoch

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Params
+from tinyrec.checks import setting_types
 from tinyrec.data import Dataset
 from tinyrec.errors import DataWarning, UsageError
-from tinyrec.models import Autoencoder, Network, PairModel
+from tinyrec.models import Autoencoder, Network
 from tinyrec.optim import RProp
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.fold_in import copy_columns
@@ -72,6 +73,12 @@ def with_small_steps(optimizer: Any) -> Any:
 
 def feature_names(data: Dataset, model: Any) -> tuple[str, ...]:
     """The names of the features that a model reads."""
-    sides = ("user", "item") if isinstance(model, PairModel) else (model.by,)
-    read = [data.features_of(side) for side in sides] if model.reads_features else []
+    read = [data.features_of(side) for side in sides_read(model)]
     return tuple(name for features in read if features for name in features.names)
+
+
+def sides_read(model: Any) -> tuple[str, ...]:
+    """Whose features a model reads: those of its rows, `by`, or of both where this is none of its settings; (): none"""
+    if not getattr(model, "reads_features", False):
+        return ()
+    return (model.by,) if "by" in setting_types(type(model)) else ("user", "item")

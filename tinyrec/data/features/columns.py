@@ -8,7 +8,7 @@ from typing import Any
 
 from tinyrec.backend import Array
 from tinyrec.data.features.encoding import Features
-from tinyrec.data.features.values import is_numeric
+from tinyrec.data.features.values import MAX_VALUES, is_numeric
 from tinyrec.data.ids import Index
 from tinyrec.data.reading.id_column import MISSING_WORDS
 from tinyrec.data.reading.layout import NAMES, plain
@@ -31,6 +31,19 @@ def own_features(info: Mapping[str, Array]) -> Features:
     if "occupation" in columns and is_numeric(sorted(set(columns["occupation"]) - {""})):
         columns["occupation"] = [f"code {text}" if text else "" for text in columns["occupation"]]
     return Features.of(columns)
+
+
+def all_features(info: Mapping[str, Array]) -> Features:
+    """Encode these and titles and zip codes, as in NRP (arXiv 2010.06070): titles as words, and ages not grouped.
+
+    A zip code is encoded as a whole, or, if there are more than 1000 of them, by its first character, a region.
+    """
+    columns = {name: list(map(str, info[name])) for name in (*OWN_COLUMNS, "title", "zip") if name in info}
+    if not columns:
+        raise DataError(f"this data set has none of {', '.join(OWN_COLUMNS)}, title, zip; give a file of features")
+    zips = "first character" if len(set(columns.get("zip", ()))) > MAX_VALUES else "one-hot"
+    encodings = {"title": "words", "age": "one-hot", "occupation": "one-hot", "zip": zips}
+    return Features.of(columns, {name: encodings[name] for name in columns if name in encodings})
 
 
 def read_columns(path: str) -> tuple[str, list[str], dict[str, list[str]]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tinyrec.backend import Array
+from tinyrec.checks import check_choice
 from tinyrec.data.features.embedding import Embedding
-from tinyrec.data.features.values import is_embedded, is_numeric, number_of, scale_of, split_values
+from tinyrec.data.features.values import ENCODINGS, is_embedded, is_numeric, number_of, scale_of
 from tinyrec.errors import DataError, UsageError
 from tinyrec.sparse import Ratings
 
@@ -26,7 +27,9 @@ class Features:
     X (n, q): sparse, float32, in the order of the user or item ids; an unobserved cell is 0
     mean, spread (q,): mean and standard deviation of numeric columns; 0 and 1 for other features
     embeddings: column name -> embedding
-    DataError: the shapes do not match, or there are no features;  UsageError: X is not sparse, see from_array
+    encodings: column name -> one of ENCODINGS, for columns that are not encoded by what is in them, see `of`
+    DataError: the shapes do not match, or there are no features
+    UsageError: X is not sparse, see `from_array`, or an encoding is unknown
     """
 
     names: tuple[str, ...]
@@ -34,6 +37,7 @@ class Features:
     mean: Array
     spread: Array
     embeddings: dict[str, Embedding] = field(default_factory=dict)
+    encodings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         if not isinstance(self.X, Ratings):
@@ -43,32 +47,44 @@ class Features:
         if not (self.X.shape[1:] == self.mean.shape == self.spread.shape == (q,)):
             shapes = f"{self.X.shape}, means {self.mean.shape} and spreads {self.spread.shape}"
             raise DataError(f"{q} features have arrays of shape {shapes}; give q columns of each")
+        for encoding in self.encodings.values():
+            check_choice("encoding", encoding, ENCODINGS)
         for column, embedding in self.embeddings.items():
             if _dimensions(column, embedding) != [name for name in self.names if name.startswith(f"{column}~")]:
                 raise DataError(f"the features do not match the embedding of {column}; give a name for each dimension")
 
     @classmethod
-    def of(cls, columns: Columns) -> Features:
+    def of(cls, columns: Columns, encodings: Mapping[str, str] | None = None) -> Features:
         """Fit and encode text columns, (n,) each. "Comedy|Drama" has two values, "" has none.
 
         A column named tags or friends, or with more than 1000 distinct values, is embedded, with repeats counted.
-        DataError: no columns, or a column in which hardly any value repeats, such as titles
+        encodings: of columns to encode otherwise, such as {"age": "one-hot", "zip": "first character"}, where ages are
+            no number, and zip codes only regions; "words" makes a bag of words, 1 for each word that occurs in the text
+        DataError: no columns, or a column in which hardly any value repeats, such as titles, without an encoding
+        UsageError: an unknown encoding, or one of a column that is not there
         """
+        encodings = dict(encodings or {})
+        for column, encoding in encodings.items():
+            check_choice("column", column, columns)
+            check_choice("encoding", encoding, ENCODINGS)
         names: list[str] = []
         scales: list[tuple[float, float]] = []
         embeddings = {}
         for column, texts in columns.items():
-            rows = list(map(split_values, texts))
+            rows = _split(column, texts, encodings)
             values = [value for row in rows for value in row]
-            if is_embedded(column, values):
+            by_content = column not in encodings
+            if by_content and is_embedded(column, values):
                 embeddings[column] = Embedding.of(rows)
                 found = _dimensions(column, embeddings[column])
+            elif by_content and is_numeric(values):
+                found = [column]
             else:
-                found = [column] if is_numeric(values) else [f"{column}={value}" for value in sorted(set(values))]
+                found = [f"{column}={value}" for value in sorted(set(values))]
             names += found
             scales += [scale_of(values)] if found == [column] else [(0.0, 1.0)] * len(found)
         mean, spread = np.array(scales).reshape(-1, 2).T
-        empty = cls(tuple(names), sparse(np.zeros((0, len(names)))), mean, spread, embeddings)
+        empty = cls(tuple(names), sparse(np.zeros((0, len(names)))), mean, spread, embeddings, encodings)
         return replace(empty, X=empty.encode(columns))
 
     @classmethod
@@ -83,7 +99,7 @@ class Features:
         for column in self.columns:
             if column not in columns:
                 raise DataError(f"this model was trained with the column {column}, which is missing; add it")
-            parts.append(self._encode(column, list(map(split_values, columns[column])), position))
+            parts.append(self._encode(column, _split(column, columns[column], self.encodings), position))
         rows, cols, values = map(np.concatenate, zip(*parts, strict=True))
         return _nonzero(rows, cols, values, (len(next(iter(columns.values()))), len(self.names)))
 
@@ -130,7 +146,8 @@ class Features:
             if column in self.names:
                 continue  # numeric
             known = self._values(column)
-            values = dict.fromkeys(value for text in columns.get(column, ()) for value in split_values(text))
+            rows = _split(column, columns.get(column, ()), self.encodings)
+            values = dict.fromkeys(value for row in rows for value in row)
             found += [f"{column}={value}" for value in values if value not in known]
         return found
 
@@ -141,7 +158,7 @@ class Features:
     def _kind(self, column):
         if column in self.names:
             return "number"
-        values = f"{len(self._values(column))} values"
+        values = f"{len(self._values(column))} {'words' if self.encodings.get(column) == 'words' else 'values'}"
         return f"{values} in {self.embeddings[column].B.shape[1]} dimensions" if column in self.embeddings else values
 
     def _values(self, column):
@@ -163,6 +180,11 @@ def _nonzero(rows: Array, cols: Array, values: Array, shape: tuple[int, int]) ->
     values = values.astype(np.float32)
     kept = values != 0
     return Ratings.from_cells(rows[kept], cols[kept], values[kept], shape)
+
+
+def _split(column: str, texts: Sequence[str], encodings: Mapping[str, str]) -> list[list[str]]:
+    """The values in each text of a column."""
+    return list(map(ENCODINGS[encodings.get(column, "one-hot")], texts))
 
 
 def _dimensions(column: str, embedding: Embedding) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,23 @@ MAX_DISTINCT_SHARE = 0.9  # distinct values / values of an embedded column; noth
 
 def split_values(text: str) -> list[str]:
     return [part.strip() for part in text.split("|") if part.strip()]
+
+
+def first_characters(text: str) -> list[str]:
+    return [value[0] for value in split_values(text)]
+
+
+def words(text: str) -> list[str]:
+    """The words and numbers in a text, in lower case."""
+    return re.findall(r"\w+", text.lower())
+
+
+# How a column may be encoded, whatever is in it: each of these values of a text is a feature, which is 1 or 0.
+ENCODINGS: dict[str, Callable[[str], list[str]]] = {
+    "one-hot": split_values,
+    "first character": first_characters,
+    "words": words,
+}
 
 
 def is_embedded(column: str, values: Sequence[str]) -> bool:
