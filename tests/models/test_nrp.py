@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.strategies import GENERATORS, as_dense, matrices
+from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_dense, matrices, put
 from tinyrec.errors import UsageError
 from tinyrec.gradcheck import complex_step
 from tinyrec.gradcheck.pieces import with_features
@@ -167,3 +167,22 @@ def matrix_of_ones():
 
 def empty():
     return Ratings.from_cells([], [], np.zeros(0), (5, 4))
+
+
+@fast_backends
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_other_backends_compute_the_same(backend, head, target):
+    rng = np.random.default_rng(0)
+    sides = with_features(from_dense(rng.standard_normal((9, 8)), rng.random((9, 8)) < 0.6), rng)
+    model = NRP(head=head, target_in_input=target, hidden_units=(4, 3), head_units=(3, 2))
+    params = {name: rng.standard_normal(shape) for name, shape in model.shapes_of(sides).items()}
+    found = []
+    for name in ("reference", backend):
+        its = sides.to(name, np.float64)
+        batch = next(model.batches(its, 4, np.random.default_rng(1)))
+        loss, grads = model.loss_and_grads(put(params, name), batch, np.random.default_rng(2))
+        y = model.predict_cells(put(params, name), its, its.ratings)
+        found.append({"loss": fetch(loss), "y": fetch(y), **fetch(grads)})
+    for key, expected in found[0].items():
+        np.testing.assert_allclose(found[1][key], expected, rtol=1e-11, atol=1e-12)

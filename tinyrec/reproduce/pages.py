@@ -150,8 +150,12 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
 def held_out(table: Table) -> str:
     if table.measure != "rmse" and "%" not in table.measure:  # implicit feedback
         return "one of each user's held out at random"
-    usual = all(row.test == 0.1 and not row.cold_items for row in table.rows)
-    return "90 % to train on, 10 % to test" if usual else "what is held out: see below"
+    if any(row.test != 0.1 or row.cold_items for row in table.rows):
+        return "what is held out: see below"
+    left_out = {row.left_out for row in table.rows}
+    if left_out == {0.1}:
+        return "80 % to train on, 10 % on which settings were chosen on the first split, 10 % to test"
+    return "90 % to train on, 10 % to test" if left_out == {0.0} else "what is left out: see below"
 
 
 def describe(config: TrainingConfig) -> str:
