@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyrec.backend import Params
-from tinyrec.checks import check_at_least, check_choice
+from tinyrec.checks import check_choice
 from tinyrec.errors import UsageError
 from tinyrec.models.pairs import SIDES, Encoded, PairBatch, PairModel, Rows, Sides, named, pairs, part
 from tinyrec.models.towers import head_shapes, mlp_head, tower, tower_shapes
@@ -50,10 +50,6 @@ class NRP(PairModel):
         super().__post_init__()
         check_choice("head", self.head, HEADS)
         check_choice("target_in_input", self.target_in_input, TARGETS)
-        for size in self.head_units:
-            check_at_least("head_units", size, 1)
-        if not 0 <= self.hidden_dropout < 1:
-            raise UsageError(f"hidden_dropout is {self.hidden_dropout}, but must be at least 0 and less than 1")
 
     def shapes_of(self, R: Sides) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {}
