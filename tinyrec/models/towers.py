@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
-from tinyrec.models.pairs import named, part
+from tinyrec.backend import Array, Params, to_host
+from tinyrec.models.pairs import Sides, named, part
 from tinyrec.nn import ACTIVATIONS, dense, hidden_layers, identity, mlp, pair_sums, unit_dropout
 from tinyrec.sparse import Ratings
 
@@ -64,3 +64,8 @@ def mlp_head(
         return d_user, d_item, named("head", grads)
 
     return y, backward
+
+
+def with_mean(params: Params, R: Sides, name: str = "head.b") -> Params:
+    """The parameters with the mean of the ratings as this one, the bias of the output, where training begins."""
+    return {**params, name: np.full_like(params[name], to_host(R.values).mean())}
