@@ -30,20 +30,35 @@ from tinyrec.evaluation.splits import (
     split_time,
     split_users,
 )
-from tinyrec.models import CFN, NCAE, NRP, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.models import (
+    ACCM,
+    CFN,
+    DSSM,
+    MF,
+    NCAE,
+    NRP,
+    Autoencoder,
+    AutoRec,
+    DeepAutoRec,
+    ImplicitNCAE,
+    RatingNeuMF,
+)
 from tinyrec.recommenders import Average, Recommender, load
 from tinyrec.training import train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ACCM",
     "ALSWR",
     "BPMF",
     "BPR",
     "CFN",
+    "DSSM",
     "EALS",
     "EASE",
     "LLORMA",
+    "MF",
     "NCAE",
     "NRP",
     "RBM",
@@ -63,6 +78,7 @@ __all__ = [
     "ItemKNN",
     "NeuMF",
     "Pop",
+    "RatingNeuMF",
     "Recommender",
     "TinyrecError",
     "UsageError",

@@ -86,12 +86,12 @@ BUGS = {
         ("sampled_out: the errors weighted by the ratings", "at.with_values(dy)", "at.with_values(dy * at.values)"),
         (
             "embedding: only the last gradient of a row counts",
-            "order.astype(np.int32), np.ones(len(rows), de.dtype), de)",
-            "order.astype(np.int32), np.append(np.diff(rows[order]), 1).astype(bool).astype(de.dtype), de)",
+            "backend.xp.ones(len(rows), de.dtype)",
+            "np.append(np.diff(rows[order]), 1).astype(bool).astype(de.dtype)",
         ),
         (
             "embedding: the mean of a row's gradients",
-            "np.ones(len(rows), de.dtype)",
+            "backend.xp.ones(len(rows), de.dtype)",
             "(1 / np.bincount(rows)[rows[order]]).astype(de.dtype)",
         ),
         (

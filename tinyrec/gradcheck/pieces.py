@@ -16,7 +16,19 @@ from tinyrec.backend import Array, Params, get_backend
 from tinyrec.baselines import NeuMF
 from tinyrec.gradcheck.compare import Case, Function, draw
 from tinyrec.gradcheck.predictions import wrong_predictions
-from tinyrec.models import CFN, NCAE, NRP, Autoencoder, AutoRec, DeepAutoRec, ImplicitNCAE
+from tinyrec.models import (
+    ACCM,
+    CFN,
+    DSSM,
+    MF,
+    NCAE,
+    NRP,
+    Autoencoder,
+    AutoRec,
+    DeepAutoRec,
+    ImplicitNCAE,
+    RatingNeuMF,
+)
 from tinyrec.models.nrp import HEADS, TARGETS
 from tinyrec.models.pairs import Sides
 from tinyrec.models.stages import CodeAutoencoder, Frozen, Rows
@@ -123,6 +135,7 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
             {"H": (n, k)},
         ),
         (nn.mlp, as_mlp, n, head),
+        (nn.mix, lambda p: nn.mix(**p), (n, k), {"P": (n, k), "X": (n, k), "V": (k, 2), "w": (2, 1)}),
         (nn.pair_sums, lambda p: nn.pair_sums(**p, at=R), (R.size, k), codes),
         (nn.pair_products, lambda p: nn.pair_products(**p, at=R), R.size, codes),
     ):
@@ -159,8 +172,19 @@ def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     yield model_case(Frozen, frozen, name, R, rng)
     if R.size > 1:
         yield model_case(NeuMF, partial(NeuMF, factors=4), name, R, rng)
-        for make in nrps():
-            yield from pair_cases(NRP, make, name, R, rng)
+        for make in pair_models():
+            yield from pair_cases(make.func, make, name, R, rng)
+
+
+def pair_models() -> Iterator[partial]:
+    """Each model of pairs, with each setting that changes its mathematics."""
+    yield from nrps()
+    small: dict[str, Any] = {"hidden_units": (4, 3), "l2": 0.7}
+    yield partial(ACCM, **small, cold=0.5)
+    yield partial(ACCM, **small, cold=0.5, head="mlp", head_units=(3, 2), hidden_dropout=0.5)
+    yield partial(DSSM, **small, head_units=(3, 2), hidden_dropout=0.5)
+    yield partial(RatingNeuMF, factors=3, head_units=(4, 2), l2=0.7)
+    yield partial(MF, factors=3, l2=0.7)
 
 
 def nrps() -> Iterator[partial]:
@@ -173,7 +197,8 @@ def nrps() -> Iterator[partial]:
 
 def pair_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
     """A batch of half of the ratings, of which there must be two."""
-    yield model_case(kind, make, name, Sides(R), rng, R.size // 2)
+    if kind is not DSSM:  # it reads features alone
+        yield model_case(kind, make, name, Sides(R), rng, R.size // 2)
     if kind.reads_features:
         yield model_case(kind, make, f"{name}, features", with_features(R, rng), rng, R.size // 2)
 

@@ -1,14 +1,18 @@
 """One paper's model a file; `base.py` holds what they share."""
 
+from tinyrec.models.accm import ACCM
 from tinyrec.models.autoencoder import Autoencoder
 from tinyrec.models.autorec import AutoRec
 from tinyrec.models.base import Model, Network
 from tinyrec.models.cfn import CFN
 from tinyrec.models.deep_autorec import DeepAutoRec
+from tinyrec.models.dssm import DSSM
 from tinyrec.models.implicit_ncae import ImplicitNCAE
+from tinyrec.models.mf import MF
 from tinyrec.models.ncae import NCAE
 from tinyrec.models.nrp import NRP
 from tinyrec.models.pairs import PairModel
+from tinyrec.models.rating_neumf import RatingNeuMF
 
 MODELS: dict[str, type[Network]] = {
     "autorec": AutoRec,
@@ -17,10 +21,17 @@ MODELS: dict[str, type[Network]] = {
     "ncae": NCAE,
     "implicit-ncae": ImplicitNCAE,
     "nrp": NRP,
+    "accm": ACCM,
+    "dssm": DSSM,
+    "rating-neumf": RatingNeuMF,
+    "mf": MF,
 }
 
 __all__ = [
+    "ACCM",
     "CFN",
+    "DSSM",
+    "MF",
     "MODELS",
     "NCAE",
     "NRP",
@@ -31,4 +42,5 @@ __all__ = [
     "Model",
     "Network",
     "PairModel",
+    "RatingNeuMF",
 ]

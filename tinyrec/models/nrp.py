@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 
 from tinyrec.backend import Params
-from tinyrec.checks import check_at_least, check_choice
+from tinyrec.checks import check_choice
 from tinyrec.errors import UsageError
 from tinyrec.models.pairs import SIDES, Encoded, PairBatch, PairModel, Rows, Sides, named, pairs, part
-from tinyrec.nn import (
-    ACTIVATIONS,
-    dense,
-    dropout,
-    hidden_layers,
-    identity,
-    mlp,
-    pair_products,
-    pair_sums,
-    unit_dropout,
-)
+from tinyrec.models.towers import head_shapes, mlp_head, tower, tower_shapes
+from tinyrec.nn import dropout, pair_products
 from tinyrec.sparse import Ratings
 
 HEADS = "mlp", "dot"
@@ -61,10 +51,6 @@ class NRP(PairModel):
         super().__post_init__()
         check_choice("head", self.head, HEADS)
         check_choice("target_in_input", self.target_in_input, TARGETS)
-        for size in self.head_units:
-            check_at_least("head_units", size, 1)
-        if not 0 <= self.hidden_dropout < 1:
-            raise UsageError(f"hidden_dropout is {self.hidden_dropout}, but must be at least 0 and less than 1")
 
     def shapes_of(self, R: Sides) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {}
@@ -78,11 +64,7 @@ class NRP(PairModel):
             if code["user"] != code["item"]:
                 raise UsageError("a dot product needs features of both users and items, or of neither; use head mlp")
             return shapes
-        first, *others = self.head_units
-        shapes |= {f"head.{side}": (code[side], first) for side in SIDES} | {"head.mu1": (first,)}
-        for layer, (j, k) in enumerate(pairwise((first, *others)), start=2):
-            shapes |= {f"head.V{layer}": (j, k), f"head.mu{layer}": (k,)}
-        return shapes | {"head.w": (self.head_units[-1], 1), "head.b": (1,)}
+        return shapes | head_shapes(code["user"], code["item"], self.head_units)
 
     def batches(self, R: Sides, batch_size: int | None, rng: np.random.Generator) -> Iterator[PairBatch]:
         if self.target_in_input == "held out":
@@ -101,15 +83,11 @@ class NRP(PairModel):
 
     def encode(self, params: Params, rows: Rows, rng: np.random.Generator | None = None) -> Encoded:
         """[g(R_j) s(X_j)] for each row, (u, k) or (u, 2k)"""
-        g, backend = ACTIVATIONS[self.activation], rows.ratings.backend
-
-        def noise(H):
-            return unit_dropout(H, self.hidden_dropout, rng, backend) if rng and self.hidden_dropout else identity(H)
-
         R = by_count(rows.ratings) if self.center else rows.ratings
         R = dropout(R, self.dropout, rng) if rng and self.dropout else R
         inputs = {rows.side: R} | ({f"{rows.side}_features": rows.features} if rows.features else {})
-        towers = {name: hidden_layers(X, part(params, name), g, noise) for name, X in inputs.items()}
+        how = self.activation, self.hidden_dropout, rng
+        towers = {name: tower(X, part(params, name), *how) for name, X in inputs.items()}
         k = self.hidden_units[-1]
 
         def backward(dC):  # (u, k) or (u, 2k)
@@ -119,36 +97,13 @@ class NRP(PairModel):
             return grads
 
         codes = [H for H, _ in towers.values()]
-        return Encoded(backend.xp.concatenate(codes, axis=1), backward)
+        return Encoded(rows.ratings.xp.concatenate(codes, axis=1), backward)
 
     def decode(self, params, codes, at):
         if self.head == "dot":
             y, back = pair_products(*codes, at)
             return y, lambda dy: (*back(dy), {})
-        g, head = ACTIVATIONS[self.activation], part(params, "head")
-        (A_u, back_to_user), (A_i, back_to_item) = (
-            dense(codes[number], head[side], mu)
-            for number, (side, mu) in enumerate(zip(SIDES, (head["mu1"], 0), strict=True))
-        )
-        Z, back_to_sides = pair_sums(A_u, A_i, at)  # (p, k_1)
-        y, back_to_Z = mlp(Z, head, g)
-
-        def backward(dy):  # (p,)
-            dZ, grads = back_to_Z(dy)
-            dA_u, dA_i = back_to_sides(dZ)
-            d_user, grads["user"], grads["mu1"] = back_to_user(dA_u)
-            d_item, grads["item"], _ = back_to_item(dA_i)
-            return d_user, d_item, named("head", grads)
-
-        return y, backward
-
-
-def tower_shapes(d: int, hidden_units: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """V1 (d, k_1), mu1 (k_1,), V2 (k_1, k_2), ...: a network from d units to a code"""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer, (j, k) in enumerate(pairwise((d, *hidden_units)), start=1):
-        shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
-    return shapes
+        return mlp_head(params, codes, at, self.activation)
 
 
 def by_count(R: Ratings) -> Ratings:

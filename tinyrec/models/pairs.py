@@ -10,6 +10,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from tinyrec.backend import Array, Backend, Params, to_host
+from tinyrec.checks import check_at_least
+from tinyrec.errors import UsageError
 from tinyrec.models.base import Network
 from tinyrec.nn import l2_penalty, squared_error
 from tinyrec.sparse import Pattern, Ratings
@@ -54,6 +56,11 @@ class Sides:
         return Rows(side, np.arange(self.shape[side == "item"]), R if side == "user" else R.T, self.features(side))
 
     @cached_property
+    def without_ratings(self) -> Ratings:
+        """A matrix (n, d) without a cell, for models that do not read the ratings."""
+        return Ratings.from_cells([], [], np.zeros(0, self.values.dtype), self.shape).to(self.backend.name)
+
+    @cached_property
     def cells(self) -> tuple[Array, Array]:
         """The user and the item of each rating, (p,) and (p,), on the host."""
         return to_host(self.ratings.rows), to_host(self.ratings.cols)
@@ -95,7 +102,11 @@ class PairModel(Network):
     Minimises  Σ [(r_ui - ŷ_ui)² + λ Σ |W|²]  over the observed cells, with all matrices W of parameters
 
     A model defines `shapes_of`, `encode` and `decode`. Users and items that occur in several pairs of a batch are
-    encoded once.
+    encoded once. `reads_ratings` says whether `encode` reads the ratings of the rows. A model may have these fields,
+    which are checked here:
+
+    head_units: the sizes of the hidden layers that read both codes
+    hidden_dropout: the fraction of the hidden units that is dropped, drawn again in each step
     """
 
     l2: float | None = 1e-4
@@ -103,6 +114,14 @@ class PairModel(Network):
 
     default_optimizer: ClassVar[str] = "adam"
     default_batch_size: ClassVar[int] = 4000
+    reads_ratings: ClassVar[bool] = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        for size in getattr(self, "head_units", ()):
+            check_at_least("head_units", size, 1)
+        if not 0 <= (q := getattr(self, "hidden_dropout", 0)) < 1:
+            raise UsageError(f"hidden_dropout is {q}, but must be at least 0 and less than 1")
 
     def encode(self, params: Params, rows: Rows, rng: np.random.Generator | None = None) -> Encoded:
         """The codes of some users or items. rng: draws the noise; None: no noise"""
@@ -131,6 +150,7 @@ class PairModel(Network):
         seen (n, d): what is read in place of the ratings
         """
         data, cells, _ = batch
+        seen = seen if self.reads_ratings else data.without_ratings
         users, items = (its[cells] for its in data.cells)
         (users, rows), (items, cols) = (np.unique(its, return_inverse=True) for its in (users, items))
         at = pairs(rows, cols, (len(users), len(items)), data.values[data.backend.asarray(cells)], data.backend)

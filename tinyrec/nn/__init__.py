@@ -5,6 +5,7 @@ from tinyrec.nn.all_cells import all_cells_error, linear_error
 from tinyrec.nn.hidden import hidden_layers
 from tinyrec.nn.layers import dense, embedding, sampled_out, sparse_in
 from tinyrec.nn.losses import cross_entropy, l2_penalty, squared_error, weighted_squared_error
+from tinyrec.nn.mix import mix
 from tinyrec.nn.mlp import mlp
 from tinyrec.nn.noise import dropout, masked, unit_dropout
 from tinyrec.nn.pairs import pair_products, pair_sums
@@ -23,6 +24,7 @@ __all__ = [
     "l2_penalty",
     "linear_error",
     "masked",
+    "mix",
     "mlp",
     "pair_products",
     "pair_sums",

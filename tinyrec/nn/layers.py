@@ -62,7 +62,7 @@ def sampled_out(H: Array, W: Array, b: Array, at: Ratings) -> tuple[Array, Calla
 def embedding(E: Array, rows: Array, backend: Backend) -> tuple[Array, Callable[[Array], Array]]:
     """e = E[rows]
 
-    E (n, k), rows (b,)  ->  e (b, k)
+    E (n, k), rows (b,), on the host  ->  e (b, k)
 
     The vectors of the users or items of a batch of pairs; the gradients of one that occurs several times are summed.
     """
@@ -70,6 +70,7 @@ def embedding(E: Array, rows: Array, backend: Backend) -> tuple[Array, Callable[
     def backward(de):  # (b, k)
         order, indptr = np.argsort(rows, kind="stable"), np.zeros(len(E) + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=len(E)), out=indptr[1:])
-        return backend.spmm(indptr, order.astype(np.int32), np.ones(len(rows), de.dtype), de)  # dE (n, k)
+        cells, ones = backend.asarray(order.astype(np.int32)), backend.xp.ones(len(rows), de.dtype)
+        return backend.spmm(backend.asarray(indptr), cells, ones, de)  # dE (n, k)
 
-    return E[rows], backward
+    return E[backend.asarray(rows)], backward

@@ -34,7 +34,13 @@ class FittedPairs(FittedNetwork):
         return self.predict_cells(np.repeat(users, d), np.tile(np.arange(d), b)).reshape(b, d)
 
     def predict_new(self, what: str, known: Array, r: Array, features: Mapping[str, str]) -> Array:
-        """The code of the new user or item is computed from its ratings and features, with damped biases."""
+        """The code of the new user or item is computed from its ratings and features, with damped biases.
+
+        A model that does not read the ratings predicts from the features, plus the damped mean error on the ratings.
+        """
+        if not (self.model.reads_ratings or self._sides.features(what)):
+            cure = f"train it on data with this {what}" + self.model.reads_features * f", or with features of {what}s"
+            raise UsageError(f"this {type(self.model).__name__} knows a {what} only by the id; {cure}")
         others, n = ("item", len(self.data.items)) if what == "user" else ("user", len(self.data.users))
         offset = self.scaling.offset.predict(*((-1, known) if what == "user" else (known, -1)))
         x = ((r - offset) / self.scaling.unit).astype(self._dtype)
@@ -46,6 +52,8 @@ class FittedPairs(FittedNetwork):
             y = self._predict(code, self._item_codes, one, every, np.full(n, -1), every)
         else:
             y = self._predict(self._user_codes, code, every, one, every, np.full(n, -1))
+        if not self.model.reads_ratings:
+            return y + (r - y[known]).sum() / (len(r) + DAMPING)
         return y + self.scaling.unit * bias
 
     def _new_features(self, what: str, features: Mapping[str, str]) -> Ratings | None:
