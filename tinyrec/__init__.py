@@ -17,6 +17,7 @@ from tinyrec.baselines import (
     ItemKNN,
     NeuMF,
     Pop,
+    SVDFeature,
 )
 from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
@@ -62,6 +63,7 @@ __all__ = [
     "NeuMF",
     "Pop",
     "Recommender",
+    "SVDFeature",
     "TinyrecError",
     "UsageError",
     "cross_validate",

@@ -73,9 +73,11 @@ def add_training_flags(parser: argparse.ArgumentParser, also: str = "") -> None:
     models = f"{', '.join(ALL_MODELS)}{also}, or FILE.py:CLASS; default: autorec"
     add("--model", default="autorec", metavar="NAME", help=models)
     add("--by", choices=("item", "user"), help="what a row is; default: item")
-    features = "for cfn: own, for those in the data set itself, or a CSV file with the id in its first column"
+    features = (
+        "for cfn and svd-feature: own, for those in the data set itself, or a CSV file with the id in its first column"
+    )
     add("--item-features", metavar="own|FILE", help=features)
-    add("--user-features", metavar="own|FILE", help="the same for users, with --by user")
+    add("--user-features", metavar="own|FILE", help="the same for users; for cfn with --by user")
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; default: the model's")
     batch_size = "rows in a step of sgd, rmsprop or adam; 0: all rows"
     add("--batch-size", type=whole(0), metavar="N", help=batch_size)
@@ -90,9 +92,11 @@ def add_training_flags(parser: argparse.ArgumentParser, also: str = "") -> None:
 
 def check_feature_flags(args: argparse.Namespace, models: Sequence[Any]) -> None:
     """UsageError: features for models that do not read them, or for the wrong side"""
-    reads_features = any(getattr(model, "reads_features", False) for model in models)
-    if (args.item_features or args.user_features) and not reads_features:
-        raise UsageError(f"{args.model} reads no features; train --model cfn with them")
+    readers = [model for model in models if getattr(model, "reads_features", False)]
+    if (args.item_features or args.user_features) and not readers:
+        raise UsageError(f"{args.model} reads no features; train --model cfn or svd-feature with them")
+    if readers and all(not hasattr(model, "by") for model in readers):
+        return  # those of both sides
     if (args.user_features and args.by != "user") or (args.item_features and args.by == "user"):
         raise UsageError("a CFN reads features of its rows: --item-features by item, --user-features with --by user")
 

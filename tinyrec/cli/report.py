@@ -10,7 +10,7 @@ import numpy as np
 import tinyrec
 from tinyrec.baselines import EASE, Bias, Pop
 from tinyrec.cli.common import table
-from tinyrec.data import Dataset
+from tinyrec.data import Dataset, Features
 from tinyrec.evaluation.cross_validation import means
 from tinyrec.evaluation.rating_metrics import mae, rmse
 from tinyrec.recommenders import Average, Recommender
@@ -94,13 +94,12 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
     model, info = recommender.model, recommender.info
     history = info.get("history", [])
     final = [row["seconds"] for row in history if row["trial"] is None and row["layer"] is None]
-    features = recommender.data.features_of(model.by) if getattr(model, "reads_features", False) else None
     return {
         "model": name_of(model),
         "by": getattr(model, "by", None),
         "settings": asdict(model),
         "parameters": recommender.n_parameters,
-        "features": len(features.names) if features else 0,
+        "features": sum(len(features.names) for features in features_read(model, recommender.data) if features),
         "optimizer": info.get("optimizer"),
         "epochs": info.get("epochs"),
         "start_epochs": info.get("start_epochs"),
@@ -109,6 +108,13 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, bool])
         "trials": info.get("trials", []),
         "history": history,
     }
+
+
+def features_read(model: Any, data: Dataset) -> list[Features | None]:
+    """Return the features that the model was trained with: those of its rows, or of both sides, or none."""
+    if not getattr(model, "reads_features", False):
+        return []
+    return [data.features_of(by) for by in ([model.by] if hasattr(model, "by") else ["user", "item"])]
 
 
 def text(result: dict[str, Any]) -> str:
@@ -202,7 +208,7 @@ def title(training: dict[str, Any]) -> str:
     elif by:
         name = f"{name} by {by}"
     centred = ", centred" if by and training["settings"].get("center") and training["model"] != "cfn" else ""
-    return name + ("++" if training.get("features") else "") + centred
+    return name + ("++" if by and training.get("features") else "") + centred
 
 
 def _settings(result: dict[str, Any]) -> str:

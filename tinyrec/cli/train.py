@@ -75,8 +75,8 @@ def run(args: argparse.Namespace) -> None:
             common.say(args, note)
         if test and args.split:
             common.say_assumed(args, test)
-        if part.item_features or part.user_features:
-            common.say(args, f"features: {part.item_features or part.user_features}")
+        for features in filter(None, (part.item_features, part.user_features)):
+            common.say(args, f"features: {features}")
         if start and test:
             check_held_out(args, start, test)
         if not results:  # the other splits need as much
