@@ -18,6 +18,7 @@ from tinyrec.baselines import (
     ItemKNN,
     NeuMF,
     Pop,
+    SVDFeature,
 )
 from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
@@ -80,6 +81,7 @@ __all__ = [
     "Pop",
     "RatingNeuMF",
     "Recommender",
+    "SVDFeature",
     "TinyrecError",
     "UsageError",
     "cross_validate",

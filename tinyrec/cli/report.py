@@ -202,7 +202,7 @@ def title(training: dict[str, Any]) -> str:
     elif by:
         name = f"{name} by {by}"
     centred = ", centred" if by and training["settings"].get("center") and training["model"] != "cfn" else ""
-    return name + ("++" if training.get("features") else "") + centred
+    return name + ("++" if by and training.get("features") else "") + centred
 
 
 def _settings(result: dict[str, Any]) -> str:
