@@ -22,10 +22,7 @@ def feature_rows():
     """The ids of 7 users and 6 items, and their features: most are 0, some neither 0 nor 1."""
     rng = np.random.default_rng(2)
     X, Y = (rng.standard_normal(size) * (rng.random(size) < 0.6) for size in ((7, 3), (6, 2)))
-    both = (
-        svd_feature.with_ids(len(x), Features(tuple("abc"[: x.shape[1]]), x, *np.zeros((2, x.shape[1]))))
-        for x in (X, Y)
-    )
+    both = (svd_feature.with_ids(len(x), Features.from_array("abc"[: x.shape[1]], x)) for x in (X, Y))
     return [(its.indptr, its.indices, its.data) for its, _ in both], X, Y
 
 
@@ -105,7 +102,7 @@ def test_an_item_without_ratings_is_known_by_its_features(tmp_path):
 def test_the_vectors_of_features_add_up_to_those_of_an_item_without_ratings():
     train, _ = with_kinds(cold=(3,))
     fitted = SVDFeature(factors=4, epochs=3).fit(train)
-    params, X = fitted.params, train.item_features.X
+    params, X = fitted.params, train.item_features.X.to_dense(0)
     ids = params["Q"] - X @ params["item_features"][:, 1:]
     np.testing.assert_allclose(ids[3], ids[np.arange(40) != 3].mean(axis=0), atol=1e-9)
     np.testing.assert_allclose(params["item"][3], X[3] @ params["item_features"][:, 0], atol=1e-9)
@@ -117,7 +114,7 @@ def test_it_is_trained_on_the_command_line(capsys, tmp_path):
     lines = [f"{user},{item},{rating}" for user, item, rating in train]
     (tmp_path / "a.csv").write_text("\n".join(["user,item,rating", *lines]))
     for what, ids, features in (("user", train.users, train.user_features), ("item", train.items, train.item_features)):
-        kinds = ["k0" if row[0] else "k1" for row in features.X]
+        kinds = ["k0" if row[0] else "k1" for row in features.X.to_dense(0)]
         rows = [f"{raw},{kind}" for raw, kind in zip(ids.ids, kinds, strict=True)]
         (tmp_path / f"{what}s.csv").write_text("\n".join([f"{what},kind", *rows]))
     command = ["train", "--model", "svd-feature", "--set", "factors=4", "--dataset", str(tmp_path / "a.csv")]
@@ -127,8 +124,10 @@ def test_it_is_trained_on_the_command_line(capsys, tmp_path):
         assert main([*command, *flags, "--json", "-"]) == 0
         out, said = capsys.readouterr()
         result = json.loads(out)
-        assert result["features"] == len(flags) and said.count("features: kind (2 values)") == len(flags) // 2
+        assert result["features"] == len(flags) and said.count(": kind (2 values)") == len(flags) // 2
         errors.append(result["test_rmse"])
     assert errors[2] < 0.6 < errors[0]
     assert main(["train", "--model", "als-wr", "--dataset", str(tmp_path / "a.csv"), *given[0]]) == 2
-    assert "als-wr reads no features; train --model cfn or svd-feature with them" in capsys.readouterr().err
+    assert (
+        "als-wr reads no features; train one of cfn, nrp, accm, dssm, svd-feature with them" in capsys.readouterr().err
+    )

@@ -61,7 +61,7 @@ class SVDFeature(BiasedMF):
 
 def with_ids(n: int, features: Features | None) -> tuple[sparse.csr_array, sparse.csr_array]:
     """([I X], X): the features of n users or items, (n, q), with and without those that are their ids."""
-    X = sparse.csr_array(np.zeros((n, 0)) if features is None else features.X.astype(np.float64))
+    X = sparse.csr_array((n, 0)) if features is None else features.X.to_scipy().astype(np.float64)
     return sparse.csr_array(sparse.hstack([sparse.eye_array(n), X], format="csr")), X
 
 
