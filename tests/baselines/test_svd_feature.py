@@ -21,7 +21,8 @@ def feature_parameters(seed=0):
 def feature_rows():
     """The ids of 7 users and 6 items, and their features: most are 0, some neither 0 nor 1."""
     rng = np.random.default_rng(2)
-    X, Y = (rng.standard_normal(size) * (rng.random(size) < 0.6) for size in ((7, 3), (6, 2)))
+    shapes = (7, 3), (6, 2)
+    X, Y = (np.float32(rng.standard_normal(shape) * (rng.random(shape) < 0.6)) for shape in shapes)  # exact as features
     both = (svd_feature.with_ids(len(x), Features.from_array("abc"[: x.shape[1]], x)) for x in (X, Y))
     return [(its.indptr, its.indices, its.data) for its, _ in both], X, Y
 
