@@ -143,7 +143,7 @@ BUGS = {
     ],
     "nn.hidden": [
         ("an activation skipped on the way back", "dZ = back_to_Z(dH[:, : len", "dZ = (lambda dH: dH)(dH[:, : len"),
-        ("the gradient ends at the last layer", "dH = dX[0] if dX else None", "dH = 0 * dX[0] if dX else None"),
+        ("the gradient ends at the last layer", "dH = back_to_H(dX[0][:,", "dH = back_to_H(0 * dX[0][:,"),
         ("what flows into the features taken for what flows into the codes", "dH[:, : len(", "dH[:, -len("),
         ("the features' gradient from the ratings", "X.T @ dZ", "(R @ params['V1'])[:, : X.shape[1]].T @ dZ"),
     ],
@@ -155,7 +155,7 @@ BUGS = {
             "params, grads, R.backend)",
             "params, {n: g + 0 for n, g in grads.items()}, R.backend)",
         ),
-        ("other noise for the loss than for the gradient", "return H + asarray(", "return H * asarray("),
+        ("other noise for the loss than for the gradient", "identity(H + asarray(", "identity(H * asarray("),
     ],
     "nn.all_cells": [
         ("the factor 2 of the square lost", "dY *= 2", "dY *= 1"),
@@ -207,6 +207,29 @@ BUGS = {
             "dlast[:, :k], dlast[:, k:]",
             "dlast[:, -k:], dlast[:, : k // 2]",
         ),
+    ],
+    "nn.mlp": [
+        ("the activation of the first layer skipped", "return back_to_Z(dH), grads", "return dH, grads"),
+        ("an activation skipped on the way back", "back_to_H(back_to_Z_l(dH))", "back_to_H(dH)"),
+    ],
+    "nn.pairs": [
+        (
+            "the sums of the items over the cells of other items",
+            "pattern.T, at.pattern.order, dZ",
+            "pattern.T, cells, dZ",
+        ),
+        ("the codes change places", "E @ Q, E.T @ P", "E @ Q[::-1], E.T @ P"),
+    ],
+    "nn.noise": [
+        ("a dropped unit gets a gradient", "return dH * scale", "return dH"),
+    ],
+    "models.nrp": [
+        ("the ratings' tower gets the gradient of the features", "number * k : (number + 1) * k", "(1 - number) * k :"),
+        ("the gradient ends at the codes", "back(dC[:, number", "back(0 * dC[:, number"),
+    ],
+    "models.towers": [
+        ("the user's part of the first layer for the item", "dA_u, dA_i = back", "dA_i, dA_u = back"),
+        ("the bias of the first layer counts items", 'grads["item"], _ = back', 'grads["item"], grads["mu1"] = back'),
     ],
     "sparse": [
         (
