@@ -35,7 +35,7 @@ def each(function: Callable, arguments: Sequence[Any], jobs: int = 1) -> Iterato
 def _call(function, argument, share, caller):
     if share:
         use_threads(share)
-    if os.getppid() == caller:
+    if os.getppid() == caller and threading.current_thread() is threading.main_thread():  # not in a worker of Dask
         _follow_parent()
     return argument, function(argument)
 
