@@ -39,9 +39,10 @@ def predict_test(model, seed=0):
     [
         RBM(by="user", hidden_units=8, learning_rate=0.5, epochs=60, batch_size=16),
         RBM(by="item", hidden_units=8, learning_rate=0.5, epochs=60, batch_size=16),
+        RBM(by="item", hidden_units=8, learning_rate=0.5, epochs=60, batch_size=16, visible="sigmoid"),
         LLORMA(anchors=5, rank=2, global_rank=2, iterations=4),
     ],
-    ids=["U-RBM", "I-RBM", "LLORMA"],
+    ids=["U-RBM", "I-RBM", "I-RBM, sigmoid", "LLORMA"],
 )
 def test_it_learns_tastes_that_biases_cannot_know(model):
     bias, ours = (rmse(predict_test(its), TEST.values) for its in (Bias(), model))
@@ -81,6 +82,7 @@ def test_predictions_are_finite_however_few_the_ratings(model, mask):
     "make, problem",
     [
         (lambda: RBM(by="movie"), "unknown by 'movie'"),
+        (lambda: RBM(visible="tanh"), "unknown visible 'tanh'"),
         (lambda: RBM(hidden_units=0), "hidden_units is 0"),
         (lambda: RBM(steps=0), "steps is 0"),
         (lambda: RBM(batch_size=2.5), "batch_size is 2.5"),
@@ -179,6 +181,32 @@ def test_a_step_of_gibbs_sampling_starts_with_the_model_before_it(monkeypatch):
     np.testing.assert_allclose(grads["b"], dense[0] - dense[1])
     H, H_model = rbm.hidden(params, V), rbm.hidden(params, seen[-1])
     np.testing.assert_allclose(grads["W"], np.outer(dense[0], H_model) - np.outer(dense[1], H), rtol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_logistic_units_agree_with_a_slow_dense_machine_that_draws_nothing(steps):
+    params, V = small_machine(np.random.default_rng(10))
+    W, b, c = params["W"], params["b"], params["c"]
+    observed = np.repeat(np.isin(np.arange(3), RATED), K)  # all values of the rated items
+
+    def sigma(z):
+        return 1 / (1 + np.exp(-z))
+
+    v = v_model = np.bincount(V.cols, minlength=3 * K).astype(float)
+    h = h_model = (sigma(v @ W + c) > 0.5).astype(float)
+    for _ in range(steps):
+        v_model = np.where(observed, sigma(W @ h_model + b), 0)
+        h_model = (sigma(v_model @ W + c) > 0.5).astype(float)
+    grads = rbm.mean_field(params, V, K, steps)
+    assert h.sum() == 1 and (h != h_model).any()
+    np.testing.assert_allclose(grads["W"], np.outer(v_model, h_model) - np.outer(v, h), rtol=1e-10)
+    np.testing.assert_allclose(grads["b"], v_model - v, rtol=1e-10)
+    np.testing.assert_allclose(grads["c"], h_model - h)
+
+    model = RBM(hidden_units=F, visible="sigmoid")
+    p = sigma(W @ h + b).reshape(3, K)
+    ours = model.expected({"levels": np.array([1.0, 2.0, 4.0]), **params}, np.array([h, h, h]), np.arange(3))
+    np.testing.assert_allclose(ours, p @ [1, 2, 4] / p.sum(axis=1), rtol=1e-10)
 
 
 def test_any_values_can_be_levels():

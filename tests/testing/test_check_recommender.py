@@ -22,6 +22,7 @@ BASELINES = [
     tr.BPMF(factors=4, burn_in=1, samples=2),
     tr.RBM(by="user", hidden_units=4, epochs=2),
     tr.RBM(by="item", hidden_units=4, epochs=2),
+    tr.RBM(by="user", hidden_units=4, epochs=2, visible="sigmoid"),
     tr.LLORMA(anchors=3, rank=2, global_rank=2, iterations=2),
     tr.Pop(),
     tr.ItemKNN(neighbours=4),

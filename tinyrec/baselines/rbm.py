@@ -29,6 +29,9 @@ class RBM(Baseline):
     by: "user", a row holds the ratings of a user (U-RBM); "item", those of an item (I-RBM)
     learning_rate: for sums over the rows of a batch, divided by their number;  weight_decay: of W
     steps: the final T of CD-T; T grows from 1 to it in equal parts of the epochs
+    visible: "softmax", as in the paper; "sigmoid", as in the code of AutoRec's authors: each value of a rating has a
+        logistic unit of its own, p(v_ik = 1 | h) = σ(b_ik + Σ_j h_j W_ikj), and instead of drawing v and h, v_ik is
+        this probability, and h_j is 1 where p(h_j = 1 | V) > ½, else 0
     The momentum is the paper's. The other defaults are from a search on a validation part of MovieLens 1M, by item;
     for U-RBM, see `tinyrec/reproduce/tables/autorec-table-1a.toml`.
     """
@@ -41,12 +44,14 @@ class RBM(Baseline):
     batch_size: int = 20
     steps: int = 1
     epochs: int = 30
+    visible: str = "softmax"
 
     derived = ("levels", "frequencies", "H")
     minimum: ClassVar = {"hidden_units": 1, "batch_size": 1, "steps": 1}
 
     def __post_init__(self):
         check_choice("by", self.by, ("user", "item"))
+        check_choice("visible", self.visible, ("softmax", "sigmoid"))
         super().__post_init__()
 
     def learn(self, R: Ratings, seed: int) -> Params:
@@ -59,12 +64,34 @@ class RBM(Baseline):
             rate = self.learning_rate * (1 - epoch / self.epochs)
             for batch in batches(V, self.batch_size, rng):
                 rows = batch.shape[0]
-                grads = contrastive_divergence(params, batch, len(levels), T, rng)
+                grads = self.gradients(params, batch, len(levels), T, rng)
                 grads["W"] += rows * self.weight_decay * params["W"]
                 for name, w in params.items():
                     backend.sgd(w, grads[name], velocity[name], rate / rows, self.momentum)
         frequencies = np.bincount(V.cols % len(levels)) / V.size
-        return {"levels": levels, "frequencies": frequencies, **params, "H": hidden(params, V)}
+        return {"levels": levels, "frequencies": frequencies, **params, "H": self.hidden(params, V)}
+
+    def gradients(self, params: Params, V: Ratings, K: int, T: int, rng: np.random.Generator) -> Params:
+        """The gradients to descend, see `contrastive_divergence` and `mean_field`."""
+        if self.visible == "sigmoid":
+            return mean_field(params, V, K, T)
+        return contrastive_divergence(params, V, K, T, rng)
+
+    def hidden(self, params: Params, V: Ratings) -> Array:
+        """ĥ of each row, V (m, dK) -> (m, F)"""
+        return (binary_hidden if self.visible == "sigmoid" else hidden)(params, V)
+
+    def expected(self, params: Params, H: Array, cols: Array) -> Array:
+        """The expected rating of column cols[j] given the hidden units H[j]: H (p, F), cols (p,) -> (p,).
+
+        Probabilities of logistic units are divided by their sum over the values.
+        """
+        K = len(params["levels"])
+        W, b = params["W"].reshape(-1, K, H.shape[1]), params["b"].reshape(-1, K)
+        z = ((W[cols] @ H[:, :, np.newaxis])[:, :, 0] + b[cols]).T  # (K, p)
+        if self.visible == "sigmoid":
+            z = -np.logaddexp(0, -z)  # log σ(z), whose softmax is σ(z) divided by its sum
+        return params["levels"] @ softmax(z)
 
     def shapes(self, n: int, d: int) -> dict[str, tuple[int | None, ...]]:
         F, rows = self.hidden_units, n if self.by == "user" else d
@@ -88,7 +115,7 @@ class RBM(Baseline):
         known = np.flatnonzero((rows >= 0) & (cols >= 0))
         for block in blocks(len(known), len(params["levels"]) * self.hidden_units):
             at = known[block]
-            r[at] = expected(params, params["H"][rows[at]], cols[at])
+            r[at] = self.expected(params, params["H"][rows[at]], cols[at])
         return r
 
     def predict_new_user(self, params: Params, R: Ratings, new: Ratings) -> Array:
@@ -96,16 +123,8 @@ class RBM(Baseline):
             return super().predict_new_user(params, R, new)
         levels, d = params["levels"], R.shape[1]
         nearest = new.with_values(levels[np.abs(new.values[:, np.newaxis] - levels).argmin(axis=1)])
-        H = hidden(params, one_hot(nearest, levels)[0])
-        return np.stack([expected(params, np.tile(h, (d, 1)), np.arange(d)) for h in H])
-
-
-def expected(params: Params, H: Array, cols: Array) -> Array:
-    """The expected rating of column cols[j] given the hidden units H[j]: H (p, F), cols (p,) -> (p,)."""
-    K = len(params["levels"])
-    W, b = params["W"].reshape(-1, K, H.shape[1]), params["b"].reshape(-1, K)
-    z = (W[cols] @ H[:, :, np.newaxis])[:, :, 0] + b[cols]  # (p, K)
-    return params["levels"] @ softmax(z.T)
+        H = self.hidden(params, one_hot(nearest, levels)[0])
+        return np.stack([self.expected(params, np.tile(h, (d, 1)), np.arange(d)) for h in H])
 
 
 def one_hot(R: Ratings, levels: Array | None = None) -> tuple[Ratings, Array]:
@@ -149,11 +168,32 @@ def contrastive_divergence(params: Params, V: Ratings, K: int, T: int, rng: np.r
     for _ in range(T):
         V_model = draw_visible(params, V, rng.random(H.shape, np.float32) < H_model, K, rng)
         H_model = hidden(params, V_model)
+    return differences(V, H, V_model, H_model)
+
+
+def mean_field(params: Params, V: Ratings, K: int, T: int) -> Params:
+    """The same for logistic visible units: V after T steps holds probabilities, H is 0 or 1, and nothing is drawn."""
+    H = H_model = binary_hidden(params, V)
+    each = all_values(V, K)
+    V_model = V
+    for _ in range(T):
+        z = V.backend.sddmm(each.indptr, each.cols, H_model, params["W"]) + params["b"][each.cols]
+        V_model = Ratings(each, sigmoid(z)[0], V.backend)
+        H_model = binary_hidden(params, V_model)
+    return differences(V, H, V_model, H_model)
+
+
+def differences(V: Ratings, H: Array, V_model: Ratings, H_model: Array) -> Params:
     return {
         "W": V_model.T @ H_model - V.T @ H,
         "b": V_model.sum_rows() - V.sum_rows(),
         "c": (H_model - H).sum(axis=0),
     }
+
+
+def binary_hidden(params: Params, V: Ratings) -> Array:
+    """1 where p(h_j = 1 | V) > ½, else 0: V (m, dK) -> (m, F) float32"""
+    return (hidden(params, V) > 0.5).astype(np.float32)
 
 
 def hidden(params: Params, V: Ratings) -> Array:
@@ -169,11 +209,16 @@ def visible(params: Params, V: Ratings, H: Array, K: int) -> Array:
 
     V (m, dK) with p cells, whose items are used but not their values, H (m, F)  ->  (K, p)
     """
-    first = V.cols - V.cols % K
-    cols = (first[:, np.newaxis] + np.arange(K, dtype=np.int32)).ravel()  # (pK,)
-    each = Pattern(V.shape, V.pattern.indptr * K, cols)
-    z = V.backend.sddmm(each.indptr, cols, H, params["W"]) + params["b"][cols]
+    each = all_values(V, K)
+    z = V.backend.sddmm(each.indptr, each.cols, H, params["W"]) + params["b"][each.cols]
     return softmax(z.reshape(-1, K).T.copy())  # the copy makes the sums of softmax several times as fast
+
+
+def all_values(V: Ratings, K: int) -> Pattern:
+    """The cells of all K values of each rating in V (m, dK): pK of them."""
+    first = V.cols - V.cols % K
+    cols = (first[:, np.newaxis] + np.arange(K, dtype=np.int32)).ravel()
+    return Pattern(V.shape, V.pattern.indptr * K, cols)
 
 
 def draw_visible(params: Params, V: Ratings, h: Array, K: int, rng: np.random.Generator) -> Ratings:
