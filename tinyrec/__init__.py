@@ -18,6 +18,7 @@ from tinyrec.baselines import (
     ItemKNN,
     NeuMF,
     Pop,
+    SVDFeature,
 )
 from tinyrec.data import Dataset, Features, load_dataset, load_split, make_synthetic
 from tinyrec.errors import DataError, Diverged, FileError, TinyrecError, UsageError
@@ -64,6 +65,7 @@ __all__ = [
     "NeuMF",
     "Pop",
     "Recommender",
+    "SVDFeature",
     "TinyrecError",
     "UsageError",
     "cross_validate",

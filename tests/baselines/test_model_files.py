@@ -16,7 +16,7 @@ def saved(model, path):
 
 
 def params_of(arrays):
-    return [name for name in arrays if name.startswith("params/")]
+    return [name for name, array in arrays.items() if name.startswith("params/") and array.size]
 
 
 def is_refused(path, header, arrays):

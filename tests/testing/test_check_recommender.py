@@ -18,6 +18,7 @@ FEW = {"epochs": 2}
 BASELINES = [
     tr.Bias(),
     tr.BiasedMF(factors=4, epochs=2),
+    tr.SVDFeature(factors=4, epochs=2),
     tr.ALSWR(factors=4, iterations=2),
     tr.BPMF(factors=4, burn_in=1, samples=2),
     tr.RBM(by="user", hidden_units=4, epochs=2),

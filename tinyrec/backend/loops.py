@@ -39,3 +39,39 @@ def biased_mf(users, items, x, b_user, b_item, P, Q, rate, l2):
             pf, qf = p[f], q[f]
             p[f] += rate * (e * qf - l2 * pf)
             q[f] += rate * (e * pf - l2 * qf)
+
+
+@jit
+def svd_feature(users, items, x, U, V, b, c, P, Q, rate, l2):
+    """SGD for SVDFeature; the reference implementation is `tinyrec.baselines.svd_feature.descend`."""
+    p, q = np.empty(P.shape[1]), np.empty(P.shape[1])
+    for t in range(len(users)):
+        e = x[t] - _sum_features(U, users[t], b, P, p) - _sum_features(V, items[t], c, Q, q)
+        for f in range(len(p)):
+            e -= p[f] * q[f]
+        _update_features(U, users[t], b, P, q, e, rate, l2)
+        _update_features(V, items[t], c, Q, p, e, rate, l2)
+
+
+@jit
+def _sum_features(rows, at, b, P, p):
+    """Return Σ_a α_a b_a, and write Σ_a α_a p_a to p, over the features of one row."""
+    indptr, cols, values = rows
+    p[:] = 0
+    bias = 0.0
+    for j in range(indptr[at], indptr[at + 1]):
+        a, alpha = cols[j], values[j]
+        bias += alpha * b[a]
+        for f in range(len(p)):
+            p[f] += alpha * P[a, f]
+    return bias
+
+
+@jit
+def _update_features(rows, at, b, P, q, e, rate, l2):
+    indptr, cols, values = rows
+    for j in range(indptr[at], indptr[at + 1]):
+        a, alpha = cols[j], values[j]
+        b[a] += rate * (e * alpha - l2 * b[a])
+        for f in range(len(q)):
+            P[a, f] += rate * (e * alpha * q[f] - l2 * P[a, f])

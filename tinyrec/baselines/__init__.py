@@ -13,6 +13,7 @@ from tinyrec.baselines.llorma import LLORMA
 from tinyrec.baselines.neumf import NeuMF
 from tinyrec.baselines.pop import Pop
 from tinyrec.baselines.rbm import RBM
+from tinyrec.baselines.svd_feature import SVDFeature
 from tinyrec.baselines.wmf import WMF
 
 BASELINES: dict[str, type[Baseline]] = {
@@ -25,6 +26,7 @@ BASELINES: dict[str, type[Baseline]] = {
     "bpr": BPR,
     "neumf": NeuMF,
     "biased-mf": BiasedMF,
+    "svd-feature": SVDFeature,
     "als-wr": ALSWR,
     "bpmf": BPMF,
     "rbm": RBM,

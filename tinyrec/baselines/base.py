@@ -30,10 +30,12 @@ class Baseline(Model):
 
     derived: arrays that are computed from data and parameters, and so do not count as parameters
     minimum: the lowest allowed value of some settings; it is 0 for other numbers
+    reads_features: whether `learn` takes the features of users and items, too
     """
 
     derived: ClassVar[tuple[str, ...]] = ()
     minimum: ClassVar[dict[str, float]] = {}
+    reads_features: ClassVar[bool] = False
 
     def __post_init__(self):
         check_settings(self, **self.minimum)
@@ -74,7 +76,8 @@ class Baseline(Model):
             raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
         check_feedback(self, data)
         started = time.perf_counter()
-        params = self.learn(data.ratings, seed)
+        features = {"users": data.user_features, "items": data.item_features} if self.reads_features else {}
+        params = self.learn(data.ratings, seed, **features)
         if not all(np.isfinite(array).all() for array in params.values()):
             name = type(self).__name__
             raise Diverged(f"{name} learned a number that is not finite; try a larger l2 or a smaller learning rate")

@@ -76,7 +76,7 @@ def add_training_flags(parser: argparse.ArgumentParser, also: str = "") -> None:
     add("--model", default="autorec", metavar="NAME", help=models)
     add("--by", choices=("item", "user"), help="what a row is; default: item")
     features = "own or all of those in the data set itself, or a CSV file with the id in its first column"
-    add("--item-features", metavar="own|all|FILE", help=f"for cfn: {features}")
+    add("--item-features", metavar="own|all|FILE", help=f"for cfn and svd-feature: {features}")
     add("--user-features", metavar="own|all|FILE", help="the same for users; for cfn, with --by user")
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}; default: the model's")
     batch_size = "rows in a step of sgd, rmsprop or adam; 0: all rows"
@@ -95,7 +95,7 @@ def check_feature_flags(args: argparse.Namespace, models: Sequence[Any]) -> None
     given = {side for side in ("item", "user") if getattr(args, f"{side}_features")}
     read = {side for model in models for side in sides_read(model)}
     if given and not read:
-        raise UsageError(f"{args.model} reads no features; train --model cfn with them")
+        raise UsageError(f"{args.model} reads no features; train --model cfn or svd-feature with them")
     if given - read:
         raise UsageError("a CFN reads features of its rows: --item-features by item, --user-features with --by user")
 

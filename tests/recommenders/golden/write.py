@@ -27,6 +27,7 @@ MODELS = {
     "implicit-ncae": tr.ImplicitNCAE(hidden_units=2),
     "bias": tr.Bias(),
     "biased-mf": tr.BiasedMF(factors=2, epochs=2),
+    "svd-feature": tr.SVDFeature(factors=2, epochs=2),
     "als-wr": tr.ALSWR(factors=2, iterations=2),
     "bpmf": tr.BPMF(factors=2, burn_in=1, samples=2),
     "rbm": tr.RBM(hidden_units=2, epochs=2),
@@ -42,9 +43,9 @@ MODELS = {
 
 
 def data_of(name):
-    """Ratings of 8 users and 6 items, with text ids and genres for the model with features."""
+    """Ratings of 8 users and 6 items, with text ids and genres for the models that read them."""
     data = tr.make_synthetic(8, 6, 30, seed=0)
-    if name != "cfn-features":
+    if name not in ("cfn-features", "svd-feature"):
         return data.binarized() if name in MODELS and MODELS[name].implicit else data
     users, items, ratings = data.triples()
     data = tr.Dataset.from_triples([f"ü{user}" for user in users], [f"{item:03}" for item in items], ratings)
