@@ -25,6 +25,7 @@ MODELS = {
     "cfn-features": tr.CFN(hidden_units=2, l2=1.0),
     "ncae": tr.NCAE(hidden_units=(3, 2), pretrain_epochs=1),
     "implicit-ncae": tr.ImplicitNCAE(hidden_units=2),
+    "nrp": tr.NRP(hidden_units=2, head_units=2),
     "bias": tr.Bias(),
     "biased-mf": tr.BiasedMF(factors=2, epochs=2),
     "svd-feature": tr.SVDFeature(factors=2, epochs=2),
@@ -45,7 +46,7 @@ MODELS = {
 def data_of(name):
     """Ratings of 8 users and 6 items, with text ids and genres for the models that read them."""
     data = tr.make_synthetic(8, 6, 30, seed=0)
-    if name not in ("cfn-features", "svd-feature"):
+    if name not in ("cfn-features", "nrp", "svd-feature"):
         return data.binarized() if name in MODELS and MODELS[name].implicit else data
     users, items, ratings = data.triples()
     data = tr.Dataset.from_triples([f"ü{user}" for user in users], [f"{item:03}" for item in items], ratings)
