@@ -33,15 +33,19 @@ from tinyrec.evaluation.splits import (
 )
 from tinyrec.models import (
     ACCM,
+    ASDAE,
     CFN,
+    DHA,
     DSSM,
     MF,
     NCAE,
     NRP,
+    NRPDHA,
     Autoencoder,
     AutoRec,
     DeepAutoRec,
     ImplicitNCAE,
+    NRPaSDAE,
     RatingNeuMF,
 )
 from tinyrec.recommenders import Average, Recommender, load
@@ -52,9 +56,11 @@ __version__ = "0.1.0"
 __all__ = [
     "ACCM",
     "ALSWR",
+    "ASDAE",
     "BPMF",
     "BPR",
     "CFN",
+    "DHA",
     "DSSM",
     "EALS",
     "EASE",
@@ -62,6 +68,7 @@ __all__ = [
     "MF",
     "NCAE",
     "NRP",
+    "NRPDHA",
     "RBM",
     "WMF",
     "AutoRec",
@@ -77,6 +84,7 @@ __all__ = [
     "FileError",
     "ImplicitNCAE",
     "ItemKNN",
+    "NRPaSDAE",
     "NeuMF",
     "Pop",
     "RatingNeuMF",

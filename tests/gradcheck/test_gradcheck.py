@@ -160,14 +160,14 @@ BUGS = {
     "nn.all_cells": [
         ("the factor 2 of the square lost", "dY *= 2", "dY *= 1"),
         ("absent cells not weighed", "dY = unobserved * Y", "dY = 1 * Y"),
-        ("y where y - 1 belongs", "dY[here] = y - 1", "dY[here] = y"),
+        ("y where y - r belongs", "dY[here] = y - r", "dY[here] = y"),
         ("the activation skipped on the way back", "dA = back(dY)", "dA = dY"),
         ("only the first rows count", "dW + dA.T @ H[rows]", "dW + dA[:1].T @ H[:1]"),
         ("the sum over all cells without its weights", "A.T @ A, A.T @ a", "W.T @ W, W.T @ b"),
         ("dW without the bias", "(A @ (H.T @ H) + a[:, None] * sums)", "(A @ (H.T @ H))"),
         ("db of one row", "(A @ sums + n * a)", "(A @ sums + a)"),
         ("dH without the bias", "    dH += g", "    dH += 0"),
-        ("observed cells not taken off", "back(2 * ((y - 1) - c * y))", "back(2 * (y - 1))"),
+        ("observed cells not taken off", "back(2 * ((y - r) - c * y))", "back(2 * (y - r))"),
     ],
     "models.ncae": [
         ("the output activation skipped on the way back", "back_to_a(back_to_y())", "back_to_y()"),
@@ -196,6 +196,36 @@ BUGS = {
             "grads[name] for name in params",
             "grads[name] * 0 for name in params",
         ),
+    ],
+    "nn.side_layers": [
+        ("noise skipped on the way back", "back_to_H(dZ @", "(dZ @"),
+        ("an activation skipped on the way back", "dZ = back_to_Z(dH)", "dZ = dH"),
+        ("the input of the layer above", '"V{layer}": below.T @ dZ', '"V{layer}": 2 * (below.T @ dZ)'),
+        ("the side information of the first layer alone", "= X.T @ dZ", "= (X.T @ dZ) * (layer == 1)"),
+    ],
+    "models.hybrid": [
+        ("one weight for both sides", "of_items.backward(w_i, d_item)", "of_items.backward(w_u, d_item)"),
+        ("the loss without the weight", "w_i * of_items.error + penalty", "of_items.error + penalty"),
+        ("λ1 in the loss alone", "back_to_codes(self.lambda1 * back_to_y())", "back_to_codes(back_to_y())"),
+        ("the penalty missing in the loss", "of_items.error + penalty", "of_items.error"),
+        ("the features without a weight", "(weight * grad for grad in grads)", "(grad for grad in grads)"),
+    ],
+    "models.asdae": [
+        ("the decoder sends nothing to the code", "back_to_input(dC + dC_decoder)", "back_to_input(dC)"),
+        ("the prediction sends nothing to the code", "back_to_input(dC + dC_decoder)", "back_to_input(dC_decoder)"),
+        ("the features send nothing to the decoder", "dH, grads = dH + dH_X,", "dH, grads = dH,"),
+        ("α in the loss alone", "back_to_ratings(weight * self.alpha)", "back_to_ratings(weight)"),
+    ],
+    "models.dha": [
+        ("the decoders send nothing to the code", "dC = dC + dC_decoder", "dC = dC"),
+        ("the fusion skipped on the way back", "back_to_joined(back_to_Z(dC))", "back_to_joined(dC)"),
+        ("both encoders get the same", "number * k : (number + 1) * k", ":k"),
+        ("α in the loss alone", "back_to_H(weight * share)", "back_to_H(weight)"),
+    ],
+    "models.factored": [
+        ("the code is not pulled", "d_codes.append(-2 * weight * (U - C))", "d_codes.append(0 * C)"),
+        ("the vector is not pulled", "dU + 2 * weight * (U - C) +", "dU +"),
+        ("λ_f once for each vector", "self.l2_factors * counts * U)", "self.l2_factors * U)"),
     ],
     "baselines.neumf": [
         ("an activation skipped on the way to H2", "from_Z2(to_Z2(dH2))", "from_Z2(dH2)"),

@@ -18,15 +18,19 @@ from tinyrec.gradcheck.compare import Case, Function, draw
 from tinyrec.gradcheck.predictions import wrong_predictions
 from tinyrec.models import (
     ACCM,
+    ASDAE,
     CFN,
+    DHA,
     DSSM,
     MF,
     NCAE,
     NRP,
+    NRPDHA,
     Autoencoder,
     AutoRec,
     DeepAutoRec,
     ImplicitNCAE,
+    NRPaSDAE,
     RatingNeuMF,
 )
 from tinyrec.models.nrp import HEADS, TARGETS
@@ -122,6 +126,7 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
     network = {"V1": (d, 3), "mu1": (3,), "S1": (2, 3), "V2": (3 + 2, k), "mu2": (k,)}
     head = {"Z": (n, 3), "V2": (3, k), "mu2": (k,), "w": (k, 1), "b": (1,)}
     codes = {"P": (n, k), "Q": (d, k)}
+    layers = {"H": (n, d), "V1": (d, 3), "S1": (2, 3), "mu1": (3,), "V2": (3, k), "S2": (2, k), "mu2": (k,)}
     for layer, function, out, shapes in (
         (nn.sparse_in, lambda p: nn.sparse_in(R, **p), (n, k), {"V": (d, k), "mu": (k,)}),
         (nn.dense, lambda p: nn.dense(**p), (n, k), {"X": (n, d), "V": (d, k), "mu": (k,)}),
@@ -134,6 +139,7 @@ def layer_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
             (n, k),
             {"H": (n, k)},
         ),
+        (nn.side_layers, partial(as_side_layers, with_features(R, rng).user_features), (n, k), layers),
         (nn.mlp, as_mlp, n, head),
         (nn.mix, lambda p: nn.mix(**p), (n, k), {"P": (n, k), "X": (n, k), "V": (k, 2), "w": (2, 1)}),
         (nn.pair_sums, lambda p: nn.pair_sums(**p, at=R), (R.size, k), codes),
@@ -162,6 +168,20 @@ def as_mlp(params: Params) -> tuple[Array, Callable[[Array], Params]]:
     return y, backward
 
 
+def as_side_layers(X: Ratings | None, params: Params) -> tuple[Array, Callable[[Array], Params]]:
+    """nn.side_layers, of a dense H among the parameters and with noise."""
+    rng = default_rng(0)
+    H, back = nn.side_layers(
+        params["H"], params, nn.tanh, X, lambda H: nn.unit_dropout(H, 0.5, rng, get_backend("reference"))
+    )
+
+    def backward(dH):
+        dX, grads = back(dH)
+        return {"H": dX, **grads}
+
+    return H, backward
+
+
 def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
     for make in autoencoders():
         yield from autoencoder_cases(make.func, make, name, R, rng)
@@ -179,6 +199,7 @@ def model_cases(name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Cas
 def pair_models() -> Iterator[partial]:
     """Each model of pairs, with each setting that changes its mathematics."""
     yield from nrps()
+    yield from hybrids()
     small: dict[str, Any] = {"hidden_units": (4, 3), "l2": 0.7}
     yield partial(ACCM, **small, cold=0.5)
     yield partial(ACCM, **small, cold=0.5, head="mlp", head_units=(3, 2), hidden_dropout=0.5)
@@ -193,6 +214,16 @@ def nrps() -> Iterator[partial]:
     for head, target in itertools.product(HEADS, TARGETS):
         yield partial(small, head=head, target_in_input=target)
     yield partial(small, activation="tanh", center=False, dropout=0.0, hidden_dropout=0.0, target_in_input="as printed")
+
+
+def hybrids() -> Iterator[partial]:
+    """Each hybrid of two autoencoders, with each setting that changes its mathematics."""
+    eq_2: dict[str, Any] = {"l2": 0.7, "alpha": 0.3, "lambda1": 1.7}
+    eq_1 = {**eq_2, "lambda2": 0.6, "lambda3": 1.2}
+    for kind, own in ((NRPaSDAE, eq_2), (NRPDHA, eq_2), (ASDAE, eq_1), (DHA, eq_1)):
+        for units in ((3,), (4, 3)):
+            yield partial(kind, hidden_units=units, **own)
+        yield partial(kind, hidden_units=(4, 3, 2), activation="sigmoid", center=False, dropout=0.0, **own)
 
 
 def pair_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:

@@ -1,11 +1,13 @@
 """One paper's model a file; `base.py` holds what they share."""
 
 from tinyrec.models.accm import ACCM
+from tinyrec.models.asdae import ASDAE, NRPaSDAE
 from tinyrec.models.autoencoder import Autoencoder
 from tinyrec.models.autorec import AutoRec
 from tinyrec.models.base import Model, Network
 from tinyrec.models.cfn import CFN
 from tinyrec.models.deep_autorec import DeepAutoRec
+from tinyrec.models.dha import DHA, NRPDHA
 from tinyrec.models.dssm import DSSM
 from tinyrec.models.implicit_ncae import ImplicitNCAE
 from tinyrec.models.mf import MF
@@ -25,21 +27,29 @@ MODELS: dict[str, type[Network]] = {
     "dssm": DSSM,
     "rating-neumf": RatingNeuMF,
     "mf": MF,
+    "asdae": ASDAE,
+    "dha": DHA,
+    "nrp-asdae": NRPaSDAE,
+    "nrp-dha": NRPDHA,
 }
 
 __all__ = [
     "ACCM",
+    "ASDAE",
     "CFN",
+    "DHA",
     "DSSM",
     "MF",
     "MODELS",
     "NCAE",
     "NRP",
+    "NRPDHA",
     "AutoRec",
     "Autoencoder",
     "DeepAutoRec",
     "ImplicitNCAE",
     "Model",
+    "NRPaSDAE",
     "Network",
     "PairModel",
     "RatingNeuMF",

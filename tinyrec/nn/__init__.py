@@ -9,6 +9,7 @@ from tinyrec.nn.mix import mix
 from tinyrec.nn.mlp import mlp
 from tinyrec.nn.noise import dropout, masked, unit_dropout
 from tinyrec.nn.pairs import pair_products, pair_sums
+from tinyrec.nn.side_layers import side_layers
 
 __all__ = [
     "ACTIVATIONS",
@@ -31,6 +32,7 @@ __all__ = [
     "relu",
     "sampled_out",
     "selu",
+    "side_layers",
     "sigmoid",
     "sparse_in",
     "squared_error",

@@ -1,4 +1,4 @@
-"""The squared error over all cells of implicit feedback, observed or not, without storing an (n, d) matrix."""
+"""The squared error over all cells, observed or not, without storing an (n, d) matrix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CELLS = 4_000_000  # computed at a time, so that they fit into memory and cache
 def all_cells_error(
     H: Array, W: Array, b: Array, at: Ratings, unobserved: Array, f: Activation
 ) -> tuple[Array, tuple[Array, Array, Array]]:
-    """loss = Σ_observed (y - 1)² + Σ_others c_j y²,  y = f(H Wᵀ + b)                                (NCAE, eq. 11)
+    """loss = Σ_observed (y - r)² + Σ_others c_j y²,  y = f(H Wᵀ + b)          (NCAE, eq. 11, where r = 1 everywhere)
 
     H (n, k), W (d, k), b (d,), at (n, d), unobserved (d,): c_j
     ->  loss () and its gradients dH (n, k), dW (d, k), db (d,)
@@ -29,9 +29,9 @@ def all_cells_error(
         Y, back = f(H[rows] @ W.T + b)  # (rows, d)
         dY = unobserved * Y
         loss = loss + (dY * Y).sum()
-        y, c = Y[here], unobserved[here[1]]
-        loss = loss + ((y - 1) ** 2 - c * y * y).sum()
-        dY[here] = y - 1
+        y, c, r = Y[here], unobserved[here[1]], at.values[cells]
+        loss = loss + ((y - r) ** 2 - c * y * y).sum()
+        dY[here] = y - r
         dY *= 2
         dA = back(dY)
         dH.append(dA @ W)
@@ -46,12 +46,12 @@ def linear_error(
     """The same for y = H Wᵀ + b, in O(k² + k p / n) operations a row and O(d k²) once    (NCAE, end of section 4.1)
 
     If all cells were unobserved: Σ_i Σ_j c_j y_ij² = Σ_i [h_i 1] G [h_i 1]ᵀ with G = [W b]ᵀ C [W b], C = diag(c). To
-    this, (y - 1)² - c_j y² is added for each observed cell.
+    this, (y - r)² - c_j y² is added for each observed cell.
     """
     y, back = sampled_out(H, W, b, at)  # (p,)
-    c = unobserved[at.cols]
-    loss = ((y - 1) ** 2 - c * y * y).sum()
-    dH, dW, db = back(2 * ((y - 1) - c * y))
+    c, r = unobserved[at.cols], at.values
+    loss = ((y - r) ** 2 - c * y * y).sum()
+    dH, dW, db = back(2 * ((y - r) - c * y))
 
     root = at.xp.sqrt(2 * unobserved)  # the 2 is from the derivative of the square
     A, a, n = root[:, None] * W, root * b, len(H)  # (d, k), (d,)

@@ -9,6 +9,10 @@ The same loop trains every model. It asks a model for three things:
     batches(R, batch_size, rng)                     the batches of one epoch, each with a `share` of the whole:
                                                     rows for an autoencoder, rated pairs for a factorisation
     loss_and_grads(params, batch, rng) -> (loss, grads)
+
+A model may also have this, to alternate between an exact solution of some parameters and training the others:
+
+    solve(params, R) -> params                      some of them, solved before each epoch and fixed during it
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import numpy as np
 
 from tinyrec.backend import Array, Backend, Params
 from tinyrec.errors import Diverged, UsageError
+from tinyrec.models.stages import Frozen
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,18 @@ def fit(
     params, state, rng, backend = epoch.params, epoch.state, epoch.rng, R.backend
     for number in range(epoch.number + 1, epochs + 1):
         started, total, done = time.perf_counter(), 0.0, number - 1.0
+        solved = model.solve(params, R) if hasattr(model, "solve") else {}
+        params.update(solved)
+        its = Frozen(model, solved) if solved else model
+        trained = {name: w for name, w in params.items() if name not in solved}
         for batch in model.batches(R, batch_size, rng):
             now = optimizer.at(done, epochs) if optimizer.decays else optimizer
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `checked` reports it
                 if now.line_search:
-                    loss = now.minimize(partial(evaluate, model, batch, rng, backend, number), params, backend)
+                    loss = now.minimize(partial(evaluate, its, batch, rng, backend, number), trained, backend)
                 else:
-                    loss, grads = checked(model.loss_and_grads(params, batch, rng), params, backend, number)
-                    now.step(params, grads, state, backend, loss)
+                    loss, grads = checked(its.loss_and_grads(trained, batch, rng), trained, backend, number)
+                    now.step(trained, grads, state, backend, loss)
             total += loss
             done += batch.share
         yield Epoch(number, total, time.perf_counter() - started, params, state, rng)
