@@ -41,7 +41,7 @@ class NRP(PairModel):
     hidden_units: tuple[int, ...] = (500, 200, 100)
     head: str = "mlp"
     head_units: tuple[int, ...] = (500, 200, 100, 50)
-    dropout: float = 0.5
+    dropout: float = 0.3
     hidden_dropout: float = 0.5
     target_in_input: str = "held out"
 
