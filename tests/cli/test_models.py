@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tinyrec.cli import main
+from tinyrec.models import Network
 from tinyrec.reproduce.config import ALL_MODELS
 
 SMALL = {
@@ -70,7 +71,7 @@ def small(model):
     """Flags that make a model small."""
     fields = ALL_MODELS[model].__dataclass_fields__
     flags = [flag for name, value in SMALL.items() if name in fields for flag in ("--set", f"{name}={value}")]
-    return flags if "activation" not in fields else [*flags, "--epochs", "2", "--set", "l2=3"]
+    return [*flags, "--epochs", "2", "--set", "l2=3"] if issubclass(ALL_MODELS[model], Network) else flags
 
 
 @pytest.mark.parametrize("model", ALL_MODELS)
@@ -79,6 +80,11 @@ def test_every_model_is_trained_saved_evaluated_and_recommends(capsys, ratings, 
     flags = [*small(model), *(["--feedback", "implicit"] if implicit else [])]
     if model == "deep-autorec":
         flags += ["--set", "pretrain=1"]
+    if model == "dssm":  # it reads nothing else
+        for kind, prefix, n in (("user", "u", 40), ("item", "", 30)):
+            table = tmp_path / f"{kind}s.csv"
+            table.write_text(f"{kind},kind\n" + "".join(f"{prefix}{i},{'abc'[i % 3]}\n" for i in range(n)))
+            flags += [f"--{kind}-features", str(table)]
     result = run_json(capsys, "train", "--dataset", ratings, "--model", model, *flags, "--save", path)
     assert result["model"] == model and result["n_test"] > 0 and result["parameters"] > 0
     again = run_json(capsys, "evaluate", path)

@@ -157,6 +157,13 @@ BUGS = {
         ),
         ("other noise for the loss than for the gradient", "identity(H + asarray(", "identity(H * asarray("),
     ],
+    "nn.mix": [
+        ("what flows through the attention forgotten", "s * dY + dD,", "s * dY,"),
+        ("the attention to X taken for that to P", "(1 - s) * dY - dD", "(1 - s) * dY + dD"),
+        ("dV from P where P - X belongs", "D.T @ dA", "P.T @ dA"),
+        ("dw from what the sigmoid returned", "A.T @ dt", "A.T @ s"),
+        ("a mean over the units where a sum belongs", "(dY * D).sum(", "(dY * D).mean("),
+    ],
     "nn.all_cells": [
         ("the factor 2 of the square lost", "dY *= 2", "dY *= 1"),
         ("absent cells not weighed", "dY = unobserved * Y", "dY = 1 * Y"),
@@ -227,6 +234,22 @@ BUGS = {
         ("the vector is not pulled", "dU + 2 * weight * (U - C) +", "dU +"),
         ("λ_f once for each vector", "self.l2_factors * counts * U)", "self.l2_factors * U)"),
     ],
+    "models.accm": [
+        ("ids that count as unknown are learned", "back_to_E(known * joined(", "back_to_E(joined("),
+        ("the bias of the vector", "back_to_biases(dy[:, None])", "back_to_biases(2 * dy[:, None])"),
+        ("μ with a mean where a sum belongs", "dy.sum(keepdims=True)", "dy.mean(keepdims=True)"),
+    ],
+    "models.rating_neumf": [
+        ("the weights h forgotten", "(dph * h[:, 0], ds)", "(dph, ds)"),
+        ("dh from h where p belongs", "(dph * p).sum", "(dph * h[:, 0]).sum"),
+        (
+            "both vectors get the gradient of the first",
+            "back_to_s(dC[:, self",
+            "back_to_s(dC[:, : self.factors] + 0 * dC[:, self",
+        ),
+    ],
+    "models.vectors": [("a vector twice as steep", "return e, backward", "return e, lambda de: 2 * backward(de)")],
+    "models.pairs": [("l2 in the loss alone", "{name: grad for name", "{name: grad + 0 for name")],
     "baselines.neumf": [
         ("an activation skipped on the way to H2", "from_Z2(to_Z2(dH2))", "from_Z2(dH2)"),
         ("an activation skipped on the way to H1", "from_Z1(to_Z1(dH1))", "from_Z1(dH1)"),

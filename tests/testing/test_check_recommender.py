@@ -45,9 +45,30 @@ AUTOENCODERS = [
     tr.ImplicitNCAE(hidden_units=4),
     tr.ImplicitNCAE(hidden_units=4, output="identity", augment_below=0.6),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DSSMWithFeatures(tr.DSSM):
+    """DSSM, which needs features, for data without any."""
+
+    def fit(self, data, **options):
+        if isinstance(data, tr.Dataset):
+            columns = (
+                {"kind": [f"{i % m}" for i in range(n)]} for n, m in zip(data.ratings.shape, (3, 4), strict=True)
+            )
+            users, items = map(tr.Features.of, columns)
+            data = data.with_features(users=users, items=items)
+        return super().fit(data, **options)
+
+
 PAIRS = [
     tr.NRP(hidden_units=(4, 3), head_units=(3, 2)),
     tr.NRP(hidden_units=4, head="dot", center=False, target_in_input="as printed"),
+    tr.ACCM(hidden_units=(4, 3)),
+    tr.ACCM(hidden_units=(4, 3), head="mlp", head_units=(3, 2), cold=0.5),
+    tr.RatingNeuMF(factors=3, head_units=(4, 2)),
+    tr.MF(factors=3),
+    DSSMWithFeatures(hidden_units=(4, 3), head_units=(3, 2)),
 ]
 SEARCHED = [tr.AutoRec(hidden_units=4), tr.CFN(hidden_units=4), tr.DeepAutoRec(hidden_units=4, pretrain=0)]
 

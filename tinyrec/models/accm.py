@@ -32,8 +32,10 @@ class ACCM(PairModel):
     cold: the fraction of the users and of the items of a batch whose id counts as unknown in it: without a bias, and
         with a random vector. The authors draw it for each pair. Their loss is a sum of three root mean squares, which
         also fits the ids alone and the features alone; here, it is that of NRP's comparison.
-    learns user.E (n, k + 1) = [U b] (n, k + 1), or U for head "mlp", user.V and user.w for `nn.mix`, the tower
-        user_features.*, the same of the item, and mu (1,) or the head as head.*
+    activation: of all hidden layers;  hidden_dropout: the fraction of the hidden units of s that is dropped
+    center: the target is the rating as it is;  True: the rating minus user and item biases
+    learns user.E (n, k + 1) = [U b], for head "mlp" (n, k) = U; user.V (k, a) and user.w (a, 1), the V and w of
+        `nn.mix`; the tower user_features.*; the same of the item; and mu (1,) or the head as head.*
     """
 
     center: bool | None = False
