@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import tinyrec as tr
+from tinyrec.models import Network
 from tinyrec.recommenders import storage
 from tinyrec.training.checkpoint import Checkpoint
 
@@ -26,6 +27,14 @@ MODELS = {
     "ncae": tr.NCAE(hidden_units=(3, 2), pretrain_epochs=1),
     "implicit-ncae": tr.ImplicitNCAE(hidden_units=2),
     "nrp": tr.NRP(hidden_units=2, head_units=2),
+    "accm": tr.ACCM(hidden_units=2, attention_units=2),
+    "dssm": tr.DSSM(hidden_units=2, head_units=2),
+    "rating-neumf": tr.RatingNeuMF(factors=2, head_units=2),
+    "mf": tr.MF(factors=2),
+    "asdae": tr.ASDAE(hidden_units=2),
+    "dha": tr.DHA(hidden_units=2),
+    "nrp-asdae": tr.NRPaSDAE(hidden_units=2),
+    "nrp-dha": tr.NRPDHA(hidden_units=2),
     "bias": tr.Bias(),
     "biased-mf": tr.BiasedMF(factors=2, epochs=2),
     "svd-feature": tr.SVDFeature(factors=2, epochs=2),
@@ -41,17 +50,19 @@ MODELS = {
     "bpr": tr.BPR(factors=2, epochs=2),
     "neumf": tr.NeuMF(factors=2, epochs=2),
 }
+WITH_FEATURES = "cfn-features", "nrp", "accm", "dssm", "asdae", "dha", "nrp-asdae", "nrp-dha", "svd-feature"
 
 
 def data_of(name):
     """Ratings of 8 users and 6 items, with text ids and genres for the models that read them."""
     data = tr.make_synthetic(8, 6, 30, seed=0)
-    if name not in ("cfn-features", "nrp", "svd-feature"):
+    if name not in WITH_FEATURES:
         return data.binarized() if name in MODELS and MODELS[name].implicit else data
     users, items, ratings = data.triples()
     data = tr.Dataset.from_triples([f"ü{user}" for user in users], [f"{item:03}" for item in items], ratings)
     data.item_info["genres"] = np.array(["Drama", "Comedy|Drama", "", "War", "Comedy", "War"][: len(data.items)])
-    return data.with_features(items="own")
+    data.user_info["age"] = np.array(["young", "old"] * 4)
+    return data.with_features(items="own", users="own" if name == "dssm" else None)
 
 
 def predictions(fitted):
@@ -65,7 +76,7 @@ def predictions(fitted):
 def fitted_models():
     """(name, a function that trains it) for each model, the last of which is an average."""
     for name, model in MODELS.items():
-        options = {"epochs": 2} if hasattr(model, "hidden_units") and name != "rbm" else {}
+        options = {"epochs": 2} if isinstance(model, Network) else {}
         yield name, lambda model=model, name=name, options=options: model.fit(data_of(name), **options)
     members = [MODELS["autorec"], MODELS["autorec-user-centred"]]
     yield "average", lambda: tr.Average([model.fit(data_of("average"), epochs=2) for model in members])
