@@ -282,7 +282,11 @@ BUGS = {
     ],
     "models.towers": [
         ("the user's part of the first layer for the item", "dA_u, dA_i = back", "dA_i, dA_u = back"),
-        ("the bias of the first layer counts items", 'grads["item"], _ = back', 'grads["item"], grads["mu1"] = back'),
+        (
+            "half of the gradient lost on the way to the codes",
+            "dA_u, dA_i = back_to_sides(dZ)",
+            "dA_u, dA_i = back_to_sides(dZ / 2)",
+        ),
     ],
     "sparse": [
         (
