@@ -160,6 +160,25 @@ def test_joint_training_changes_the_vectors_in_each_step(kind):
     assert all(not np.array_equal(epoch.params[name], before[name]) for name in "UV")
 
 
+@pytest.mark.parametrize("kind", [tr.ASDAE, tr.DHA])
+def test_the_distance_is_0_at_the_codes_and_relative_to_the_vectors(kind):
+    model, data, params = problem(kind, EQ_1, np.random.default_rng(3))
+    codes = [model.code(params, data.rows(side)).codes for side in ("user", "item")]
+    for factor, distance in ((1, 0), (2, 0.5), (-1, 2)):
+        vectors = {name: factor * C for name, C in zip("UV", codes, strict=True)}
+        assert model.distance({**params, **vectors}, data) == pytest.approx(distance)
+
+
+def test_large_weights_of_the_distance_make_it_small():
+    data = tr.make_synthetic(30, 20, 300, seed=2)
+    distances = []
+    for pull in (1e-2, 1.0, 1e2):
+        model = tr.ASDAE(hidden_units=(6, 3), lambda2=pull, lambda3=pull, dropout=0.0, hidden_dropout=0.0)
+        fitted = model.fit(data, epochs=20, batch_size=100, backend="reference")
+        distances.append(model.distance(fitted.params, fitted._sides))
+    assert distances[0] > distances[1] > 2 * distances[2]
+
+
 @kinds
 def test_it_learns_what_biases_cannot(kind, own):
     """Ratings that are the product of a sign of the user and one of the item"""

@@ -364,6 +364,19 @@ def test_a_share_of_each_users_interactions_is_trained_on(interactions):
         assert share_of(hundred, percent / 100, 0).ratings.size == percent
 
 
+def test_the_distance_of_vectors_from_codes_is_kept_and_shown(table, folder):
+    path = tables.FOLDER / "small.toml"
+    small = "epochs = 1, set = { hidden_units = 3 } }"
+    rows = [f'[[rows]]\nname = "{name}"\ntrain = {{ model = "{name}", {small}\n' for name in ("asdae", "nrp-asdae")]
+    path.write_text(TABLE[: TABLE.index("[[rows]]")].replace('"λ"', '"distance"') + "".join(rows))
+    table = tables.read("small")
+    original, twin = pages.measured(table, count(table, folder)[1])
+    distances = [cell["members"][0]["distance"] for cell in original.cells]
+    assert len(distances) == 2 and min(distances) > 0
+    assert pages.column(original, "distance", []) == f"{np.mean(distances):.3g}"
+    assert pages.column(twin, "distance", []) == ""
+
+
 def test_better_than_is_counted_split_by_split():
     rows = []
     for name, than, values in (("a", None, [1.0, 0.5]), ("b", "a", [0.9, 0.52])):

@@ -221,9 +221,8 @@ def hybrids() -> Iterator[partial]:
     eq_2: dict[str, Any] = {"l2": 0.7, "alpha": 0.3, "lambda1": 1.7}
     eq_1 = {**eq_2, "lambda2": 0.6, "lambda3": 1.2}
     for kind, own in ((NRPaSDAE, eq_2), (NRPDHA, eq_2), (ASDAE, eq_1), (DHA, eq_1)):
-        for units in ((3,), (4, 3)):
-            yield partial(kind, hidden_units=units, **own)
-        yield partial(kind, hidden_units=(4, 3, 2), activation="sigmoid", center=False, dropout=0.0, **own)
+        yield partial(kind, hidden_units=(3, 2), **own)
+    yield partial(NRPaSDAE, hidden_units=(2,), activation="sigmoid", center=False, dropout=0.0, **eq_2)
 
 
 def pair_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:

@@ -60,6 +60,14 @@ class Factored(Hybrid):
             grads |= of_side.backward(dU + 2 * weight * (U - C) + 2 * self.l2_factors * counts * U)
         return error, tuple(d_codes), grads
 
+    def distance(self, params: Params, R: Sides) -> float:
+        """√[(Σ |U_j - g_u(R_j, X_j)|² + Σ |V_k - g_i(R'_k, Y_k)|²) / (Σ |U_j|² + Σ |V_k|²)]: how far they are apart"""
+        apart = size = 0.0
+        for side in SIDES:
+            U, C = (to_host(its) for its in (params[FACTORS[side]], self.code(params, R.rows(side)).codes))
+            apart, size = apart + float(((U - C) ** 2).sum()), size + float((U**2).sum())
+        return (apart / size) ** 0.5
+
     def solve(self, params: Params, R: Sides) -> Params:
         """The parameters that are solved before each epoch, which then trains the others."""
         if self.training == "joint":

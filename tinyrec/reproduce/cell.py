@@ -15,8 +15,10 @@ from tinyrec.backend import get_backend, to_host
 from tinyrec.bench.machine import description
 from tinyrec.data import Dataset, load_dataset
 from tinyrec.evaluation.splits import split_leave_one_out, split_random
+from tinyrec.models.factored import Factored
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Average, FittedAutoencoder
+from tinyrec.recommenders.pairs import sides_of
 from tinyrec.recommenders.scaling import Scaling
 from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
 from tinyrec.reproduce.scores import all_scores, ranking_scores
@@ -74,7 +76,16 @@ def describe(member: Any, test: Dataset | None) -> dict[str, Any]:
         "valid_rmse": member.info.get("valid_rmse"),
         "parameters": member.n_parameters,
         "rmse": member.examine(test)[0]["rmse"] if test else None,
+        **distance(member),
     }
+
+
+def distance(member: Any) -> dict[str, float]:
+    """Return {"distance": of the vectors of aSDAE and DHA from the codes}, see `Factored`; {} of other models."""
+    if not isinstance(member.model, Factored):
+        return {}
+    sides = sides_of(member.model, member.data, member.scaling)
+    return {"distance": member.model.distance(member.params, sides)}
 
 
 def split_of(task: Task) -> tuple[Dataset, Dataset]:

@@ -86,6 +86,7 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     """Return the entry of a row in the column `name`, as text.
 
     "seconds / first": relative to the first row;  "lowest": the lowest RMSE of the curve
+    "distance": of the vectors of aSDAE and DHA from the codes, relative to their size
     "better than": by how much, and on how many splits, it is better than the row `than`
     """
     if name == "better than":
@@ -102,6 +103,9 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
     if name == "MB":
         peaks = [cell["peak_mb"] for cell in its.cells if cell.get("peak_mb")]
         return f"{max(peaks):.0f}" if peaks else ""
+    if name == "distance":  # of aSDAE and DHA alone
+        values = [member[name] for cell in its.cells for member in cell["members"] if name in member]
+        return f"{np.mean(values):.3g}" if values else ""
     if name == "seconds / first":
         return f"{its.mean('seconds') / rows[0].mean('seconds'):.1f}"
     if name == "seconds / epoch":

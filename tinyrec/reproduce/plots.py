@@ -58,6 +58,7 @@ def line(table: Table, rows: list[Measured], axes) -> None:
     if published:
         values = [row.published for row in published]
         axes.plot([row.x for row in published], values, "D", color=PUBLISHED, label="published")
+    axes.set(xscale="log" if table.log else "linear")
     axes.set(xlabel=table.axis, ylabel=f"test {table.measure.upper()} on {table.dataset}")
 
 

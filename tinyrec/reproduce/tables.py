@@ -61,6 +61,7 @@ class Table:
 
     splits: the number of random splits;  measure: of all rows;  columns: the further columns, see `pages.column`
     plot: "bars"; "line", for rows with an x, whose axis is called `axis`; or "curve", for rows with a curve
+    log: whether the axis of x is logarithmic
     """
 
     name: str
@@ -73,6 +74,7 @@ class Table:
     measure: str = "rmse"
     plot: str = "bars"
     axis: str = ""
+    log: bool = False
     columns: list[str] = field(default_factory=list)
 
 
