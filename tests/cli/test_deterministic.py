@@ -13,6 +13,7 @@ TRAIN = """
 import hashlib, os
 import numpy as np
 from tinyrec.cli import main
+from tinyrec.models import Network
 from tinyrec.reproduce.config import ALL_MODELS
 
 SETTINGS = {"hidden_units": 120, "factors": 50, "iterations": 2, "samples": 2, "burn_in": 1, "anchors": 2}
@@ -22,11 +23,16 @@ SETS = {"deep-autorec": {"hidden_units": "120x60x120", "pretrain": 2}, "ncae": {
 def flags(name):
     own = ALL_MODELS[name].__dataclass_fields__
     sets = {key: value for key, value in SETTINGS.items() if key in own} | SETS.get(name, {})
-    more = ["--epochs", "2", "--set", "l2=50"] if "activation" in own else []
+    more = ["--epochs", "2", "--set", "l2=50"] if issubclass(ALL_MODELS[name], Network) else []
     more += ["--feedback", "implicit"] if ALL_MODELS[name].implicit else []
     return ["--model", name, *more, *(flag for key, value in sets.items() for flag in ("--set", f"{key}={value}"))]
 
 trainings = {name: flags(name) for name in ALL_MODELS}
+for kind, n in (("user", 1000), ("item", 1500)):
+    path = os.path.join(os.path.dirname(os.environ["MODEL"]), f"{kind}s.csv")
+    with open(path, "w") as file:
+        file.write(f"{kind},kind\\n" + "".join(f"{i},{i % 7}\\n" for i in range(1, n + 1)))
+    trainings["dssm"] += [f"--{kind}-features", path]  # it reads nothing else
 trainings["l-bfgs"] = [*flags("autorec"), "--optimizer", "lbfgs", "--set", "iterations=3"]
 trainings["search"] = ["--set", "hidden_units=20", "--epochs", "2"]
 for name, its in trainings.items():

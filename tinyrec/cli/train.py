@@ -176,16 +176,16 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
     """Print how much memory training needs at most. OutOfMemory: more than --max-memory"""
     if not configs:
         return
-    on_gpu = get_backend(args.backend).name == "cupy"
+    backend = get_backend(args.backend).name
     needed, fitted = [], []  # bytes of each training, and of each model after it
     for config in configs:
         model: Any = config.model
         shape = part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]  # of the matrix that it reads
         size, q = find_batch_size(model, config.optimizer, config.batch_size), len(feature_names(part, model))
-        needed.append(training_bytes(model, shape, part.ratings.size, config.optimizer, size, q))
+        needed.append(training_bytes(model, shape, part.ratings.size, config.optimizer, size, q, backend))
         fitted.append(8 * model.count(shape[1]))
-    total = max(needed) + sum(fitted[1:]) + (0 if on_gpu else present_bytes())
-    common.say(args, f"this takes about {total / 1e9:.2f} GB of {'GPU memory' if on_gpu else 'memory'}")
+    total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else present_bytes())
+    common.say(args, f"this takes about {total / 1e9:.2f} GB of {'GPU memory' if backend == 'cupy' else 'memory'}")
     check_memory(total, args.max_memory)
 
 

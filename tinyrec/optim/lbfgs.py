@@ -32,7 +32,7 @@ class LBFGS(Optimizer):
 
     @property
     def state_per_parameter(self) -> int:  # type: ignore[override]
-        return 2 * self.memory + 11  # 2 memory + 5 within SciPy, and the copies passed to it and back
+        return 2 * self.memory + 17  # SciPy: 2 memory + 5 and two bounds; 10 copies of points and gradients
 
     def init(self, params: Params) -> dict[str, Any]:
         return {}

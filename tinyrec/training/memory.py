@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +15,65 @@ import numpy as np
 from tinyrec.errors import OutOfMemory
 from tinyrec.models.autoencoder import Autoencoder
 from tinyrec.nn.all_cells import CELLS
+from tinyrec.optim import RProp
 
-KERNELS = 40 * 2**20  # bytes of numba's machine code
+KERNELS = {"numpy": 40 * 2**20}  # bytes of numba's machine code
 
 
 def training_bytes(
-    model: Autoencoder, shape: tuple[int, int], p: int, optimizer: Any, batch_size: int | None = None, q: int = 0
+    model: Autoencoder,
+    shape: tuple[int, int],
+    p: int,
+    optimizer: Any,
+    batch_size: int | None = None,
+    q: int = 0,
+    backend: str = "numpy",
 ) -> int:
     """About how many bytes training needs at its peak, for p ratings in (n, d) rows and columns, with q features.
 
-    parameters: the parameters, their gradient, a copy at the end, and the optimiser's state
-    codes (batch size, k): H of each hidden layer, and the intermediate results of one of them in the backward pass
-    14 p: the matrix and its transpose with their index arrays, predictions and errors
+    Parameters, gradients and optimiser state are kept, and the matrix besides. The peak is in one of these:
+
+    loss: the gradients of the step before, H of each hidden layer, and of the widest dH and two intermediate results
+    update: on the reference backend, intermediate results of the largest parameter array
+    pretraining: codes of all rows, and the autoencoder that reconstructs them
+    prediction: codes of all rows at once
     """
     (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
-    parameters = model.count(d, q) * (3 + optimizer.state_per_parameter)
+    parameters, rows = model.count(d, q), min(batch_size or n, n)
+    units, largest = hidden_units(model, d, q), max(map(math.prod, model.shapes(d, q).values()))
+    kept, codes = parameters * (2 + optimizer.state_per_parameter), sum(units) + (max(units) + q if q else 0)
+    unobserved = unobserved_cells(model, rows, d, largest)
+    loss = kept + parameters + rows * codes + max(3 * rows * max(units), unobserved)
+    update = kept + largest * (6 if isinstance(optimizer, RProp) else 3) * (backend == "reference")
+    stages = pairwise(units) if getattr(model, "pretrain", 0) not in (0, "none") else ()
+    pretraining = 2 * parameters + max((n * j + rows * (6 * j + 2 * k) for j, k in stages), default=0)
+    prediction = kept + n * (codes + 2 * max(units))
+    numbers = n * q + max(loss, update, pretraining, prediction)
+    return KERNELS.get(backend, 0) + matrix_bytes(model, p, width, rows == n) + width * numbers
+
+
+def matrix_bytes(model: Autoencoder, p: int, width: int, in_one_batch: bool) -> int:
+    """The bytes of what has a number for each of the p ratings; in batches, these are few after the start."""
+    scaled = 24  # float64, before training
+    indices = 24 if model.by == "item" else 12  # int32, of the transpose and, by item, of that of the transpose
+    values = 4 if model.implicit else 10 if getattr(model, "dropout", 0) else 7  # of both, y, error, dy, noise, weights
+    return p * (indices + values * width if in_one_batch else scaled)
+
+
+def unobserved_cells(model: Autoencoder, rows: int, d: int, largest: int) -> int:
+    """How many numbers a model of implicit feedback needs for the cells that are not observed, see `nn.all_cells`."""
+    if not model.implicit:
+        return 0
+    if getattr(model, "output", None) == "identity":
+        return 3 * largest
+    return 4 * rows * d if rows * d <= CELLS else 5 * CELLS  # one more is of the block before
+
+
+def hidden_units(model: Autoencoder, d: int, q: int) -> list[int]:
+    """The sizes of the hidden layers; where parameters have names of their own, an estimate."""
     shapes = model.shapes(d, q)
     units = [its[0] for name, its in shapes.items() if name.startswith("mu")]  # one mu for each hidden unit
-    units = units or [min(its) for its in shapes.values() if len(its) == 2]  # other names: an estimate
-    rows = min(batch_size or n, n)
-    codes = rows * (2 * sum(units) + 4 * max(units)) + n * (sum(units) + q)  # and those of all rows in prediction
-    cells = 5 * min(CELLS, rows * d) if model.implicit else 0  # unobserved cells are computed, too
-    return KERNELS + width * (parameters + codes + cells + 14 * p)
+    return units or [min(its) for its in shapes.values() if len(its) == 2] or [0]
 
 
 def present_bytes() -> int:
