@@ -31,7 +31,7 @@ def test_the_memory_that_train_tells_is_within_a_quarter_of_what_it_takes(flags,
     train = ["train", "--backend", backend, "--epochs", "2", "--set", "l2=50", *flags.split()]
     command = [sys.executable, "-c", code, *train]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    (needed,) = re.findall(r"this takes about (.*) GB of memory", done.stderr)
+    (needed,) = re.findall(r"training takes about (.*) GB of memory", done.stderr)
     taken = int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout).group(1)) * 1024 / 1e9
     assert 0.75 * taken <= float(needed) <= 1.25 * taken
 

@@ -185,7 +185,7 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
         needed.append(training_bytes(model, shape, part.ratings.size, config.optimizer, size, q, backend))
         fitted.append(8 * model.count(shape[1]))
     total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else present_bytes())
-    common.say(args, f"this takes about {total / 1e9:.2f} GB of {'GPU memory' if backend == 'cupy' else 'memory'}")
+    common.say(args, f"training takes about {total / 1e9:.2f} GB of {'GPU memory' if backend == 'cupy' else 'memory'}")
     check_memory(total, args.max_memory)
 
 
