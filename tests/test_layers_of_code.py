@@ -36,7 +36,7 @@ UPWARDS = {"models/base.py": {"training"}}  # inside a method, so that it reads 
 FOREIGN = {  # these are imported nowhere else
     "numba": {"backend/cpu.py"},
     "cupy": {"backend/gpu.py"},
-    "torch": {"bench/rivals.py"},
+    "torch": {"bench/pair_rivals.py", "bench/rivals.py"},
     "scipy.optimize": {"optim/lbfgs.py"},
     "matplotlib": {"cli/plot.py", "reproduce/plots.py"},
     "tqdm": {"training/bar.py"},

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +19,7 @@ from tinyrec.backend import get_backend
 from tinyrec.bench import machine, race, shapes
 from tinyrec.bench.contest import OURS, SAME, contest, largest_difference
 from tinyrec.bench.measure import Case, measure, parts, summarize
+from tinyrec.bench.pairs import sized, steps
 from tinyrec.bench.shapes import SHAPES, Shape, draw, find_shape, inclusion_probabilities, weibull_quantiles
 from tinyrec.cli import bench
 from tinyrec.errors import UsageError
@@ -319,3 +321,42 @@ def test_the_implicit_loss_is_compared_with_dense_numpy(in_this_process, capsys)
         run("--implicit", "--against", "torch")
     with pytest.raises(UsageError, match="--plot draws the seconds per epoch"):
         run("--implicit", "--plot", "x.png")
+
+
+def test_steps_of_nrp_are_timed_without_pytorch(in_this_process, monkeypatch, capsys):
+    monkeypatch.setattr("tinyrec.bench.pairs.in_own_process", lambda function, *args: function(*args))
+    flags = ["--pairs", "--shape", TINY, "--rounds", "2", "--hidden-units", "5", "--backend", "reference"]
+    assert run(*flags, "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [its["head"] for its in result["pairs"]] == ["mlp", "dot"] and result["shapes"] == []
+    for its in result["pairs"]:
+        assert list(its["contestants"]) == [OURS] and its["peak_rss_mb"] > 10
+        assert its["steps_per_epoch"] == 10 and its["hidden_units"] == [10, 5, 3, 1]  # a batch is at most a tenth
+    with pytest.raises(UsageError, match="--pairs times nothing else"):
+        run("--pairs", "--reading")
+    with pytest.raises(UsageError, match="--plot draws the seconds per epoch"):
+        run("--pairs", "--plot", "x.png")
+
+
+def test_nrp_has_the_sizes_of_the_paper():
+    model = sized(500, "mlp")
+    assert (model.hidden_units, model.head_units) == ((1000, 500, 300, 100), (500, 200, 100, 50))
+
+
+@pytest.mark.parametrize("head", ["mlp", "dot"])
+def test_pytorch_trains_nrp_the_same(rivals, head):
+    result = steps(Case(TINY, 10, rounds=8, backend="reference", seed=0, against="torch"), head)
+    assert list(result["contestants"]) == [OURS, "torch dense", "torch sparse"]
+    losses = result["contestants"][OURS]["losses"]
+    assert result["largest_difference"] < SAME and len(losses) == 16  # beyond the first epoch
+    assert len(set(losses)) == 16
+
+
+def test_another_training_of_nrp_is_reported(rivals, in_this_process, monkeypatch, capsys):
+    from tinyrec.bench import pair_rivals
+
+    dense = pair_rivals.dense
+    monkeypatch.setattr("tinyrec.bench.pairs.in_own_process", lambda function, *args: function(*args))
+    monkeypatch.setattr(pair_rivals, "dense", lambda model, *rest: dense(replace(model, l2=1.0), *rest))
+    assert run("--pairs", "--shape", TINY, "--hidden-units", "5", "--rounds", "1", "--against", "torch") == 1
+    assert "MORE THAN 1e-04: not the same training" in capsys.readouterr().out

@@ -58,5 +58,5 @@ def take_turns(contestants: dict[str, Iterator[float]], rounds: int, backend: Ba
 
 def largest_difference(losses: list[list[float]]) -> float:
     """Return the largest relative difference from the losses of the first contestant, epoch by epoch."""
-    first, *others = np.array(losses)
-    return float(np.max(np.abs(others / first - 1)))
+    all_losses = np.array(losses)
+    return float(np.max(np.abs(all_losses / all_losses[0] - 1)))

@@ -1,4 +1,4 @@
-"""I-AutoRec in PyTorch, as fast as we can write it. The only file that imports torch, which is optional."""
+"""I-AutoRec in PyTorch, as fast as we can write it."""
 
 from __future__ import annotations
 

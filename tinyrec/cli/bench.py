@@ -14,6 +14,7 @@ from tinyrec.bench.contest import OURS, SAME
 from tinyrec.bench.implicit import implicit_loss
 from tinyrec.bench.machine import ceilings, description, in_own_process
 from tinyrec.bench.measure import Case, measure
+from tinyrec.bench.pairs import pairs
 from tinyrec.bench.race import TARGET, race
 from tinyrec.bench.reading import reading
 from tinyrec.bench.shapes import SHAPES, find_shape
@@ -22,6 +23,7 @@ from tinyrec.cli.plot import check_plot, plot_epochs
 from tinyrec.errors import UsageError
 
 DEFAULT_SHAPES = ["ml-100k", "ml-1m"]
+PAIRS_SHAPE = "ml-1m"
 FILE_SHAPE = "150000x30000x5000000"
 
 
@@ -31,11 +33,12 @@ def add_to(subparsers: Any) -> None:
     shapes = f"{', '.join(SHAPES)}, or USERSxITEMSxRATINGS; repeatable; default: {', '.join(DEFAULT_SHAPES)}"
     add = parser.add_argument
     add("--shape", action="append", metavar="NAME", help=shapes)
-    add("--hidden-units", type=whole(1), default=500, metavar="K", help="default: 500")
+    add("--hidden-units", type=whole(1), default=500, metavar="K", help="default: 500; for NRP: of its second layer")
     add("--rounds", type=whole(1), default=10, metavar="N", help="repetitions of each timing; default: 10")
     add("--against", choices=("torch",), help="also time the same training in PyTorch")
     add("--race", action="store_true", help=f"time training to test RMSE {TARGET} on ml-1m, and the same in PyTorch")
     add("--implicit", action="store_true", help="time the loss for implicit feedback instead, and that of dense NumPy")
+    add("--pairs", action="store_true", help=f"time steps of NRP instead, on {PAIRS_SHAPE} by default")
     add("--reading", action="store_true", help=f"time reading a CSV file, of {FILE_SHAPE} by default, and polars alone")
     add("--seed", type=whole(0), default=0, help="of the synthetic ratings; default: 0")
     add("--plot", metavar="FILE.png", help="draw seconds per epoch against ratings")
@@ -50,24 +53,29 @@ def run(args: argparse.Namespace) -> int:
     settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
     result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
     say(args, "measuring the peak rates of this machine")
-    result |= {"ceilings": in_own_process(ceilings, backend), "shapes": [], "implicit": [], "reading": []}
+    result |= {"ceilings": in_own_process(ceilings, backend), "shapes": [], "implicit": [], "reading": [], "pairs": []}
     key, function = ("implicit", implicit_loss) if args.implicit else ("shapes", measure)
     key, function = ("reading", reading) if args.reading else (key, function)
     for case in cases:
         say(args, f"measuring {case.shape}")
-        result[key].append(function(case) if args.reading else in_own_process(function, case))
+        if args.pairs:
+            result["pairs"] += pairs(case)
+        else:
+            result[key].append(function(case) if args.reading else in_own_process(function, case))
     if args.race:
         say(args, f"racing to RMSE {TARGET} on ml-1m, {args.rounds} times each")
     result["race"] = in_own_process(race, args.rounds, backend) if args.race else None
     write_result(args, result, text(result))
     if args.plot:
         plot(args.plot, result)
-    return 0 if all(map(is_same, result["shapes"])) else 1
+    contests = [shape["contest"] for shape in result["shapes"] if shape["contest"]]
+    return 0 if all(map(is_same, contests + result["pairs"])) else 1
 
 
 def check_flags(args: argparse.Namespace) -> list[Case]:
     """Return what to measure. UsageError: flags that are wrong or exclude each other"""
-    shapes = args.shape or ([] if args.race else [FILE_SHAPE] if args.reading else DEFAULT_SHAPES)
+    default = [FILE_SHAPE] if args.reading else [PAIRS_SHAPE] if args.pairs else DEFAULT_SHAPES
+    shapes = args.shape or ([] if args.race else default)
     for name in shapes:
         find_shape(name)
     if args.implicit and (args.against or args.race):
@@ -76,8 +84,10 @@ def check_flags(args: argparse.Namespace) -> list[Case]:
         raise UsageError('PyTorch is not installed; install it with: pip install "tinyrec[bench]"')
     if args.reading and (args.implicit or args.against or args.race):
         raise UsageError("--reading times nothing else; leave --implicit, --against and --race out")
-    if args.plot and (args.implicit or args.reading or not shapes):
-        raise UsageError("--plot draws the seconds per epoch of --shape; name a shape, without --implicit or --reading")
+    if args.pairs and (args.implicit or args.reading or args.race):
+        raise UsageError("--pairs times nothing else; leave --implicit, --reading and --race out")
+    if args.plot and (args.implicit or args.reading or args.pairs or not shapes):
+        raise UsageError("--plot draws the seconds per epoch of I-AutoRec; name a --shape, and time nothing else")
     if args.plot:
         check_plot(args.plot)
     return [Case(name, args.hidden_units, args.rounds, args.backend, args.seed, args.against) for name in shapes]
@@ -115,6 +125,11 @@ def text(result: dict[str, Any]) -> str:
         for its in result["reading"]:
             ratios = f"{its['cpu_seconds_ratio']:.2f} x the CPU and {its['peak_mb_ratio']:.2f} x the memory"
             lines.append(f"tinyrec takes {ratios}, in the median of {len(its['rounds'])} rounds")
+    if result["pairs"]:
+        heads = ["NRP", "head", "trained by", "s/step", "s/epoch", "x tinyrec", "peak MB"]
+        lines += ["", table([row for its in result["pairs"] for row in pair_rows(its)], heads)]
+        compared = [its for its in result["pairs"] if len(its["contestants"]) > 1]
+        lines += [f"{its['shape']}, {its['head']}: {differences(its)}" for its in compared]
     if result["race"]:
         heads = [f"RMSE {TARGET} on ml-1m", "seconds", "epochs", "all rounds' seconds"]
         lines += ["", table(list(race_rows(result["race"])), heads)]
@@ -156,14 +171,27 @@ def seconds_per_epoch(shape: dict[str, Any]) -> dict[str, float]:
 
 def remark(shape: dict[str, Any]) -> str:
     """Say whether the losses agree, and how the dense PyTorch training fits into memory."""
-    contest, name = shape["contest"], shape["shape"]
-    differ = f"{name}: the losses differ by at most {contest['largest_difference']:.0e}"
-    verdict = differ if is_same(shape) else f"{differ}, MORE THAN {SAME:.0e}: not the same training"
+    contest = shape["contest"]
+    verdict = f"{shape['shape']}: {differences(contest)}"
     if "torch dense" not in contest["contestants"]:
         return f"{verdict}; torch dense is left out, because its matrices would take too much memory"
     if contest["dense_batch_size"] < shape["items"]:
         return f"{verdict}; torch dense takes {contest['dense_batch_size']} of {shape['items']} rows at a time"
     return verdict
+
+
+def differences(contest: dict[str, Any]) -> str:
+    """Say whether the losses agree."""
+    differ = f"the losses differ by at most {contest['largest_difference']:.0e}"
+    return differ if is_same(contest) else f"{differ}, MORE THAN {SAME:.0e}: not the same training"
+
+
+def pair_rows(its: dict[str, Any]) -> Iterator[list[str]]:
+    """Yield a row for each implementation; an epoch is not run, its seconds are those of a step times its steps."""
+    all_seconds = {name: result["seconds"] for name, result in its["contestants"].items()}
+    for name, seconds in all_seconds.items():
+        pace = [f"{seconds:7.3f}", f"{seconds * its['steps_per_epoch']:7.0f}", f"{seconds / all_seconds[OURS]:9.1f}"]
+        yield [its["shape"], its["head"], name, *pace, f"{its['peak_rss_mb']:7.0f}" if name == OURS else ""]
 
 
 def race_rows(race: dict[str, Any]) -> Iterator[list[str]]:
@@ -187,5 +215,5 @@ def plot(path: str, result: dict[str, Any]) -> None:
     plot_epochs(path, title, curves, ceiling, {shape["shape"]: shape["ratings"] for shape in shapes})
 
 
-def is_same(shape: dict[str, Any]) -> bool:
-    return not shape["contest"] or shape["contest"]["largest_difference"] <= SAME
+def is_same(contest: dict[str, Any]) -> bool:
+    return contest["largest_difference"] <= SAME
