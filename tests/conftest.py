@@ -18,6 +18,12 @@ hypothesis.settings.register_profile("tinyrec", deadline=None)  # the first call
 hypothesis.settings.load_profile("tinyrec")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--full", action="store_true", help="the promises at their full size: pytest tests/promises --full"
+    )
+
+
 @pytest.fixture(scope="session", params=["reference", "numpy", "cupy", GPU])
 def backend(request):
     """The name of each backend: a test with this fixture runs once per backend, for "cupy" on the fake CuPy.

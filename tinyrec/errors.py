@@ -6,6 +6,10 @@ class TinyrecError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """The message, with what cannot be printed escaped, such as a newline in a name in somebody's zip file."""
+        return "".join(its if its.isprintable() else repr(its)[1:-1] for its in super().__str__())
+
 
 class UsageError(TinyrecError, ValueError):
     """A wrong flag, name or hyper-parameter."""

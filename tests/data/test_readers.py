@@ -339,6 +339,11 @@ def test_a_zip_with_two_tables_is_refused(write):
         read_ratings(write(file.getvalue(), "both.zip"))
 
 
+def test_a_name_in_a_zip_that_cannot_be_printed_is_escaped(write):
+    with pytest.raises(DataError, match=r"holds no tables \(a\\n\\x1b\[2Jb, README.txt\)"):
+        read_ratings(write(zipped("1,7,3\n", "a\n\x1b[2Jb"), "ratings.zip"))
+
+
 SEEDS = [
     b"1,7,3\n2,8,4.5\n2,7,1\n",
     b'user\titem\trating\r\nu\xc3\xa9\t1\t3\r\n"v"\t1\t2\r\n',

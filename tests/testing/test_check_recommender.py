@@ -74,6 +74,10 @@ PAIRS = [
     tr.RatingNeuMF(factors=3, head_units=(4, 2)),
     tr.MF(factors=3),
     DSSMWithFeatures(hidden_units=(4, 3), head_units=(3, 2)),
+    tr.ASDAE(hidden_units=4),
+    tr.DHA(hidden_units=4),
+    tr.NRPaSDAE(hidden_units=4),
+    tr.NRPDHA(hidden_units=4),
 ]
 SEARCHED = [tr.AutoRec(hidden_units=4), tr.CFN(hidden_units=4), tr.DeepAutoRec(hidden_units=4, pretrain=0)]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import tinyrec
 from tinyrec.backend import Backend, get_backend, to_host
+from tinyrec.cli import promises
 from tinyrec.cli.common import add_command, table, write_result
 from tinyrec.errors import BackendError
 
@@ -29,10 +30,13 @@ NEEDED_FOR = {
 
 def add_to(subparsers: Any) -> None:
     summary = "Check what works on this machine, and what to install for the rest."
-    add_command(subparsers, "doctor", run, summary, "doctor")
+    promises.add_flags(add_command(subparsers, "doctor", run, summary, "doctor --promises"))
 
 
 def run(args: argparse.Namespace) -> int:
+    promises.check_flags(args)
+    if args.promises is not None:
+        return promises.run(args)
     versions = {name: version(name) for name in NEEDED_FOR}
     backend = get_backend("auto")
     on_gpu, gpu = check_gpu()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tinyrec.files import write_text
-from tinyrec.reproduce import pages, run
+from tinyrec.reproduce import pages, promise_page, run
 from tinyrec.reproduce.plots import plot
 from tinyrec.reproduce.tables import names, read
 
@@ -15,6 +15,7 @@ if __name__ == "__main__":
             rows = pages.measured(table, cells)
             write_text(pages.RESULTS / f"{name}.md", pages.page(table, rows))
             plot(table, rows, pages.RESULTS / f"{name}.png")
+    promise_page.keep([], pages.RESULTS)
     for text in (pages.RESULTS / "README.md", Path(__file__).parents[2] / "README.md"):
         if text.exists():
             write_text(text, pages.fill(text.read_text("utf-8")))

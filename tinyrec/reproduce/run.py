@@ -43,7 +43,8 @@ def run(
     """
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
     kept = read(path)
-    others = [cell for other in sorted(folder.glob("*.json")) if other != path for cell in read(other)]
+    tables = [other for other in sorted(folder.glob("*.json")) if other.name != "promises.json"]
+    others = [cell for other in tables if other != path for cell in read(other)]
     wanted: list[tuple[str, Task, Asked]] = []
     for split in range(splits or table.splits):
         for row in filter(lambda row: is_possible(row, table), table.rows):
