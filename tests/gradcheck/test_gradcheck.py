@@ -312,6 +312,14 @@ def plant(monkeypatch, module_name, right, wrong):
         for name, mutant in mutants.items():
             if name in vars(user) and vars(user)[name] is originals[name]:
                 monkeypatch.setattr(user, name, mutant)
+    for name, mutant in mutants.items():  # other models inherit the methods of the original
+        for key, method in vars(mutant).items() if isinstance(mutant, type) and mutant is not originals[name] else ():
+            if (
+                inspect.isfunction(method)
+                and not key.startswith("__")
+                and "__class__" not in method.__code__.co_freevars
+            ):
+                monkeypatch.setattr(originals[name], key, method)
     for name, model in models.MODELS.items():
         monkeypatch.setitem(models.MODELS, name, mutants.get(model.__name__, model))
 
