@@ -113,6 +113,7 @@ def test_what_a_person_reads_about_a_baseline(capsys, ratings):
     (["--model", "biased-mf", "--epochs", "3", "--set", "epochs=4"], "epochs is given twice: 3 and 4"),
     (["--model", "biased-mf", "--optimizer", "adam"], "BiasedMF has no optimizer; set its own settings: factors"),
     (["--model", "biased-mf", "--checkpoint", "c"], "--checkpoint is for trained networks, and biased-mf is none"),
+    (["--model", "nrp", "--max-memory", "1"], "--max-memory is for models whose memory is estimated, and nrp is none"),
     (["--model", "biased-mf", "--set", "factor=3"], "unknown setting 'factor' of BiasedMF; choose one of factors"),
     (["--model", "biased-mf", "--feedback", "implicit"], "biased-mf is for ratings; for implicit feedback use"),
     (["--model", "ease"], "ratings.csv has ratings, and this model is for implicit feedback; add --feedback implicit"),

@@ -18,7 +18,7 @@ from tinyrec.cli.watch import Watch
 from tinyrec.data import Dataset
 from tinyrec.errors import DataError, FileError, UsageError
 from tinyrec.files import claimed
-from tinyrec.models import Autoencoder, Network
+from tinyrec.models import Autoencoder, Network, PairModel
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
 from tinyrec.training import Progress
@@ -203,6 +203,10 @@ def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None
         for flag, value in flags.items():
             if value:
                 raise UsageError(f"{flag} is for trained networks, and {args.model} is none; leave it out")
+    if args.max_memory and any(isinstance(config.model, PairModel) for config in configs):
+        raise UsageError(
+            f"--max-memory is for models whose memory is estimated, and {args.model} is none; leave it out"
+        )
     if args.plot and args.model == AVERAGE:
         raise UsageError("an average has no learning curve of its own; leave --plot out")
     if args.plot:
