@@ -105,7 +105,7 @@ def test_it_points_at_the_smallest_piece_and_lists_the_rest(monkeypatch, run):
     assert second.startswith("  dV: relative error 2e+00; at V[0, ") and "dmu" not in said
     text = " ".join(said.split())
     assert "all of ours is -1 times the numeric one 6 cases of sparse_in are wrong; this is the smallest" in text
-    others = "hidden_layers, AutoRec, DeepAutoRec, CFN, NCAE, ImplicitNCAE"
+    others = "hidden_layers, AutoRec, DeepAutoRec, CFN, NCAE, ImplicitNCAE, NRP, ACCM, DSSM"
     assert text.endswith(f"also wrong, probably because of it: {others}")
     [smallest] = [case for case in result["cases"] if case["case"] == "sparse_in, 1x1"]
     assert smallest["errors"]["V"] == pytest.approx(2) and smallest["errors"]["mu"] < 1e-10
