@@ -158,7 +158,7 @@ def test_one_layer_may_be_given_as_a_number(given):
     ({"hidden_units": (3, 2)}, "must read the same from both ends, as in 500, 250, 500, and not 3, 2"),
     ({"hidden_units": (3, 3)}, "must read the same from both ends"),
     ({"hidden_units": (4, 2, 3)}, "or set pretrain to 0"),
-    ({"activation": "selu"}, "unknown activation 'selu'"),
+    ({"activation": "gelu"}, "unknown activation 'gelu'"),
     ({"l2_hidden": -1.0}, "l2_hidden is -1.0, but must be finite and at least 0"),
     ({"pretrain": -1}, "pretrain is -1, but must be finite and at least 0"),
     ({"pretrain": 2.5}, "pretrain is 2.5, but must be int"),
