@@ -49,14 +49,16 @@ AUTOENCODERS = [
 
 @dataclass(frozen=True, kw_only=True)
 class DSSMWithFeatures(tr.DSSM):
-    """DSSM, which needs features, for data without any."""
+    """DSSM, which needs features, for data without any; users and items without ratings have none."""
 
     def fit(self, data, **options):
         if isinstance(data, tr.Dataset):
+            R = data.ratings
+            counts = np.bincount(R.rows, minlength=R.shape[0]), np.bincount(R.cols, minlength=R.shape[1])
             columns = (
-                {"kind": [f"{i % m}" for i in range(n)]} for n, m in zip(data.ratings.shape, (3, 4), strict=True)
+                [f"{i % m}" if n else "" for i, n in enumerate(its)] for its, m in zip(counts, (3, 4), strict=True)
             )
-            users, items = map(tr.Features.of, columns)
+            users, items = (tr.Features.of({"kind": texts}) for texts in columns)
             data = data.with_features(users=users, items=items)
         return super().fit(data, **options)
 

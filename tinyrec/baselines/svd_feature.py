@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import fastest
@@ -59,8 +59,10 @@ class SVDFeature(BiasedMF):
         return {**super().shapes(n, d), **features}
 
 
-def with_ids(n: int, features: Features | None) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """([I X], X): the features of n users or items, (n, q), with and without those that are their ids."""
+def with_ids(n: int, features: Features | None) -> tuple[Any, Any]:
+    """([I X], X): the features of n users or items, (n, q), SciPy matrices with and without those that are their ids."""
+    from scipy import sparse  # slow to import
+
     X = sparse.csr_array((n, 0)) if features is None else features.X.to_scipy().astype(np.float64)
     return sparse.csr_array(sparse.hstack([sparse.eye_array(n), X], format="csr")), X
 
