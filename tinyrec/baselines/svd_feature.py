@@ -60,7 +60,7 @@ class SVDFeature(BiasedMF):
 
 
 def with_ids(n: int, features: Features | None) -> tuple[Any, Any]:
-    """([I X], X): the features of n users or items, (n, q), SciPy matrices with and without those that are their ids."""
+    """([I X], X): the features of n users or items, (n, q), with and without their ids, as SciPy matrices."""
     from scipy import sparse  # slow to import
 
     X = sparse.csr_array((n, 0)) if features is None else features.X.to_scipy().astype(np.float64)
