@@ -1,5 +1,7 @@
 """The objectives that NRP is compared with, against slow dense ones written from the papers alone, pair by pair."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinyrec as tr
 from tests.models.test_objectives import L2, assert_is
-from tests.strategies import GENERATORS, as_dense, from_dense, matrices
+from tests.strategies import GENERATORS, as_dense, fast_backends, fetch, from_dense, matrices, put
 from tinyrec.errors import UsageError
 from tinyrec.models.pairs import Sides
 
@@ -106,6 +108,32 @@ def test_batches_add_up_to_the_objective(name, R, rng, batch_size):
     assert_is((loss, grads), objective, params)
     expected = [predict(params, j, k, X[j], Y[k]) for j, k in np.argwhere(observed)]
     np.testing.assert_allclose(model.predict_cells(params, sides, R), expected, rtol=1e-10, atol=1e-10)
+
+
+@fast_backends
+@pytest.mark.parametrize(
+    "model",
+    [
+        replace(CASES["ACCM"][0], cold=0.5),
+        replace(CASES["DSSM"][0], hidden_dropout=0.5),
+        CASES["NeuMF"][0],
+        CASES["MF"][0],
+    ],
+    ids=lambda its: type(its).__name__,
+)
+def test_other_backends_compute_the_same(backend, model):
+    rng, found = np.random.default_rng(0), []
+    _, _, sides = with_features(from_dense(rng.standard_normal((9, 8)), rng.random((9, 8)) < 0.6), rng)
+    params = {name: rng.standard_normal(shape) for name, shape in model.shapes_of(sides).items()}
+    for name in ("reference", backend):
+        its, own = sides.to(name, np.float64), put(params, name)
+        batch = next(model.batches(its, 20, np.random.default_rng(1)))
+        loss, grads = model.loss_and_grads(own, batch, np.random.default_rng(2))
+        unknown = model.encode(own, its.rows("user")._replace(numbers=np.full(9, -1))).codes
+        y = model.predict_cells(own, its, its.ratings)
+        found.append({"loss": fetch(loss), "y": fetch(y), "unknown": fetch(unknown), **fetch(grads)})
+    for key, expected in found[0].items():
+        np.testing.assert_allclose(found[1][key], expected, rtol=1e-11, atol=1e-12)
 
 
 def test_training_begins_at_the_mean_with_vectors_near_0():
