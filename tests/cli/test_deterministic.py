@@ -23,7 +23,7 @@ SETS = {"deep-autorec": {"hidden_units": "120x60x120", "pretrain": 2}, "ncae": {
 def flags(name):
     own = ALL_MODELS[name].__dataclass_fields__
     sets = {key: value for key, value in SETTINGS.items() if key in own} | SETS.get(name, {})
-    more = ["--epochs", "2", "--set", "l2=50"] if issubclass(ALL_MODELS[name], Network) else []
+    more = ["--epochs", "1", "--set", "l2=50"] if issubclass(ALL_MODELS[name], Network) else []
     more += ["--feedback", "implicit"] if ALL_MODELS[name].implicit else []
     return ["--model", name, *more, *(flag for key, value in sets.items() for flag in ("--set", f"{key}={value}"))]
 
