@@ -82,6 +82,9 @@ def fit(
         its = Frozen(model, solved) if solved else model
         trained = {name: w for name, w in params.items() if name not in solved}
         for batch in model.batches(R, batch_size, rng):
+            if optimizer.full_batch and batch.share < 1:
+                name = type(optimizer).__name__
+                raise UsageError(f"{name} needs all rows in each step, and the model takes some at a time; use adam")
             now = optimizer.at(done, epochs) if optimizer.decays else optimizer
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `checked` reports it
                 if now.line_search:

@@ -255,7 +255,7 @@ def check_options(
         name = type(model).__name__
         raise UsageError(f"{name} has no search on a validation part; give the number of epochs, and leave valid out")
     name = type(optimizer).__name__
-    for field in ("dropout", "noise"):
+    for field in ("dropout", "hidden_dropout", "cold", "noise"):
         if getattr(model, field, 0) and optimizer.full_batch:
             raise UsageError(f"{field} makes the gradient noisy, and {name} needs an exact one; use adam or sgd")
     if epochs is None and optimizer.patience is None:
