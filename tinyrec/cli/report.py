@@ -97,7 +97,7 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, Any]) 
     final = [row["seconds"] for row in history if row["trial"] is None and row["layer"] is None]
     return {
         "model": name_of(model),
-        "by": getattr(model, "by", None),
+        "by": asdict(model).get("by"),
         "settings": asdict(model),
         "parameters": recommender.n_parameters,
         "features": len(feature_names(recommender.data, model)),

@@ -9,6 +9,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
             common.say(args, f"{changing(cell['candidate'], grid)}: {figure}{epochs}".removeprefix(": "))
     rows = []
     for number, candidate in enumerate(candidates):
-        by = getattr(make(model, candidate).model, "by", None)
+        by = asdict(make(model, candidate).model).get("by")  # type: ignore[call-overload]
         trials = [results[number, repeat] for repeat in range(args.repeats)]
         rows.append({"model": args.model, **candidate, "by": by, **means(trials, measure)})
     rows.sort(key=lambda row: row[f"valid_{measure}"], reverse=measure == NDCG)
