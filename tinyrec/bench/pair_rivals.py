@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from tinyrec.bench.machine import threads
+from tinyrec.backend.threads import threads
 from tinyrec.bench.rivals import as_dense, csr
 from tinyrec.models import NRP
-from tinyrec.models.nrp import by_count
 from tinyrec.models.pairs import SIDES, PairBatch, Sides, part
+from tinyrec.models.towers import by_count
 from tinyrec.optim import Adam
 from tinyrec.sparse import Ratings
 from tinyrec.training.loop import Epoch

@@ -227,7 +227,7 @@ def hybrids() -> Iterator[partial]:
 
 def pair_cases(kind: Any, make: Callable, name: str, R: Ratings, rng: np.random.Generator) -> Iterator[Case]:
     """A batch of half of the ratings, of which there must be two."""
-    if kind is not DSSM:  # it reads features alone
+    if not kind.needs_features:
         yield model_case(kind, make, name, Sides(R), rng, R.size // 2)
     if kind.reads_features:
         yield model_case(kind, make, f"{name}, features", with_features(R, rng), rng, R.size // 2)

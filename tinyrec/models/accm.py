@@ -11,8 +11,9 @@ import numpy as np
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least, check_choice
 from tinyrec.errors import UsageError
+from tinyrec.models.base import hidden_shapes
 from tinyrec.models.pairs import SIDES, Encoded, PairModel, Rows, Sides, named, part
-from tinyrec.models.towers import head_shapes, mlp_head, tower, tower_shapes, with_mean
+from tinyrec.models.towers import head_shapes, mlp_head, tower, with_mean
 from tinyrec.models.vectors import SPREAD, id_vectors, with_small_vectors
 from tinyrec.nn import mix, pair_products, pair_sums
 
@@ -64,7 +65,7 @@ class ACCM(PairModel):
             shapes[f"{side}.E"] = n, k + with_bias
             if features := R.features(side):
                 shapes |= named(side, {"V": (k, a), "w": (a, 1)})
-                shapes |= named(f"{side}_features", tower_shapes(features.shape[1], self.hidden_units))
+                shapes |= named(f"{side}_features", hidden_shapes(features.shape[1], self.hidden_units))
         return shapes
 
     def init(self, R: Sides, rng: np.random.Generator) -> Params:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.errors import UsageError
-from tinyrec.models.base import Network
+from tinyrec.models.base import Network, hidden_shapes
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, hidden_layers, sampled_out
 from tinyrec.sparse import Ratings
 
@@ -109,7 +108,4 @@ def row_batches(R: Any, batch_size: int | None, rng: np.random.Generator) -> Ite
 
 def layer_shapes(d: int, hidden_units: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """The shapes of a network from d units through hidden ones to d units: V1, mu1, V2, mu2, ..., W, b."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer, (j, k) in enumerate(pairwise((d, *hidden_units)), start=1):
-        shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
-    return shapes | {"W": (d, hidden_units[-1]), "b": (d,)}
+    return hidden_shapes(d, hidden_units) | {"W": (d, hidden_units[-1]), "b": (d,)}

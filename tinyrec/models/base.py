@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
@@ -51,7 +52,7 @@ class Network(Model):
     center: False for raw ratings; True for ratings minus user and item biases (see `tinyrec.recommenders.scaling`);
         None: raw if l2 is set, else chosen on a validation part, if both are `candidates`
 
-    It may have these fields, too. They are checked here, and `output` is applied to predictions:
+    It may have these fields, too. They are checked here; an autoencoder applies `output` to its predictions:
 
     by: what a row is: "item" for the matrix of items x users, "user" for that of users x items, also without this field
     output: f, one of identity, sigmoid, tanh; the last two are stretched to the rating scale
@@ -107,10 +108,11 @@ class Network(Model):
 
     def shapes_of(self, R: Any) -> dict[str, tuple[int, ...]]:
         """The shape of each parameter, by name, for training on R."""
-        raise NotImplementedError
+        cure = "define shapes_of(R) to return that of each parameter"
+        raise UsageError(f"{type(self).__name__} has no shapes_of; {cure}")
 
     def check_params(self, params: Params, R: Any) -> None:
-        """UsageError: the parameters before training are not those of `shapes`"""
+        """UsageError: the parameters before training do not have their shapes"""
         found, wanted = {name: w.shape for name, w in params.items()}, self.shapes_of(R)
         for name in wanted | found:
             if (has := found.get(name, "missing")) != (should := wanted.get(name, "missing")):
@@ -150,6 +152,14 @@ class Network(Model):
     def predict_cells(self, params: Params, R: Any, at: Ratings) -> Array:
         """The predicted ratings (p,) at the cells of `at` (n, d), from the ratings R (n, d)"""
         raise NotImplementedError
+
+
+def hidden_shapes(d: int, hidden_units: Sequence[int], first: int = 1) -> dict[str, tuple[int, ...]]:
+    """V1 (d, k_1), mu1 (k_1,), V2 (k_1, k_2), mu2, ...: hidden layers above d units, numbered from `first`"""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (j, k) in enumerate(pairwise((d, *hidden_units)), start=first):
+        shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
+    return shapes
 
 
 def glorot(shapes: dict[str, tuple[int, ...]], dtype: Any, rng: np.random.Generator) -> Params:

@@ -9,8 +9,9 @@ import numpy as np
 
 from tinyrec.backend import Params
 from tinyrec.errors import UsageError
+from tinyrec.models.base import hidden_shapes
 from tinyrec.models.pairs import SIDES, Encoded, PairModel, Rows, Sides, named, part
-from tinyrec.models.towers import head_shapes, mlp_head, tower, tower_shapes, with_mean
+from tinyrec.models.towers import head_shapes, mlp_head, tower, with_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class DSSM(PairModel):
 
     reads_features: ClassVar[bool] = True
     reads_ratings: ClassVar[bool] = False
+    needs_features: ClassVar[bool] = True
 
     def shapes_of(self, R: Sides) -> dict[str, tuple[int, ...]]:
         k = self.hidden_units[-1]
@@ -42,7 +44,7 @@ class DSSM(PairModel):
         for side in SIDES:
             if not (features := R.features(side)):
                 raise UsageError(f"DSSM reads only features, and there are none of {side}s; add some with_features")
-            shapes |= named(side, tower_shapes(features.shape[1], self.hidden_units))
+            shapes |= named(side, hidden_shapes(features.shape[1], self.hidden_units))
         return shapes
 
     def init(self, R: Sides, rng: np.random.Generator) -> Params:

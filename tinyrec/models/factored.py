@@ -11,6 +11,7 @@ from tinyrec.checks import check_at_least, check_choice
 from tinyrec.errors import UsageError
 from tinyrec.models.hybrid import Hybrid
 from tinyrec.models.pairs import SIDES, Encoded, Rows, Sides
+from tinyrec.nn import embedding
 
 FACTORS = {"user": "U", "item": "V"}
 TRAININGS = "alternating", "joint"
@@ -95,13 +96,8 @@ class Factored(Hybrid):
 
     def encode(self, params: Params, rows: Rows, rng: np.random.Generator | None = None) -> Encoded:
         """U_j of each row; where a row has no number, -1, they are solved, and have no gradient."""
-        name, numbers = FACTORS[rows.side], rows.ratings.backend.asarray(rows.numbers)
+        name = FACTORS[rows.side]
         if (rows.numbers < 0).any():
             return Encoded(self.solved(params, rows, self.code(params, rows).codes), lambda dU: {})
-
-        def backward(dU):  # (u, k); a batch has each row once
-            all_rows = rows.ratings.xp.zeros_like(params[name], dU.dtype)
-            all_rows[numbers] = dU
-            return {name: all_rows}
-
-        return Encoded(params[name][numbers], backward)
+        U, back = embedding(params[name], rows.numbers, rows.ratings.backend)
+        return Encoded(U, lambda dU: {name: back(dU)})

@@ -11,18 +11,17 @@ import numpy as np
 from tinyrec.backend import Array, Params
 from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
-from tinyrec.models.nrp import by_count, tower_shapes
+from tinyrec.models.base import hidden_shapes
 from tinyrec.models.pairs import Encoded, PairModel, Rows, named
+from tinyrec.models.towers import by_count, unit_noise
 from tinyrec.nn import (
     ACTIVATIONS,
     dropout,
-    identity,
     l2_penalty,
     linear_error,
     pair_products,
     sampled_out,
     squared_error,
-    unit_dropout,
 )
 from tinyrec.nn.activations import Activation
 from tinyrec.sparse import Ratings
@@ -69,8 +68,6 @@ class Hybrid(PairModel):
         check_at_least("lambda1", self.lambda1, 0)
         if not 0 <= self.alpha <= 1:
             raise UsageError(f"alpha is {self.alpha}, but must be from 0 to 1")
-        if not 0 <= self.hidden_dropout < 1:
-            raise UsageError(f"hidden_dropout is {self.hidden_dropout}, but must be at least 0 and less than 1")
 
     def code(self, params: Params, rows: Rows, rng: np.random.Generator | None = None) -> Encoded:
         """The codes of some users or items. rng: draws the noise; None: no noise"""
@@ -82,10 +79,6 @@ class Hybrid(PairModel):
 
     def encode(self, params: Params, rows: Rows, rng: np.random.Generator | None = None) -> Encoded:
         return self.code(params, rows, rng)
-
-    def decode(self, params, codes, at):
-        y, back = pair_products(*codes, at)
-        return y, lambda dy: (*back(dy), {})
 
     def loss_and_grads(self, params, R, rng=None):
         users, items, at = self.rows_of(R)
@@ -113,11 +106,9 @@ class Hybrid(PairModel):
         def noisy(X):
             return dropout(X, self.dropout, rng) if rng and self.dropout else X
 
-        def noise(H):
-            return unit_dropout(H, self.hidden_dropout, rng, X.backend) if rng and self.hidden_dropout else identity(H)
-
-        X = noisy(by_count(rows.ratings) if self.center else rows.ratings)
-        return X, None if rows.features is None else noisy(rows.features), noise
+        R = noisy(by_count(rows.ratings) if self.center else rows.ratings)
+        X = None if rows.features is None else noisy(rows.features)
+        return R, X, unit_noise(self.hidden_dropout, rng, R.backend)
 
     @property
     def g(self) -> Activation:
@@ -151,7 +142,7 @@ def layer_shapes(sizes: tuple[int, ...], q: int | None = None) -> dict[str, tupl
     """V1 (d, k_1), mu1 (k_1,), V2 (k_1, k_2), ... of layers of these sizes; with S1 (q, k_1), ... if q is given"""
     d, *units = sizes
     side = {} if q is None else {f"S{layer}": (q, k) for layer, k in enumerate(units, start=1)}
-    return {**tower_shapes(d, tuple(units)), **side}
+    return {**hidden_shapes(d, units), **side}
 
 
 def output_shapes(name: str, d: int, k: int) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,6 @@ from tinyrec.backend import Params
 from tinyrec.checks import check_at_least
 from tinyrec.models.pairs import SIDES, Encoded, PairModel, Rows, Sides
 from tinyrec.models.vectors import id_vectors, with_small_vectors
-from tinyrec.nn import pair_products
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,3 @@ class MF(PairModel):
     def encode(self, params: Params, rows: Rows, rng: np.random.Generator | None = None) -> Encoded:
         e, back = id_vectors(params[rows.side], rows.numbers, rows.ratings.backend)
         return Encoded(e, lambda dC: {rows.side: back(dC)})
-
-    def decode(self, params, codes, at):
-        y, back = pair_products(*codes, at)
-        return y, lambda dy: (*back(dy), {})

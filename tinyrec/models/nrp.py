@@ -11,9 +11,10 @@ import numpy as np
 from tinyrec.backend import Params
 from tinyrec.checks import check_choice
 from tinyrec.errors import UsageError
+from tinyrec.models.base import hidden_shapes
 from tinyrec.models.pairs import SIDES, Encoded, PairBatch, PairModel, Rows, Sides, named, pairs, part
-from tinyrec.models.towers import head_shapes, mlp_head, tower, tower_shapes
-from tinyrec.nn import dropout, pair_products
+from tinyrec.models.towers import by_count, head_shapes, mlp_head, tower
+from tinyrec.nn import dropout
 from tinyrec.sparse import Ratings
 
 HEADS = "mlp", "dot"
@@ -56,9 +57,9 @@ class NRP(PairModel):
         shapes: dict[str, tuple[int, ...]] = {}
         code = dict.fromkeys(SIDES, self.hidden_units[-1])
         for side, d in zip(SIDES, reversed(R.shape), strict=True):
-            shapes |= named(side, tower_shapes(d, self.hidden_units))
+            shapes |= named(side, hidden_shapes(d, self.hidden_units))
             if features := R.features(side):
-                shapes |= named(f"{side}_features", tower_shapes(features.shape[1], self.hidden_units))
+                shapes |= named(f"{side}_features", hidden_shapes(features.shape[1], self.hidden_units))
                 code[side] *= 2
         if self.head == "dot":
             if code["user"] != code["item"]:
@@ -101,15 +102,8 @@ class NRP(PairModel):
 
     def decode(self, params, codes, at):
         if self.head == "dot":
-            y, back = pair_products(*codes, at)
-            return y, lambda dy: (*back(dy), {})
+            return super().decode(params, codes, at)
         return mlp_head(params, codes, at, self.activation)
-
-
-def by_count(R: Ratings) -> Ratings:
-    """Each row of R divided by √(its number of ratings)."""
-    root = R.xp.sqrt(R.xp.maximum(R.xp.diff(R.pattern.indptr), 1)).astype(R.values.dtype)
-    return R.with_values(R.values / root[R.rows])
 
 
 def without_own(batch: PairBatch) -> tuple[Rows, Rows, Ratings]:

@@ -13,7 +13,7 @@ from tinyrec.backend import Array, Backend, Params, to_host
 from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
 from tinyrec.models.base import Network
-from tinyrec.nn import l2_penalty, squared_error
+from tinyrec.nn import l2_penalty, pair_products, squared_error
 from tinyrec.sparse import Pattern, Ratings
 
 SIDES = "user", "item"
@@ -101,9 +101,9 @@ class PairModel(Network):
 
     Minimises  Σ [(r_ui - ŷ_ui)² + λ Σ |W|²]  over the observed cells, with all matrices W of parameters
 
-    A model defines `shapes_of`, `encode` and `decode`. Users and items that occur in several pairs of a batch are
-    encoded once. `reads_ratings` says whether `encode` reads the ratings of the rows. A model may have these fields,
-    which are checked here:
+    A model defines `shapes_of` and `encode`, and `decode` if h is not the dot product. Users and items that occur in
+    several pairs of a batch are encoded once. `reads_ratings` says whether `encode` reads the ratings of the rows, and
+    `needs_features` whether it is nothing without features. A model may have these fields, which are checked here:
 
     head_units: the sizes of the hidden layers that read both codes
     hidden_dropout: the fraction of the hidden units that is dropped, drawn again in each step
@@ -115,6 +115,7 @@ class PairModel(Network):
     default_optimizer: ClassVar[str] = "adam"
     default_batch_size: ClassVar[int] = 4000
     reads_ratings: ClassVar[bool] = True
+    needs_features: ClassVar[bool] = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -125,16 +126,18 @@ class PairModel(Network):
 
     def encode(self, params: Params, rows: Rows, rng: np.random.Generator | None = None) -> Encoded:
         """The codes of some users or items. rng: draws the noise; None: no noise"""
-        raise NotImplementedError
+        cure = "define encode(params, rows, rng) to return Encoded(codes, backward)"
+        raise UsageError(f"{type(self).__name__} has no encode; {cure}")
 
     def decode(
         self, params: Params, codes: tuple[Array, Array], at: Ratings
     ) -> tuple[Array, Callable[[Array], tuple[Array, Array, Params]]]:
-        """ŷ (p,) of the pairs that are the cells of `at` (u, v), from codes (u, k) and (v, k).
+        """ŷ (p,) of the pairs that are the cells of `at` (u, v), from codes (u, k) and (v, k): their dot products.
 
         backward: dŷ (p,) -> the gradients of both codes, and of the parameters that `decode` reads
         """
-        raise NotImplementedError
+        y, back = pair_products(*codes, at)
+        return y, lambda dy: (*back(dy), {})
 
     def batches(self, R: Sides, batch_size: int | None, rng: np.random.Generator) -> Iterator[PairBatch]:
         """All ratings in random order, `batch_size` at a time."""

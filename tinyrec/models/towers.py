@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 
-from tinyrec.backend import Array, Params, to_host
+from tinyrec.backend import Array, Backend, Params, to_host
+from tinyrec.models.base import hidden_shapes
 from tinyrec.models.pairs import Sides, named, part
 from tinyrec.nn import ACTIVATIONS, dense, hidden_layers, identity, mlp, pair_sums, unit_dropout
+from tinyrec.nn.activations import Activation
 from tinyrec.sparse import Ratings
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def tower_shapes(d: int, hidden_units: tuple[int, ...]) -> Shapes:
-    """V1 (d, k_1), mu1 (k_1,), V2 (k_1, k_2), ...: a network from d units to a code"""
-    shapes: Shapes = {}
-    for layer, (j, k) in enumerate(pairwise((d, *hidden_units)), start=1):
-        shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
-    return shapes
+def by_count(R: Ratings) -> Ratings:
+    """Each row of R divided by √(its number of ratings)."""
+    root = R.xp.sqrt(R.xp.maximum(R.xp.diff(R.pattern.indptr), 1)).astype(R.values.dtype)
+    return R.with_values(R.values / root[R.rows])
+
+
+def unit_noise(q: float, rng: np.random.Generator | None, backend: Backend) -> Activation:
+    """The layer that drops the fraction q of the hidden units, drawn from rng; None: none"""
+
+    def noise(H):
+        return unit_dropout(H, q, rng, backend) if rng and q else identity(H)
+
+    return noise
 
 
 def tower(
     X: Ratings, params: Params, activation: str, q: float, rng: np.random.Generator | None
 ) -> tuple[Array, Callable[[Array], Params]]:
-    """The code of each row of X (u, d)  ->  (u, k), as `hidden_layers`
-
-    q: the fraction of the hidden units that is dropped, drawn from rng; None: none
-    """
-
-    def noise(H):
-        return unit_dropout(H, q, rng, X.backend) if rng and q else identity(H)
-
-    return hidden_layers(X, params, ACTIVATIONS[activation], noise)
+    """The code of each row of X (u, d)  ->  (u, k), as `hidden_layers`;  q, rng: see `unit_noise`"""
+    return hidden_layers(X, params, ACTIVATIONS[activation], unit_noise(q, rng, X.backend))
 
 
 def head_shapes(of_user: int, of_item: int, head_units: tuple[int, ...]) -> Shapes:
     """head.user (j, k_1), head.item (k, k_1), head.mu1, head.V2, ..., head.w, head.b: from codes of j and k units"""
     first, *others = head_units
     shapes: Shapes = {"user": (of_user, first), "item": (of_item, first), "mu1": (first,)}
-    for layer, (j, k) in enumerate(pairwise((first, *others)), start=2):
-        shapes |= {f"V{layer}": (j, k), f"mu{layer}": (k,)}
-    return dict(named("head", shapes | {"w": (head_units[-1], 1), "b": (1,)}))
+    shapes |= hidden_shapes(first, others, first=2) | {"w": (head_units[-1], 1), "b": (1,)}
+    return dict(named("head", shapes))
 
 
 def mlp_head(
