@@ -46,6 +46,7 @@ from tinyrec.models import (
     DeepAutoRec,
     ImplicitNCAE,
     NRPaSDAE,
+    PairModel,
     RatingNeuMF,
 )
 from tinyrec.recommenders import Average, Recommender, load
@@ -86,6 +87,7 @@ __all__ = [
     "ItemKNN",
     "NRPaSDAE",
     "NeuMF",
+    "PairModel",
     "Pop",
     "RatingNeuMF",
     "Recommender",

@@ -218,7 +218,7 @@ def test_what_cannot_be_checked(mine, run, name, says):
 
 def test_a_file_with_nothing_to_check(mine, run):
     code, said, result = run("--model", mine("def twice(x):\n    return 2 * x\n"))
-    assert code == 2 and "defines no subclass of tinyrec.Autoencoder, activation" in said
+    assert code == 2 and "defines no subclass of tinyrec.Autoencoder or PairModel, activation" in said
     assert result["passed"] is False
 
 

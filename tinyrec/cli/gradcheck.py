@@ -57,8 +57,8 @@ def own_cases(text: str, rng: np.random.Generator) -> Iterator[gradcheck.Case]:
     things = [thing for thing in load_all(text).values() if gradcheck.is_checkable(thing)]
     if not things:
         raise UsageError(
-            f"{text} defines no subclass of tinyrec.Autoencoder, activation f(X) -> (Y, backward) or "
-            "loss(y, r) -> (loss, backward); add one"
+            f"{text} defines no subclass of tinyrec.Autoencoder or PairModel, activation f(X) -> (Y, backward) "
+            "or loss(y, r) -> (loss, backward); add one"
         )
     for thing in sorted(things, key=lambda thing: isinstance(thing, type)):  # models last: they use the others
         yield from gradcheck.own_cases(thing, rng)

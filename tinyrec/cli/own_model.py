@@ -36,7 +36,7 @@ def load_own_model(text: str) -> type[Model]:
     """Do the same for a model. UsageError: it is something else"""
     model = load_own(text)
     if not (isinstance(model, type) and issubclass(model, Model)):
-        raise UsageError(f"{text} is no model; name a subclass of tinyrec.Autoencoder")
+        raise UsageError(f"{text} is no model; name a subclass of tinyrec.Autoencoder or tinyrec.PairModel")
     return model
 
 

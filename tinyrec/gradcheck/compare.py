@@ -22,7 +22,7 @@ import numpy as np
 from tinyrec.backend import Array, Params
 
 COMPLEX_STEP, CENTRAL_STEP = 1e-30, 1e-6
-CENTRAL_STEPS = 1e-6, 1e-5, 1e-4
+CENTRAL_STEPS = CENTRAL_STEP, 1e-5, 1e-4
 TOLERANCE = {"complex": 1e-10, "central": 1e-6}  # relative
 HERE = Path(__file__).parent
 Function = Callable[[Params], tuple[Array, Params]]  # float64 arrays by name -> a number and its gradients

@@ -76,13 +76,14 @@ def count_arguments(function: Callable) -> int:
 
 
 def small(model: Any) -> Any:
-    """A model, or a class with its default settings, with few hidden units and with an l2."""
+    """A model, or a class with its default settings, with few units in each layer and with an l2."""
     model = model() if inspect.isclass(model) else model
-    settings = {field.name: getattr(model, field.name) for field in fields(model)}
-    changes, sizes = {"l2": 0.7 if model.l2 is None else model.l2}, settings.get("hidden_units")
-    if isinstance(sizes, tuple):
-        order = sorted(set(sizes))
-        changes["hidden_units"] = tuple(3 + order.index(size) for size in sizes)  # (500, 250, 500): (4, 3, 4)
-    elif sizes:
-        changes["hidden_units"] = 4
+    changes: dict[str, Any] = {"l2": 0.7 if model.l2 is None else model.l2}
+    for name in (field.name for field in fields(model) if field.name.endswith(("units", "factors"))):
+        sizes = getattr(model, name)
+        if isinstance(sizes, tuple):
+            order = sorted(set(sizes))
+            changes[name] = tuple(3 + order.index(size) for size in sizes)  # (500, 250, 500): (4, 3, 4)
+        elif sizes:
+            changes[name] = 4
     return replace(model, **changes)
