@@ -5,7 +5,7 @@
 # training has none. NRP (Raziperchikolaei, Li, Chung 2020, https://arxiv.org/abs/2010.06070) has no such vectors. It
 # *encodes* both: the user from a row of the matrix, the item from a column, each also from its features, and predicts
 # the rating from the two codes (eq. 6). This tutorial computes one prediction in dense NumPy, shows a question that the
-# paper leaves open, and predicts a movie that nobody has rated. Read `01_autorec_by_hand.py` first. It needs
+# paper leaves open, and predicts a movie without ratings. Read `01_autorec_by_hand.py` first. It needs
 # matplotlib, an optional dependency (`pip install matplotlib`).
 #
 # ## 1. One prediction by hand
@@ -94,7 +94,7 @@ axes.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# ## 4. A movie that nobody has rated, and a user who was not there
+# ## 4. A movie without ratings, and a user who was not in training
 #
 # With features, a second tower encodes each side. Here a movie has its kind, and a user an age that goes with the
 # taste. Most ratings are dropped from the inputs in training, so that the features have to be used. A new movie is

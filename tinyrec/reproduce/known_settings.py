@@ -3,8 +3,8 @@
 We chose them on validation parts (a tenth of the training part) of random 90/10 splits. RProp: seeds 0 and 1 of ml-1m
 and seeds 0 to 2 of ml-100k, with three to five values of l2. Centring was chosen on seed 0, by comparing one or two
 settings with and without it. The number of epochs is about the mean of the best ones. Adam: seed 0 of ml-1m, with eight
-or more settings of l2, dropout, learning rate and epochs. NRP: seed 0 of ml-100k, eleven settings, with the features of
-users and items, and two or more of ml-1m.
+or more settings of l2, dropout, learning rate and epochs. NRP: seed 0 of ml-100k, an 80/10/10 split, with the features
+of users and items.
 
 The test parts were not completely unseen. The range of l2 came from earlier experiments on other splits of the same
 ratings, and we had seen the test parts of those splits. Also, about a tenth of the validation part of one random split
