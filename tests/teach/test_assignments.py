@@ -1,0 +1,114 @@
+"""What is right gets all points, what is wrong loses some and is told why, and a starter gives nothing away."""
+
+import ast
+import importlib
+
+import numpy as np
+import pytest
+
+from tests.teach.harness import SEEDS, verdict
+from tinyrec.teach import NAMES, load, starter
+from tinyrec.teach.variant import base, drawn
+
+
+def listed(answers):
+    return [(task, its) for task, them in answers.items() for its in them]
+
+
+ANSWERS = {name: importlib.import_module(f"tests.teach.{name}") for name in NAMES}
+RIGHTS = [(name, *its) for name, them in ANSWERS.items() for its in listed(them.RIGHT)]
+WRONGS = [(name, *its) for name, them in ANSWERS.items() for its in listed(them.WRONG)]
+TASKS = [(name, task) for name in NAMES for task in range(1, len(load(name).tasks) + 1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ten_points(name):
+    assignment = load(name)
+    assert assignment.points == 10 and assignment.bonus <= 2
+    assert set(ANSWERS[name].RIGHT) == set(ANSWERS[name].WRONG) == set(range(1, len(assignment.tasks) + 1))
+
+
+@pytest.mark.parametrize("name, task", TASKS)
+def test_there_are_enough_answers_to_try(name, task):
+    assert len(ANSWERS[name].RIGHT[task]) >= 4 and next(iter(ANSWERS[name].RIGHT[task])) == "tinyrec"
+    assert len(ANSWERS[name].WRONG[task]) >= 8
+
+
+@pytest.mark.parametrize("name, task, its", RIGHTS)
+def test_what_is_right_gets_all_points(name, task, its):
+    for seed in range(SEEDS):
+        found = verdict(name, task, ANSWERS[name].RIGHT[task][its], seed, memory=seed == 0)
+        assert found.passed, found.says
+
+
+@pytest.mark.parametrize("name, task, its", WRONGS)
+def test_what_is_wrong_is_told_its_mistake(name, task, its):
+    wrong, told = ANSWERS[name].WRONG[task][its], 0
+    source = wrong.source(ANSWERS[name].RIGHT[task])
+    for seed in range(SEEDS):
+        found = verdict(name, task, source, seed)
+        assert found.points < found.max_points
+        if wrong.told:
+            assert not found.mistake or wrong.told in found.mistake, found.says
+            told += bool(found.mistake)
+        else:
+            assert not found.mistake, found.says
+    assert not wrong.told or told >= 0.95 * SEEDS, found.says
+
+
+@pytest.mark.parametrize("name, task", TASKS)
+def test_no_two_mistakes_are_alike_and_none_is_right(name, task):
+    its = load(name).tasks[task - 1]
+    assert len({mistake.says for mistake in its.mistakes}) == len(its.mistakes)
+    for seed in range(SEEDS):
+        sources = ANSWERS[name].RIGHT[task]["tinyrec"]
+        assert not verdict(name, task, sources, seed, memory=False).mistake
+
+
+def body(source):
+    """The code of all functions of a text, without their def lines."""
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return "\n".join(ast.unparse(line) for node in functions for line in node.body)
+
+
+@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("name", NAMES)
+def test_a_starter_gives_nothing_away(name, number):
+    assignment = load(name)
+    variant = drawn(assignment, number)
+    files = starter.build(name, variant)
+    assert not starter.leaks([text for task in assignment.tasks for text in starter.secrets(task)], files)
+    bodies = [body(them["short"]) for them in ANSWERS[name].RIGHT.values()]
+    assert not starter.leaks(bodies, files, window=10)  # shorter ones are calls of what is given, as in the docstrings
+    for task in range(1, len(assignment.tasks) + 1):
+        found = verdict(name, task, files[f"task{task}.py"].decode(), variant=variant)
+        assert (found.points, found.says) == (0, "Not written yet.")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_are_five_variants(name):
+    assignment = load(name)
+    them = {tuple(drawn(assignment, number).items()) for number in range(1, 60)}
+    assert len(them) >= 5 and tuple(base(assignment).items()) not in them
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pasted_code_is_wrong_in_a_variant_and_its_own_answer_is_right(name):
+    """VARIANTS: axis -> option -> task -> the edits that make the short answer one of this variant."""
+    assignment, answers = load(name), ANSWERS[name]
+    for axis, options in assignment.axes.items():
+        for option in list(options)[1:]:
+            variant = base(assignment) | {axis: option}
+            for task, edits in answers.VARIANTS[axis][option].items():
+                short = answers.RIGHT[task]["short"]
+                assert not verdict(name, task, short, variant=variant, memory=False).passed
+                for old, new in edits:
+                    assert old in short, old
+                    short = short.replace(old, new)
+                found = verdict(name, task, short, variant=variant, memory=False)
+                assert found.passed, (axis, option, found.says)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_of_a_starter_is_no_case_of_one_cell(name):
+    assert all(its.cases(np.random.default_rng(0)) for its in load(name).tasks)

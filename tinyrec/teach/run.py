@@ -1,0 +1,262 @@
+"""Run a hand-in in a child process: arrays in, arrays out, with limits on time, memory, files and processes.
+
+The child gets the cases of one task and knows no answer. As another user (`user`), with an interpreter and a copy of
+NumPy that this user may read, it can neither read the package nor touch the grader. As the same user, it can do both:
+that is enough for a student's own machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array
+from tinyrec.errors import UsageError
+from tinyrec.teach.assignment import Case, Outputs
+from tinyrec.teach.variant import Variant
+
+HERE = Path(__file__).parent
+MEGABYTES = 1024  # of address space
+FILE_BYTES, PROCESSES, ANSWER_BYTES = 1 << 20, 64, 64 << 20
+KILL = "import os, signal; os.kill(-1, signal.SIGKILL)"  # all processes that this user may signal
+PYTHONS = "/usr/bin/python3", "/usr/local/bin/python3"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the student's function made of a case: outputs, or an error; and what else the child noticed.
+
+    changed: an input that it changed;  differs: an output that a second call did not repeat;  peak: bytes
+    """
+
+    outputs: Outputs = field(default_factory=dict)
+    error: str = ""
+    changed: str = ""
+    differs: str = ""
+    peak: int = 0
+
+
+@dataclass(frozen=True)
+class Child:
+    """How children are started: the interpreter, the folder with NumPy alone, and the user; None: who runs this."""
+
+    python: str
+    numpy_at: Path
+    user: str | None = None
+
+
+@contextlib.contextmanager
+def prepared(user: str | None = None, python: str | None = None) -> Iterator[Child]:
+    """A Child, with NumPy in a folder of its own. UsageError: no such user or interpreter, or one that cannot run"""
+    with tempfile.TemporaryDirectory(prefix="tinyrec-numpy-") as folder:
+        copied = Path(folder)
+        if user is None:
+            for its in numpy_folders():
+                (copied / its.name).symlink_to(its)
+            yield Child(python or sys.executable, copied)
+            return
+        check_user(user)
+        copied.chmod(0o755)
+        for its in numpy_folders():
+            shutil.copytree(its, copied / its.name, ignore=shutil.ignore_patterns("tests", "*.pyi"))
+        subprocess.run(["chmod", "-R", "a+rX", copied], check=True)
+        candidates = [python] if python else [sys.executable, *PYTHONS]
+        for candidate in candidates:
+            child = Child(str(candidate), copied, user)
+            if runs(child):
+                yield child
+                return
+        raise UsageError(
+            f"{user} can run none of {', '.join(map(str, candidates))} with this NumPy; name a Python "
+            f"{sys.version_info.major}.{sys.version_info.minor} that this user can run with --python"
+        )
+
+
+def numpy_folders() -> list[Path]:
+    """The folders of the installed NumPy: numpy, and numpy.libs where there is one."""
+    spec = importlib.util.find_spec("numpy")
+    assert spec is not None and spec.origin is not None
+    at = Path(spec.origin).parent
+    return [its for its in (at, at.parent / "numpy.libs") if its.exists()]
+
+
+def check_user(user: str) -> None:
+    """UsageError: there is no such user, it is root, or we may not start processes of others"""
+    import pwd
+
+    try:
+        number = pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise UsageError(f"there is no user {user}; make one, or leave --user out") from None
+    if os.geteuid() != 0:
+        raise UsageError(f"only root can run a hand-in as {user}; leave --user out, or run this as root")
+    if number == 0:
+        raise UsageError("root can read everything; name a user without rights with --user")
+
+
+def options(user: str | None) -> dict[str, Any]:
+    """Popen's arguments for a child of this user."""
+    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    who: dict[str, Any] = {"user": user, "group": "nogroup", "extra_groups": []} if user else {}
+    return {"env": environment, "start_new_session": True, **who}
+
+
+def runs(child: Child) -> bool:
+    command = [child.python, "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import numpy"]
+    try:
+        done = subprocess.run([*command, str(child.numpy_at)], capture_output=True, cwd="/", **options(child.user))
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def can_read_package(child: Child) -> bool:
+    """Whether this child could read the answers in the package's own files."""
+    if child.user is None:
+        return True
+    command = [child.python, "-I", "-S", "-c", "import sys; open(sys.argv[1])", str(HERE / "assignment.py")]
+    return subprocess.run(command, capture_output=True, cwd="/", **options(child.user)).returncode == 0
+
+
+def answers(
+    child: Child, tree: Path, task: int, cases: Sequence[Case], large: Case | None, variant: Variant, seconds: float
+) -> list[Answer]:
+    """What the hand-in in `tree` answers to each case of a task, and to the large one, if there is one.
+
+    One child runs all cases. If it ends without an answer, too late, or too large, this error is that of each case.
+    """
+    sent = {f"{number}/{name}": its for number, case in enumerate(cases) for name, its in case.items()}
+    sent |= {f"large/{name}": its for name, its in (large or {}).items()}
+    sent |= {f"variant/{axis}": np.array(option) for axis, option in variant.items()}
+    got, problem = exchange(child, tree, task, packed(sent), seconds)
+    keys = [*map(str, range(len(cases))), *(["large"] if large else [])]
+    if problem or "stopped" in got:
+        return [Answer(error=problem or str(got["stopped"]["error"]))] * len(keys)
+    return [answer(got.get(key, {"error": np.array("gave no answer")})) for key in keys]
+
+
+def answer(its: Outputs) -> Answer:
+    said = {name: str(its.pop(name))[:600] for name in ("error", "changed", "differs") if name in its}
+    return Answer(peak=int(its.pop("peak", 0)), outputs=its, **said)
+
+
+def packed(arrays: dict[str, Array]) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def unpacked(data: bytes) -> dict[str, Outputs]:
+    """case -> name -> array. ValueError: these bytes are no such file"""
+    found: dict[str, Outputs] = {}
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        for key in arrays.files:
+            case, _, name = key.partition("/")
+            found.setdefault(case, {})[name] = arrays[key]
+    return found
+
+
+def exchange(child: Child, tree: Path, task: int, data: bytes, seconds: float) -> tuple[dict[str, Outputs], str]:
+    """Send the cases to a new child and read its answers: (answers, what went wrong)."""
+    read_in, write_in = os.pipe()
+    read_out, write_out = os.pipe()
+    with tempfile.TemporaryDirectory(prefix="tinyrec-child-") as folder:
+        if child.user:
+            shutil.chown(folder, child.user)
+        process = subprocess.Popen(
+            [child.python, "-I", "-S", "-B", "-", tree, child.numpy_at, str(task), str(read_in), str(write_out)],
+            stdin=(HERE / "worker.py").open("rb"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            pass_fds=(read_in, write_out),
+            preexec_fn=lambda: limit(seconds, child.user is not None),
+            **options(child.user),
+        )
+        os.close(read_in)
+        os.close(write_out)
+        try:
+            got, problem = talk(write_in, read_out, data, time.monotonic() + seconds)
+        finally:
+            end(process, child)
+            if child.user:
+                subprocess.run(["rm", "-rf", "--", *Path(folder).iterdir()], check=False, capture_output=True)
+    if problem:
+        return {}, problem
+    try:
+        return unpacked(got), ""
+    except Exception:  # whatever a hand-in wrote instead of an answer
+        return {}, f"gave no answer{died(process.returncode)}"
+
+
+def died(code: int) -> str:
+    """Why a child is gone, as far as its exit code tells."""
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return ": it was stopped, for it took too much time or memory"
+    return f": it ended with signal {-code}" if code < 0 else ""
+
+
+def talk(write_in: int, read_out: int, data: bytes, deadline: float) -> tuple[bytes, str]:
+    """Write the cases, read the answer until the child closes its end: (answer, what went wrong)."""
+    os.set_blocking(write_in, False)
+    got, left = bytearray(), memoryview(data)
+    writing = [write_in]
+    try:
+        while True:
+            remaining = deadline - time.monotonic()
+            can_read, can_write, _ = select.select([read_out], writing, [], max(remaining, 0))
+            if not can_read and not can_write:
+                return b"", "takes too long: it was stopped"
+            if can_write:
+                try:
+                    left = left[os.write(write_in, left) :]
+                except BrokenPipeError:
+                    left = left[:0]
+                if not left:
+                    os.close(writing.pop())
+            if can_read:
+                part = os.read(read_out, 1 << 16)
+                if not part:
+                    return bytes(got), ""
+                got += part
+                if len(got) > ANSWER_BYTES:
+                    return b"", "returns too much: it was stopped"
+    finally:
+        for pipe in (*writing, read_out):
+            os.close(pipe)
+
+
+def limit(seconds: float, other_user: bool) -> None:
+    """In the child, before it starts: the limits of its process, and of its user's processes."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if other_user:
+        resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES,) * 2)
+
+
+def end(process: subprocess.Popen, child: Child) -> None:
+    """Kill the child and what it started: its session, and, as another user, everything of this user."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    if child.user:
+        subprocess.run([child.python, "-I", "-S", "-c", KILL], cwd="/", capture_output=True, **options(child.user))
+    process.wait()
