@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "testing": "errors backend sparse models data evaluation recommenders",
     "__init__": "errors signals backend data evaluation models recommenders training baselines",
 }
+MAY_IMPORT["teach"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["bench"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["reproduce"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["cli"] = " ".join(MAY_IMPORT)

@@ -17,12 +17,12 @@ from typing import Any
 
 import tinyrec
 from tinyrec.backend.threads import deterministic, use_threads
-from tinyrec.cli import bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
+from tinyrec.cli import assignment, bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
 from tinyrec.errors import DataWarning, TinyrecError, UsageError
 
-COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench, reproduce)
+COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench, reproduce, assignment)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,6 +25,11 @@ from typing import Any
 
 import numpy as np
 
+try:
+    import resource  # here, since the child's user may not be able to read the standard library of this interpreter
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 from tinyrec.backend import Array
 from tinyrec.errors import UsageError
 from tinyrec.teach.assignment import Case, Outputs
@@ -185,7 +190,7 @@ def exchange(child: Child, tree: Path, task: int, data: bytes, seconds: float) -
             stderr=subprocess.DEVNULL,
             cwd=folder,
             pass_fds=(read_in, write_out),
-            preexec_fn=lambda: limit(seconds, child.user is not None),
+            preexec_fn=(lambda: limit(seconds, child.user is not None)) if resource else None,
             **options(child.user),
         )
         os.close(read_in)
@@ -243,8 +248,6 @@ def talk(write_in: int, read_out: int, data: bytes, deadline: float) -> tuple[by
 
 def limit(seconds: float, other_user: bool) -> None:
     """In the child, before it starts: the limits of its process, and of its user's processes."""
-    import resource
-
     resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES,) * 2)
