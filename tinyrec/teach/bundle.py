@@ -90,7 +90,7 @@ Hand-ins run as the user `student`, who can read neither this folder nor the res
 
 Put these files into a private repository of your own, whose secret SUBMISSIONS is a token that may read the hand-ins,
 and run its workflow "grade NAME" with the name of the repository to grade. The result is JSON in base64, as GitHub
-Classroom's own graders write it. Never let the workflow of the student's repository count: its files are the student's to edit.
+Classroom's own graders write it. Never let a workflow of the student's repository count: the student can edit it.
 """,
 }
 

@@ -180,12 +180,12 @@ def exchange(child: Child, tree: Path, task: int, data: bytes, seconds: float) -
     """Send the cases to a new child and read its answers: (answers, what went wrong)."""
     read_in, write_in = os.pipe()
     read_out, write_out = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="tinyrec-child-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tinyrec-child-") as folder, (HERE / "worker.py").open("rb") as worker:
         if child.user:
             shutil.chown(folder, child.user)
         process = subprocess.Popen(
             [child.python, "-I", "-S", "-B", "-", tree, child.numpy_at, str(task), str(read_in), str(write_out)],
-            stdin=(HERE / "worker.py").open("rb"),
+            stdin=worker,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=folder,
