@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.teach import a2
+from tests.teach.test_attacks import isolated
 from tinyrec.cli.main import main
 from tinyrec.teach import NAMES, load
 
@@ -216,3 +218,22 @@ def test_a_bundle_holds_the_grader_and_not_the_results(tmp_path, capsys, site):
         text=True,
     )
     assert "a2" in out.stdout
+
+
+@isolated
+def test_what_gradescope_would_run(tmp_path, capsys):
+    """run_autograder of the bundle, with this environment in place of the one that setup.sh makes."""
+    run(capsys, "bundle", "a2", "--for", "gradescope", "--to", tmp_path / "b.zip")
+    tmp_path.chmod(0o700)
+    with zipfile.ZipFile(tmp_path / "b.zip") as archive:
+        archive.extractall(tmp_path / "source")
+    for folder in ("results", "submission", "source/environment/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "source/environment/bin/python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tmp_path / "source/environment/bin/python").chmod(0o755)
+    solve(tmp_path / "submission")
+    environment = {**os.environ, "AUTOGRADER": str(tmp_path), "HAND_IN_USER": "nobody"}
+    done = subprocess.run(["bash", tmp_path / "source" / "run_autograder"], env=environment, capture_output=True)
+    result = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert done.returncode == 0 and sum(test["score"] for test in result["tests"]) == 10
+    assert result["extra_data"]["isolated"]

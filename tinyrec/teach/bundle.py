@@ -23,6 +23,7 @@ WHEN = (2020, 1, 1, 0, 0, 0)  # the same bundle has the same bytes
 SETUP = """#!/usr/bin/env bash
 # Install what the grader needs, and the user that runs hand-ins.
 set -euo pipefail
+export PATH="$PATH:/usr/sbin:/sbin"
 here="$(cd "$(dirname "$0")" && pwd)"
 if command -v apt-get > /dev/null; then
     apt-get update -qq && apt-get install -y -qq python3 python3-venv > /dev/null
@@ -36,7 +37,7 @@ chmod -R go-rwx "$here"  # the hand-in may not read the grader
 GRADE = """cd "$here"
 set +e
 PYTHONPATH="$here" "$here/environment/bin/python" -m tinyrec assignment grade NAME "$1" \\
-    --variant "$here/variant.json" --user student --python /usr/bin/python3 "${@:2}"
+    --variant "$here/variant.json" --user "${HAND_IN_USER:-student}" --python /usr/bin/python3 "${@:2}"
 code=$?
 [ "$code" -le 1 ]  # 1: not all points
 """
@@ -47,13 +48,13 @@ base="${AUTOGRADER:-/autograder}"
 here="$base/source"
 chmod -R go-rwx "$base/source" "$base/results" "$base/submission"
 set -- "$base/submission" --gradescope "$base/results/results.json"
-GRADE"""
+"""
 
 RUN_CLASSROOM = """#!/usr/bin/env bash
 # Grade the folder $1 as root.
 here="$(cd "$(dirname "$0")" && pwd)"
 set -- "$1" --classroom
-GRADE"""
+"""
 
 WORKFLOW = """# For the instructor's repository: a workflow beside the hand-in would be the student's to edit.
 name: grade NAME
@@ -83,7 +84,8 @@ jobs:
 READ_ME = {
     "gradescope": """# NAME, for Gradescope
 
-Make a programming assignment, and upload this zip as its autograder. Students hand in their files, task1.py and so on.
+Make a programming assignment, and upload this zip as its autograder, on an image with Python 3.11 or newer, such as
+Ubuntu 24.04. Students hand in their files, task1.py and so on.
 Hand-ins run as the user `student`, who can read neither this folder nor the results.
 """,
     "classroom": """# NAME, for GitHub
@@ -102,9 +104,9 @@ def write(name: str, site: str, variant: Variant, path: Path) -> None:
     files[f"tutorials/assignments/{name}.md"] = sheet(name)
     files["README.md"] = READ_ME[site].replace("NAME", f"{name}, {assignment.title}", 1).replace("NAME", name)
     if site == "gradescope":
-        files["run_autograder"] = RUN_GRADESCOPE.replace("GRADE", GRADE).replace("NAME", name)
+        files["run_autograder"] = RUN_GRADESCOPE + GRADE.replace("NAME", name)
     else:
-        files["grade.sh"] = RUN_CLASSROOM.replace("GRADE", GRADE).replace("NAME", name)
+        files["grade.sh"] = RUN_CLASSROOM + GRADE.replace("NAME", name)
         files[".github/workflows/grade.yml"] = WORKFLOW.replace("NAME", name)
     root = Path(tinyrec.__file__).parent
     data = {f"tinyrec/{its.relative_to(root).as_posix()}": its.read_bytes() for its in sources(root)}
