@@ -85,6 +85,12 @@ def test_a_starter_gives_nothing_away(name, number):
         assert (found.points, found.says) == (0, "Not written yet.")
 
 
+def test_who_stops_the_count_of_memory_loses_as_if_it_were_too_much():
+    dense = ANSWERS["a2"].WRONG[1]["dense"].source(ANSWERS["a2"].RIGHT[1])
+    hidden = dense.replace("    y =", "    import tracemalloc\n    tracemalloc.stop()\n    y =")
+    assert verdict("a2", 1, hidden).points == 2.5 and "tracemalloc" in verdict("a2", 1, hidden).says
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_there_are_five_variants(name):
     assignment = load(name)

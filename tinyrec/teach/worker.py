@@ -57,6 +57,8 @@ def run(module, passes, case, variant, count_memory, tree):
             before = tracemalloc.get_traced_memory()[0]
         outputs = arrays(passes(module, case, variant))
         if count_memory:
+            if not tracemalloc.is_tracing():
+                raise RuntimeError("tracemalloc, which counts the memory, was stopped")
             outputs["peak"] = np.array(tracemalloc.get_traced_memory()[1] - before)
             tracemalloc.stop()
             return outputs
