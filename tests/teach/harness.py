@@ -78,7 +78,7 @@ class importing:
                 sys.modules[name] = its
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=SEEDS + 64)
 def asked(name, task, seed):
     """The task with its answers kept, since many hand-ins get the same cases; the cases and the large one."""
     its, rng = load(name).tasks[task - 1], np.random.default_rng(seed)
