@@ -70,6 +70,7 @@ class Task:
     cases: rng -> the cases of one check, the traps of `matrices` among them
     answer: the right outputs of a case
     large, budget: a case that must not take more than `budget` times the bytes of its own arrays
+    advice: what is said if it does
     tolerance: relative to the largest number of an output
     """
 
@@ -83,6 +84,7 @@ class Task:
     secrets: tuple[str, ...] = ()
     large: Callable[[np.random.Generator], Case] | None = None
     budget: float = 30.0
+    advice: str = "Do not make all n x d cells."
     tolerance: float = 1e-9
     seconds: float = 20.0
 

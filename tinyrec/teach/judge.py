@@ -70,12 +70,10 @@ def with_memory(verdict, task: Task, large: Case | None, given: Sequence[Answer]
     own = sum(its.nbytes for its in large.values())
     sizes = f"{described(large)}, of which the arrays themselves are {own / 1e6:.3g} MB"
     if answer.error:
-        return verdict(
-            task.points / 2, f"Right, but it fails for {sizes}: {answer.error}. Do not make all n x d cells."
-        )
+        return verdict(task.points / 2, f"Right, but it fails for {sizes}: {answer.error}. {task.advice}")
     if answer.peak > task.budget * own:
         taken = f"it takes {answer.peak / 1e6:.1f} MB for {sizes}; at most {task.budget:g} times that is allowed"
-        return verdict(task.points / 2, f"Right, but {taken}. Do not make all n x d cells.")
+        return verdict(task.points / 2, f"Right, but {taken}. {task.advice}")
     return verdict(task.points, "")
 
 
