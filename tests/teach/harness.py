@@ -52,7 +52,9 @@ def given(name):
         if path.endswith(".py") and not path.startswith("task"):
             (folder / path).write_bytes(data)
     modules = {}
-    for path in sorted(folder.glob("*.py"), key=lambda path: path.stem == "calls"):  # it imports the others
+    for path in sorted(
+        folder.glob("*.py"), key=lambda path: (path.stem == "calls", path.stem)
+    ):  # it imports the others
         spec = importlib.util.spec_from_file_location(path.stem, path)
         modules[path.stem] = importlib.util.module_from_spec(spec)
         with importing(modules):
