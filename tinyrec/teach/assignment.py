@@ -72,6 +72,8 @@ class Task:
     large, budget: a case that must not take more than `budget` times the bytes of its own arrays
     advice: what is said if it does
     tolerance: relative to the largest number of an output
+    score: share of the cases that are right -> share of the points, in place of all or none for each part
+    describe: case -> what to call it when it is the smallest failing one; None: its sizes
     """
 
     title: str
@@ -87,6 +89,8 @@ class Task:
     advice: str = "Do not make all n x d cells."
     tolerance: float = 1e-9
     seconds: float = 20.0
+    score: Callable[[float], float] | None = None
+    describe: Callable[[Case], str] | None = None
 
     @property
     def points(self) -> float:

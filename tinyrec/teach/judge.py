@@ -51,6 +51,8 @@ def judge(
     wrong = {name for its in problems for name in its}
     points = sum(part.points for part in task.parts if not wrong & {*part.outputs, ""})
     failing = [number for number, its in enumerate(problems) if its]
+    if task.score:
+        points = task.points * task.score(1 - len(failing) / len(cases))
     names = ", ".join(name for part in task.parts for name in part.outputs if name in wrong)
     count = f"{len(failing)} of {len(cases)} random cases"
     first = f"{names} {'are' if ',' in names else 'is'} wrong in {count}." if names else f"It fails in {count}."
@@ -58,7 +60,7 @@ def judge(
     told = f" What you return is what one gets by this mistake: {found.says}" if found else ""
     smallest = min(failing, key=lambda number: size_of(cases[number]))
     detail = next(iter(problems[smallest].values()))
-    says = f"{first}{told} Smallest failing case: {described(cases[smallest])}. {detail}"
+    says = f"{first}{told} Smallest failing case: {(task.describe or described)(cases[smallest])}. {detail}"
     return verdict(points, says, found.says if found else "")
 
 
@@ -117,7 +119,7 @@ def compare(name: str, ours: Array | None, right: Array, tolerance: float) -> st
 
 def matches(ours: Array, right: Array, tolerance: float) -> bool:
     ours, right = np.asarray(ours), np.asarray(right)
-    if ours.shape != right.shape or ours.dtype.kind in "US" or right.dtype.kind in "US":
+    if ours.shape != right.shape or ours.dtype.kind in "USc" or right.dtype.kind in "US":
         return ours.shape == right.shape and bool(np.array_equal(ours, right))
     with np.errstate(invalid="ignore", over="ignore"):
         ours, right = ours.astype(float), right.astype(float)
