@@ -30,12 +30,13 @@ def cell_cases(rng: np.random.Generator) -> list[Case]:
     rows[:2], cols[:2] = (7, WIDE - 8), (WIDE - 1, 7)  # the last rows are empty
     wide = Case(i=rows.astype(np.int32), j=cols.astype(np.int32), r=rng.normal(3, 1, 60))
     cases.append(wide.with_(shape=(WIDE, WIDE), twice=False))
-    for c, adds in zip(cases[4:7], (1, 2, 0), strict=True):  # the same rating twice, two others, a 0 beside it
-        cell = int(rng.integers(len(c.i)))
-        value = c.r[cell] * (adds == 1) + 1.5 * (adds == 2)
-        at = int(rng.integers(len(c.i) + 1))
-        again = {"i": c.i[cell], "j": c.j[cell], "r": value}
-        cases.append(c.with_(twice=True, **{name: np.insert(c[name], at, its) for name, its in again.items()}))
+    for c, kind in zip(cases[4:7], ("alike", "another", "a zero"), strict=True):
+        cell, at = int(rng.integers(len(c.i))), int(rng.integers(len(c.i) + 1))
+        r = c.r.copy()
+        r[cell] = rng.uniform(0.5, 1)  # no other cell has this rating by chance
+        value = {"alike": r[cell], "another": rng.uniform(2, 3), "a zero": 0.0}[kind]
+        again = {"i": np.insert(c.i, at, c.i[cell]), "j": np.insert(c.j, at, c.j[cell]), "r": np.insert(r, at, value)}
+        cases.append(c.with_(twice=True, **again))
     return cases
 
 

@@ -1,0 +1,36 @@
+"""How each task is called: a case, as arrays, in the form of your course; the outputs in one form for all courses."""
+
+import distance
+import numpy as np
+
+
+def task1(its, c, variant):
+    """All steps, one after another; outputs are the states after each."""
+    sign = -1 if variant["direction"] == "up" else 1
+    shrink = float(1 / c["shrink"] if variant["shrink"] == "divisor" else c["shrink"])
+    constants = float(c["grow"]), shrink, float(c["smallest"]), float(c["largest"]), bool(c["forget"])
+    state, after = [c["w"].copy(), sign * c["previous"], c["step"].copy()], []
+    for g, undo in zip(c["gs"], c["undo"], strict=True):
+        w, previous, step = state
+        given = [np.array(array) for array in (w, sign * g, previous, step)]
+        new = its.rprop(*given, *constants, bool(undo))
+        state = [given[0], *given[2:]] if variant["form"] == "in place" else [np.array(array) for array in new]
+        after.append([array.copy() for array in state])
+    w, previous, step = (np.array(arrays) for arrays in zip(*after, strict=True))
+    return {"w": w, "previous": sign * previous, "step": step}
+
+
+def task2(its, c, variant):
+    """The losses, and the error at cells that the training has not seen."""
+    sign = -1 if variant["direction"] == "up" else 1
+    params = {name: c[name].copy() for name in ("P", "Q", "b", "c")}
+
+    def loss_and_grads(params):
+        loss, grads = distance.loss_and_grads(params, c["X"], c["here"], float(c["l2"]))
+        return sign * loss, {name: sign * g for name, g in grads.items()}
+
+    first, _ = loss_and_grads(params)
+    losses = np.asarray(its.train(loss_and_grads, params, int(c["epochs"])))
+    if variant["losses"] == "after":
+        losses = np.append(first, losses)[:-1]
+    return {"rmse": distance.error(params, c["X"], c["hidden"]), "losses": sign * losses}
