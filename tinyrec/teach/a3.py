@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -311,7 +312,7 @@ def training(c: Case) -> Outputs:
         for name in NAMES:
             now[name], (previous, step) = c[name].copy(), state[name]
             for at in np.ndindex(previous.shape):
-                its = now[name][at], grads[f"d{name}"][at], previous[at], step[at]
+                its: Any = now[name][at], grads[f"d{name}"][at], previous[at], step[at]
                 now[name][at], previous[at], step[at] = moved(*its, rule, undo)
         c = c.with_(**now)
     return {"rmse": rmse_of(c), "losses": np.array(losses)}
@@ -338,7 +339,8 @@ def trained(
     """
 
     def answer(c: Case) -> Outputs:
-        params, losses = {name: c[name].copy() for name in NAMES}, []
+        params: dict[str, Array] = {name: c[name].copy() for name in NAMES}
+        losses: list[float] = []
         state = {name: {"previous": np.zeros(c[name].shape), "step": np.full(c[name].shape, first)} for name in NAMES}
         grads: dict[str, Array] = {}
         for epoch in range(int(c.epochs) + more):
