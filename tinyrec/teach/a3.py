@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -312,8 +311,8 @@ def training(c: Case) -> Outputs:
         for name in NAMES:
             now[name], (previous, step) = c[name].copy(), state[name]
             for at in np.ndindex(previous.shape):
-                its: Any = now[name][at], grads[f"d{name}"][at], previous[at], step[at]
-                now[name][at], previous[at], step[at] = moved(*its, rule, undo)
+                w, g = now[name][at], grads[f"d{name}"][at]
+                now[name][at], previous[at], step[at] = moved(w, g, previous[at], step[at], rule, undo)
         c = c.with_(**now)
     return {"rmse": rmse_of(c), "losses": np.array(losses)}
 
