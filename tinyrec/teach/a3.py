@@ -303,7 +303,9 @@ def training(c: Case) -> Outputs:
     """Slowly, one cell and one weight at a time, by the complex step of the loss."""
     rule = Case(grow=GROW, shrink=SHRINK, smallest=SMALLEST, largest=LARGEST, forget=True)
     losses: list[float] = []
-    state = {name: (np.zeros(c[name].shape), np.full(c[name].shape, FIRST)) for name in NAMES}
+    state: dict[str, tuple[Array, Array]] = {
+        name: (np.zeros(c[name].shape), np.full(c[name].shape, FIRST)) for name in NAMES
+    }
     for _ in range(int(c.epochs)):
         loss, grads = float(loss_of(c)), gradients(loss_of, c, NAMES)
         undo, now = bool(losses) and loss > losses[-1], {}
