@@ -70,7 +70,7 @@ def test_check_says_what_is_next_and_does_not_repeat_itself(started, capsys):
     code, out, _ = run(capsys, "check", started)
     assert code == 1 and "task 1, the output layer: 5 of 5" in out and out.endswith("next: task2.py\n")
     code, out, _ = run(capsys, "check", started)
-    assert "task 1: right, and unchanged since" in out
+    assert "Right, and unchanged since." in out and "a2: 5 of 10 points" in out
     (started / "task1.py").write_text("x = 1")
     code, out, _ = run(capsys, "check", started, "--task", "1")
     assert code == 1 and "AttributeError" in out

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tinyrec.errors import FileError, UsageError
 from tinyrec.files import write_text
 from tinyrec.teach import NAMES, bundle, load, report, starter
 from tinyrec.teach.grade import Grade, about, grade
+from tinyrec.teach.judge import Verdict
 from tinyrec.teach.run import prepared
 from tinyrec.teach.variant import choose
 
@@ -107,14 +109,18 @@ def run_check(args: argparse.Namespace) -> int:
     for verdict in mark.verdicts:
         passed[str(verdict.task)] = content(folder, verdict.task) if verdict.passed else ""
     write_passed(folder, passed)
-    skipped = "".join(
-        f"task {task}: right, and unchanged since\n" for task in tasks if task not in asked and task in unchanged
-    )
+    kept = [kept_verdict(name, task) for task in tasks if task not in asked and task in unchanged]
+    mark = replace(mark, verdicts=tuple(sorted((*kept, *mark.verdicts), key=lambda verdict: verdict.task)))
     failing = [verdict.task for verdict in mark.verdicts if not verdict.passed]
-    after = f"next: task{failing[0]}.py" if failing else "all right" if not args.task else "right"
-    text = skipped + (report.text(mark) + "\n" if mark.verdicts else "") + after
-    write_result(args, report.as_json(mark), text)
+    after = f"next: task{failing[0]}.py" if failing else "all right" if len(mark.verdicts) == len(tasks) else "right"
+    write_result(args, report.as_json(mark), f"{report.text(mark)}\n{after}")
     return 1 if failing else 0
+
+
+def kept_verdict(name: str, number: int) -> Verdict:
+    """Of a task that was right, and whose file has not changed since."""
+    task = load(name).tasks[number - 1]
+    return Verdict(number, task.title, task.points, task.points, "Right, and unchanged since.")
 
 
 def content(folder: Path, task: int) -> str:

@@ -71,6 +71,7 @@ class Task:
     answer: the right outputs of a case
     large, budget: a case that must not take more than `budget` times the bytes of its own arrays
     advice: what is said if it does
+    example: number of the case that the student gets with its right outputs
     tolerance: relative to the largest number of an output
     score: share of the cases that are right -> share of the points, in place of all or none for each part
     describe: case -> what to call it when it is the smallest failing one; None: its sizes
@@ -87,6 +88,7 @@ class Task:
     large: Callable[[np.random.Generator], Case] | None = None
     budget: float = 30.0
     advice: str = "Do not make all n x d cells."
+    example: int = 5
     tolerance: float = 1e-9
     seconds: float = 20.0
     score: Callable[[float], float] | None = None

@@ -15,6 +15,8 @@ from tinyrec.backend import Array
 from tinyrec.teach.assignment import Case, Mistake, Outputs, Task
 from tinyrec.teach.run import Answer
 
+FEW = 12  # numbers of an array that are shown
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -56,12 +58,26 @@ def judge(
     names = ", ".join(name for part in task.parts for name in part.outputs if name in wrong)
     count = f"{len(failing)} of {len(cases)} random cases"
     first = f"{names} {'are' if ',' in names else 'is'} wrong in {count}." if names else f"It fails in {count}."
-    found = explanation(task, cases, right, checked)
-    told = f" What you return is what one gets by this mistake: {found.says}" if found else ""
-    smallest = min(failing, key=lambda number: size_of(cases[number]))
-    detail = next(iter(problems[smallest].values()))
-    says = f"{first}{told} Smallest failing case: {(task.describe or described)(cases[smallest])}. {detail}"
-    return verdict(points, says, found.says if found else "")
+    found = explanations(task, cases, right, checked, wrong)
+    told = f" What you return is what one gets by this mistake: {' '.join(its.says for its in found)}" if found else ""
+    says = f"{first}{told} {smallest(task, cases, problems)}"
+    return verdict(points, says, " ".join(its.says for its in found))
+
+
+def smallest(task: Task, cases: Sequence[Case], problems: Sequence[dict[str, str]]) -> str:
+    """The smallest failing case with a cell, and what is wrong in it; then that of an output which is right in it."""
+    failing = [number for number, its in enumerate(problems) if its]
+    failing.sort(key=lambda number: (len(cases[number].get("cols", "x")) == 0, size_of(cases[number])))
+    shown = failing[:1]
+    for name in {name: "" for number in failing for name in problems[number]}:
+        if not any(name in problems[number] or "" in problems[number] for number in shown):
+            shown.append(next(number for number in failing if name in problems[number]))
+    says = [f"{(task.describe or described)(cases[number])}. {first_of(problems[number])}" for number in shown[:2]]
+    return f"Smallest failing case: {' Another one: '.join(says)}"
+
+
+def first_of(problems: dict[str, str]) -> str:
+    return next(iter(problems.values()))
 
 
 def with_memory(verdict, task: Task, large: Case | None, given: Sequence[Answer]) -> Verdict:
@@ -127,24 +143,54 @@ def matches(ours: Array, right: Array, tolerance: float) -> bool:
         return bool((np.isclose(ours, right, rtol=0, atol=tolerance * size, equal_nan=True)).all())
 
 
-def explanation(task: Task, cases: Sequence[Case], right: Sequence[Outputs], given: Sequence[Answer]) -> Mistake | None:
-    """The known mistake that gives these answers in every case, whether they are right or wrong."""
-    for mistake in task.mistakes:
-        if all(explains(mistake, *its, task.tolerance) for its in zip(cases, right, given, strict=True)):
-            return mistake
-    return None
+def explanations(
+    task: Task, cases: Sequence[Case], right: Sequence[Outputs], given: Sequence[Answer], wrong: set[str]
+) -> list[Mistake]:
+    """The known mistake that gives these answers; if none does, those that give some of the outputs, at most two.
+
+    It must give the student's numbers in every case, right or wrong, and stop where the student's does.
+    """
+    found, left = [], set(wrong)
+    for whole in (True, False):
+        for mistake in task.mistakes:
+            explained = outputs_explained(mistake, task, cases, right, given)
+            if explained & left and (wrong <= explained or not whole):
+                found.append(mistake)
+                left -= explained
+            if not left or len(found) == 2:
+                return found
+    return found
 
 
-def explains(mistake: Mistake, case: Case, right: Outputs, answer: Answer, tolerance: float) -> bool:
-    """Whether the mistake gives this answer; it stops with an error where the student's does."""
-    try:
-        with np.errstate(all="ignore"):
-            expected = {**right, **mistake.answer(case)}
-    except Exception:
-        return bool(answer.error)
-    if answer.error or answer.changed or answer.differs:
-        return False
-    return all(name in answer.outputs and matches(answer.outputs[name], expected[name], tolerance) for name in right)
+def outputs_explained(
+    mistake: Mistake, task: Task, cases: Sequence[Case], right: Sequence[Outputs], given: Sequence[Answer]
+) -> set[str]:
+    """The outputs that the mistake changes, if the student's are the same in every case; "": those of an error."""
+    changed: set[str] = set()
+    for case, its, answer in zip(cases, right, given, strict=True):
+        try:
+            with np.errstate(all="ignore"):
+                expected = mistake.answer(case)
+        except Exception:
+            if not answer.error:
+                return set()
+            changed |= {"", *its}
+            continue
+        if answer.error or answer.changed or answer.differs:
+            return set()
+        for name, array in expected.items():
+            ours = answer.outputs.get(name)
+            if ours is None or not (matches(ours, array, task.tolerance) or unlike(case, its[name], array, ours, task)):
+                return set()
+            if not matches(its[name], array, task.tolerance):
+                changed.add(name)
+    return changed
+
+
+def unlike(case: Case, right: Array, expected: Array, ours: Array, task: Task) -> bool:
+    """Whether this case says nothing of the mistake: without a cell, or where it gives nan, and ours is right."""
+    says_nothing = len(case.get("cols", "x")) == 0 or not np.isfinite(np.asarray(expected, float)).all()
+    return says_nothing and matches(ours, right, task.tolerance)
 
 
 def size_of(case: Case) -> int:
@@ -154,8 +200,9 @@ def size_of(case: Case) -> int:
 def described(case: Case) -> str:
     """The sizes of a case, such as n=1, d=2, k=3, p=2 at [(0, 0), (0, 1)]; or the shapes of its arrays."""
     if "indptr" not in case or "shape" not in case:
-        few = [f"{name}={shown(its)}" for name, its in case.items() if its.ndim == 0 or its.size <= 4]
-        return ", ".join([*few, *(f"{name} {its.shape}" for name, its in case.items() if its.size > 4)])
+        return ", ".join(
+            f"{name}={shown(its)}" if its.size <= FEW else f"{name} {its.shape}" for name, its in case.items()
+        )
     (n, d), p = case["shape"], len(case["cols"])
     k = next((f", k={case[name].shape[1]}" for name in ("H", "V", "W") if name in case and case[name].ndim == 2), "")
     rows = np.repeat(np.arange(n), np.diff(case["indptr"]))

@@ -40,7 +40,7 @@ def text(grade: Grade) -> str:
     lines = []
     for verdict in grade.verdicts:
         lines.append(f"task {verdict.task}, {verdict.title}: {number(verdict.points)} of {number(verdict.max_points)}")
-        if not verdict.passed:
+        if verdict.says:
             lines.append(textwrap.indent(textwrap.fill(says(verdict), 76, break_on_hyphens=False), "    "))
     lines.append(
         f"{grade.assignment}: {number(grade.points)} of {number(sum(v.max_points for v in grade.verdicts))} points"

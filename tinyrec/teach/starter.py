@@ -29,6 +29,15 @@ FORMAT = 1  # of the folder; changes when an older hand-in can no longer be grad
 WINDOW = 6  # tokens of the solution in a row that may not stand in a starter
 SHORTEST = 12  # characters; shorter windows, such as "):" and names, stand everywhere
 EXAMPLE_SEED = 0
+HOW_TO = """## How to work
+
+Write your functions into task1.py and so on; no other file of yours counts. In this folder,
+
+    python test.py                            # needs NumPy alone: the example of each task
+    python -m tinyrec assignment check        # new random cases each time
+
+`check` keeps in `.tinyrec/` which tasks were right. Loops are allowed: time is not counted, memory is.
+"""
 
 
 def write(name: str, folder: Path, variant: Variant) -> None:
@@ -55,7 +64,7 @@ def build(name: str, variant: Variant) -> dict[str, bytes]:
     files = {f"task{number}.py": stub(name, number, variant) for number in range(1, len(assignment.tasks) + 1)}
     files |= {given: (HERE / "given" / given).read_text("utf-8") for given in (*assignment.given, "test.py")}
     files["calls.py"] = (HERE / "calls" / f"{name}.py").read_text("utf-8")
-    files["README.md"] = sheet(name) + says(assignment, variant)
+    files["README.md"] = f"{sheet(name)}\n{HOW_TO}{says(assignment, variant)}"
     about = {"assignment": name, "format": FORMAT, "variant": variant, "tinyrec": tinyrec.__version__}
     files["assignment.json"] = json.dumps(about, indent=1) + "\n"
     return {path: text.encode() for path, text in files.items()} | {"examples.npz": examples(assignment, variant)}
@@ -114,11 +123,11 @@ def secrets(task: Task) -> list[str]:
 
 
 def examples(assignment: Assignment, variant: Variant) -> bytes:
-    """A case of each task with its right outputs, for test.py: the fourth or, if there are fewer, the last."""
+    """A case of each task with its right outputs, for test.py."""
     arrays: dict[str, Array] = {}
     for number, task in enumerate(assignment.tasks, start=1):
         cases = task.cases(np.random.default_rng(EXAMPLE_SEED))
-        case = cases[min(4, len(cases) - 1)]
+        case = cases[min(task.example, len(cases) - 1)]
         arrays |= {f"{number}/in/{key}": its for key, its in case.items()}
         arrays |= {f"{number}/out/{key}": its for key, its in task.answer(case).items()}
     out = io.BytesIO()

@@ -24,7 +24,7 @@ def main():
         problem = wrong(task, inputs, expected, variant)
         print(f"task {task}: {problem or 'the example is right'}")
         right = right and not problem
-    print("Then: python -m tinyrec assignment check")
+    print("Then, in this folder: python -m tinyrec assignment check")
     return 0 if right else 1
 
 
@@ -40,7 +40,8 @@ def wrong(task, inputs, expected, variant):
         if got.shape != its.shape:
             return f"{name} has the shape {got.shape}, should have {its.shape}"
         if not np.allclose(got, its, rtol=1e-7, atol=1e-9):
-            return f"{name} is\n{got}\nand should be\n{its}"
+            at = tuple(np.argwhere(~np.isclose(got, its, rtol=1e-7, atol=1e-9))[0])
+            return f"{name}[{', '.join(map(str, at))}] is {got[at]:.6g}, should be {its[at]:.6g}"
     return ""
 
 
