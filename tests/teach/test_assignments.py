@@ -53,7 +53,7 @@ def test_what_is_wrong_is_told_its_mistake(name, task, its):
             told += bool(found.mistake)
         else:
             assert not found.mistake, found.says
-    assert not wrong.told or told >= 0.95 * SEEDS, found.says
+    assert not wrong.told or told >= SEEDS - max(1, 0.05 * SEEDS), found.says
 
 
 @pytest.mark.parametrize("name, task", TASKS)
