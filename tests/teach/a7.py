@@ -103,6 +103,25 @@ def all_cells(H, W, b, at, c):
         dW[j], db[j] = dy @ H, dy.sum()
     return loss, dH, dW, db
 """
+CELLS_LOOPS = """
+import numpy as np
+
+def all_cells(H, W, b, at, c):
+    observed = {(i, j): r for i, j, r in zip(at.rows.tolist(), at.cols.tolist(), at.values.tolist())}
+    loss, dH, dW, db = 0.0, np.zeros(H.shape), np.zeros(W.shape), np.zeros(b.shape)
+    for i in range(len(H)):
+        for j in range(len(W)):
+            y = H[i] @ W[j] + b[j]
+            if (i, j) in observed:
+                r, weight = observed[i, j], 1
+            else:
+                r, weight = 0, c[j]
+            loss += weight * (y - r) ** 2
+            dH[i] += 2 * weight * (y - r) * W[j]
+            dW[j] += 2 * weight * (y - r) * H[i]
+            db[j] += 2 * weight * (y - r)
+    return loss, dH, dW, db
+"""
 CELLS_OURS = (
     OURS
     + """
@@ -172,6 +191,7 @@ RIGHT = {
     2: {
         "tinyrec": CELLS_OURS,
         "short": CELLS,
+        "two loops": CELLS_LOOPS,
         "row by row": CELLS_ROWS,
         "column by column": CELLS_COLUMNS,
     },
