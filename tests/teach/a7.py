@@ -350,8 +350,8 @@ VARIANTS = {
         "mean of rows": {
             2: [
                 (
-                    "return loss, 2 * dH, 2 * dW, 2 * db",
-                    "n = len(H)\n    return loss / n, 2 * dH / n, 2 * dW / n, 2 * db / n",
+                    "    return loss, 2 * dH",
+                    "    loss, dH, dW, db = (its / len(H) for its in (loss, dH, dW, db))\n    return loss, 2 * dH",
                 )
             ]
         }

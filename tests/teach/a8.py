@@ -340,8 +340,6 @@ VARIANTS = {
     },
     "penalty": {"l2": {2: [("l2 / 2", "l2")]}},
     "error": {
-        "mean": {
-            2: [("    penalty = l2 / 2", "    p = max(len(x), 1)\n    damping, penalty = p * damping, p * l2 / 2")]
-        }
+        "mean": {2: [("    average", "    p = max(len(x), 1)\n    l2, damping = p * l2, p * damping\n    average")]}
     },
 }

@@ -264,6 +264,7 @@ ALL_CELLS = Task(
     mistakes=CELL_MISTAKES,
     large=large_output,
     budget=8.0,
+    seconds=60.0,
 )
 
 # Task 3: rank
