@@ -10,7 +10,7 @@ from tinyrec.teach.assignment import Assignment, Case, Mistake, Option, Outputs,
 
 __all__ = ["NAMES", "Assignment", "Case", "Mistake", "Option", "Outputs", "Part", "Task", "load"]
 
-NAMES = ("a1", "a2", "a3", "a4", "a6", "a7", "a8", "a9")
+NAMES = ("a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9")
 
 
 def load(name: str) -> Assignment:
