@@ -107,14 +107,21 @@ def remember(answer, cases):
     return again
 
 
+@functools.lru_cache(maxsize=8)
+def module_of(name, task, source):
+    """A hand-in, kept so that what numba compiles is compiled once for many seeds."""
+    module = types.ModuleType(f"task{task}")
+    exec(source, module.__dict__)  # noqa: S102 - our own texts
+    return module
+
+
 def verdict(name, task, source, seed=0, variant=None, memory=True):
     """The verdict on this text of a task, as `assignment check` gives it."""
     its, cases, large = asked(name, task, seed)
     variant = variant or base(load(name))
     modules = given(name)
     with importing(modules):
-        module = types.ModuleType(f"task{task}")
-        exec(source, module.__dict__)  # noqa: S102 - our own texts
+        module = module_of(name, task, source)
         passes = getattr(modules["calls"], f"task{task}")
         everything = [(case, False) for case in cases] + ([(large, True)] if large and memory else [])
         with np.errstate(all="ignore"):

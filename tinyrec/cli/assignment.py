@@ -104,7 +104,7 @@ def run_check(args: argparse.Namespace) -> int:
     passed = read_passed(folder)
     unchanged = {task for task in tasks if passed.get(str(task)) == content(folder, task)}
     asked = [args.task] if args.task else [task for task in tasks if task not in unchanged]
-    with prepared() as child:
+    with prepared(needs=load(name).needs) as child:
         mark = grade(name, folder, found["variant"], new_seed(args), child, asked)
     for verdict in mark.verdicts:
         passed[str(verdict.task)] = content(folder, verdict.task) if verdict.passed else ""
@@ -156,7 +156,7 @@ def run_grade(args: argparse.Namespace) -> int:
     if args.gradescope:
         unfinished = Grade(args.submissions[0], args.name, variant, seed, False, problem="The grader did not finish.")
         write_text(args.gradescope, json.dumps(report.gradescope(unfinished)))
-    with prepared(args.user, args.python) as child:
+    with prepared(args.user, args.python, load(args.name).needs) as child:
         marks = []
         for submission in args.submissions:
             marks.append(grade(args.name, Path(submission), variant, seed, child))

@@ -71,8 +71,11 @@ class Task:
     answer: the right outputs of a case
     large, budget: a case that must not take more than `budget` times the bytes of its own arrays
     advice: what is said if it does
+    ratio, slow: the large case also returns `ratio`, its seconds as a multiple of those of a yardstick in
+        calls/NAME.py; more than this costs `slow` points;  None: time is not counted
     example: number of the case that the student gets with its right outputs
     tolerance: relative to the largest number of an output
+    seconds, megabytes: of the child that runs it; megabytes are of address space
     score: share of the cases that are right -> share of the points, in place of all or none for each part
     describe: case -> what to call it when it is the smallest failing one; None: its sizes
     """
@@ -88,9 +91,12 @@ class Task:
     large: Callable[[np.random.Generator], Case] | None = None
     budget: float = 30.0
     advice: str = "Do not make all n x d cells."
+    ratio: float | None = None
+    slow: float = 1.0
     example: int = 5
     tolerance: float = 1e-9
     seconds: float = 20.0
+    megabytes: int = 1024
     score: Callable[[float], float] | None = None
     describe: Callable[[Case], str] | None = None
 
@@ -116,12 +122,14 @@ class Assignment:
 
     axes: what a course may choose: name -> option -> Option; the first option is what `stub` says. `calls/NAME.py`
     passes a case to the student's function in the form of the variant, and brings back the outputs in the first form.
+    needs: packages that the student's functions may import besides NumPy
     """
 
     title: str
     minutes: int
     tasks: tuple[Task, ...]
     given: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     axes: dict[str, dict[str, Option]] = field(default_factory=dict)
     bonus: float = 0.0  # points that a person gives
 

@@ -102,7 +102,7 @@ def of_task(name: str, number: int, tree: Path, variant: Variant, seed: int, chi
         return Verdict(number, task.title, 0, task.points, problem)
     rng = np.random.default_rng([seed, number])
     cases, large = task.cases(rng), task.large(rng) if task.large else None
-    given = answers(child, tree, number, cases, large, variant, task.seconds)
+    given = answers(child, tree, number, cases, large, variant, task.seconds, task.megabytes)
     try:
         return judge(number, task, cases, given, large)
     except Exception as fault:  # arrays that no check foresaw

@@ -49,13 +49,13 @@ def judge(
     checked = given[: len(cases)]
     problems = [problem_of(answer, its, task.tolerance) for answer, its in zip(checked, right, strict=True)]
     if not any(problems):
-        return with_memory(verdict, task, large, given[len(cases) :])
+        return with_large(verdict, task, large, given[len(cases) :])
     wrong = {name for its in problems for name in its}
     points = sum(part.points for part in task.parts if not wrong & {*part.outputs, ""})
     failing = [number for number, its in enumerate(problems) if its]
     if task.score:
         points = task.points * task.score(1 - len(failing) / len(cases))
-    names = ", ".join(name for part in task.parts for name in part.outputs if name in wrong)
+    names = ", ".join(dict.fromkeys(name for part in task.parts for name in part.outputs if name in wrong))
     count = f"{len(failing)} of {len(cases)} random cases"
     first = f"{names} {'are' if ',' in names else 'is'} wrong in {count}." if names else f"It fails in {count}."
     found = explanations(task, cases, right, checked, wrong)
@@ -80,8 +80,8 @@ def first_of(problems: dict[str, str]) -> str:
     return next(iter(problems.values()))
 
 
-def with_memory(verdict, task: Task, large: Case | None, given: Sequence[Answer]) -> Verdict:
-    """All is right; half of the points are lost if the large case took too much memory."""
+def with_large(verdict, task: Task, large: Case | None, given: Sequence[Answer]) -> Verdict:
+    """All is right; half of the points are lost if the large case took too much memory, and some if it was too slow."""
     if large is None:
         return verdict(task.points, "")
     (answer,) = given
@@ -92,6 +92,9 @@ def with_memory(verdict, task: Task, large: Case | None, given: Sequence[Answer]
     if answer.peak > task.budget * own:
         taken = f"it takes {answer.peak / 1e6:.1f} MB for {sizes}; at most {task.budget:g} times that is allowed"
         return verdict(task.points / 2, f"Right, but {taken}. {task.advice}")
+    if task.ratio is not None and not (ratio := float(answer.outputs["ratio"])) <= task.ratio:
+        taken = f"it takes {ratio:.1f} times the seconds of the yardstick in calls.py for {sizes}"
+        return verdict(task.points - task.slow, f"Right, but {taken}; at most {task.ratio:g} times that is allowed.")
     return verdict(task.points, "")
 
 
@@ -189,7 +192,9 @@ def outputs_explained(
 
 def unlike(case: Case, right: Array, expected: Array, ours: Array, task: Task) -> bool:
     """Whether this case says nothing of the mistake: without a cell, or where it gives nan, and ours is right."""
-    says_nothing = len(case.get("cols", "x")) == 0 or not np.isfinite(np.asarray(expected, float)).all()
+    expected = np.asarray(expected)
+    is_nan = expected.dtype.kind == "f" and not np.isfinite(expected).all()
+    says_nothing = is_nan or len(case.get("cols", "x")) == 0
     return says_nothing and matches(ours, right, task.tolerance)
 
 

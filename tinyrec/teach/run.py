@@ -36,10 +36,19 @@ from tinyrec.teach.assignment import Case, Outputs
 from tinyrec.teach.variant import Variant
 
 HERE = Path(__file__).parent
-MEGABYTES = 1024  # of address space
+FOLDERS = {"numpy": ("numpy", "numpy.libs"), "numba": ("numba", "llvmlite")}  # of the packages that a child may have
 FILE_BYTES, PROCESSES, ANSWER_BYTES = 1 << 20, 64, 64 << 20
 KILL = "import os, signal; os.kill(-1, signal.SIGKILL)"  # all processes that this user may signal
 PYTHONS = "/usr/bin/python3", "/usr/local/bin/python3"
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "NUMBA_NUM_THREADS": "4",
+    "NUMBA_THREADING_LAYER": "workqueue",  # numba's own, which is everywhere
+    "NUMBA_CACHE_DIR": ".",  # the child's own folder, for functions compiled with cache=True
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Child:
-    """How children are started: the interpreter, the folder with NumPy alone, and the user; None: who runs this."""
+    """How children are started: the interpreter, the folder with all packages, and the user; None: who runs this."""
 
     python: str
     numpy_at: Path
@@ -66,38 +75,44 @@ class Child:
 
 
 @contextlib.contextmanager
-def prepared(user: str | None = None, python: str | None = None) -> Iterator[Child]:
-    """A Child, with NumPy in a folder of its own. UsageError: no such user or interpreter, or one that cannot run"""
+def prepared(user: str | None = None, python: str | None = None, needs: Sequence[str] = ()) -> Iterator[Child]:
+    """A Child, with NumPy and the packages of an assignment's `needs` in a folder of its own.
+
+    UsageError: no such user or interpreter, one that cannot run, or a package that is not installed
+    """
+    packages = ["numpy", *needs]
+    folders = [its for package in packages for its in folders_of(package)]
     with tempfile.TemporaryDirectory(prefix="tinyrec-numpy-") as folder:
         copied = Path(folder)
         if user is None:
-            for its in numpy_folders():
+            for its in folders:
                 (copied / its.name).symlink_to(its)
             yield Child(python or sys.executable, copied)
             return
         check_user(user)
         copied.chmod(0o755)
-        for its in numpy_folders():
+        for its in folders:
             shutil.copytree(its, copied / its.name, ignore=shutil.ignore_patterns("tests", "*.pyi"))
         subprocess.run(["chmod", "-R", "a+rX", copied], check=True)
         candidates = [python] if python else [sys.executable, *PYTHONS]
         for candidate in candidates:
             child = Child(str(candidate), copied, user)
-            if runs(child):
+            if runs(child, packages):
                 yield child
                 return
         raise UsageError(
-            f"{user} can run none of {', '.join(map(str, candidates))} with this NumPy; name a Python "
-            f"{sys.version_info.major}.{sys.version_info.minor} that this user can run with --python"
+            f"{user} can run none of {', '.join(map(str, candidates))} with this {' and '.join(packages)}; "
+            f"name a Python {sys.version_info.major}.{sys.version_info.minor} that this user can run with --python"
         )
 
 
-def numpy_folders() -> list[Path]:
-    """The folders of the installed NumPy: numpy, and numpy.libs where there is one."""
-    spec = importlib.util.find_spec("numpy")
-    assert spec is not None and spec.origin is not None
-    at = Path(spec.origin).parent
-    return [its for its in (at, at.parent / "numpy.libs") if its.exists()]
+def folders_of(package: str) -> list[Path]:
+    """The installed folders of a package, such as numpy and numpy.libs. UsageError: it is not installed"""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise UsageError(f"this assignment needs {package}, which is not installed; install it: pip install {package}")
+    at = Path(spec.origin).parent.parent
+    return [at / name for name in FOLDERS[package] if (at / name).exists()]
 
 
 def check_user(user: str) -> None:
@@ -116,13 +131,13 @@ def check_user(user: str) -> None:
 
 def options(user: str | None) -> dict[str, Any]:
     """Popen's arguments for a child of this user."""
-    environment = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     who: dict[str, Any] = {"user": user, "group": "nogroup", "extra_groups": []} if user else {}
-    return {"env": environment, "start_new_session": True, **who}
+    return {"env": ENVIRONMENT, "start_new_session": True, **who}
 
 
-def runs(child: Child) -> bool:
-    command = [child.python, "-I", "-S", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import numpy"]
+def runs(child: Child, packages: Sequence[str]) -> bool:
+    loads = f"import sys; sys.path.insert(0, sys.argv[1]); import {', '.join(packages)}"
+    command = [child.python, "-I", "-S", "-c", loads]
     try:
         done = subprocess.run([*command, str(child.numpy_at)], capture_output=True, cwd="/", **options(child.user))
     except OSError:
@@ -139,7 +154,14 @@ def can_read_package(child: Child) -> bool:
 
 
 def answers(
-    child: Child, tree: Path, task: int, cases: Sequence[Case], large: Case | None, variant: Variant, seconds: float
+    child: Child,
+    tree: Path,
+    task: int,
+    cases: Sequence[Case],
+    large: Case | None,
+    variant: Variant,
+    seconds: float,
+    megabytes: int = 1024,
 ) -> list[Answer]:
     """What the hand-in in `tree` answers to each case of a task, and to the large one, if there is one.
 
@@ -148,7 +170,7 @@ def answers(
     sent = {f"{number}/{name}": its for number, case in enumerate(cases) for name, its in case.items()}
     sent |= {f"large/{name}": its for name, its in (large or {}).items()}
     sent |= {f"variant/{axis}": np.array(option) for axis, option in variant.items()}
-    got, problem = exchange(child, tree, task, packed(sent), seconds)
+    got, problem = exchange(child, tree, task, packed(sent), seconds, megabytes)
     keys = [*map(str, range(len(cases))), *(["large"] if large else [])]
     if problem or "stopped" in got:
         return [Answer(error=problem or str(got["stopped"]["error"]))] * len(keys)
@@ -176,7 +198,9 @@ def unpacked(data: bytes) -> dict[str, Outputs]:
     return found
 
 
-def exchange(child: Child, tree: Path, task: int, data: bytes, seconds: float) -> tuple[dict[str, Outputs], str]:
+def exchange(
+    child: Child, tree: Path, task: int, data: bytes, seconds: float, megabytes: int
+) -> tuple[dict[str, Outputs], str]:
     """Send the cases to a new child and read its answers: (answers, what went wrong)."""
     read_in, write_in = os.pipe()
     read_out, write_out = os.pipe()
@@ -190,7 +214,7 @@ def exchange(child: Child, tree: Path, task: int, data: bytes, seconds: float) -
             stderr=subprocess.DEVNULL,
             cwd=folder,
             pass_fds=(read_in, write_out),
-            preexec_fn=(lambda: limit(seconds, child.user is not None)) if resource else None,
+            preexec_fn=(lambda: limit(seconds, megabytes, child.user is not None)) if resource else None,
             **options(child.user),
         )
         os.close(read_in)
@@ -246,9 +270,9 @@ def talk(write_in: int, read_out: int, data: bytes, deadline: float) -> tuple[by
             os.close(pipe)
 
 
-def limit(seconds: float, other_user: bool) -> None:
+def limit(seconds: float, megabytes: int, other_user: bool) -> None:
     """In the child, before it starts: the limits of its process, and of its user's processes."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEGABYTES << 20,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
