@@ -83,8 +83,8 @@ def outputs(its, name, arguments, c, back, yardstick=None):
 def ratio(call, yardstick, p):
     """The seconds of a call as a multiple of those that NumPy takes to gather and multiply the same numbers.
 
-    The fastest of several pairs: a busy machine makes some slower, and none faster. CPU seconds would not do: where they
-    are limited, the system counts them in steps of milliseconds.
+    The fastest of several pairs: a busy machine makes some slower, and none faster. CPU seconds would not do: where
+    they are limited, the system counts them in steps of milliseconds.
     """
     numba.set_num_threads(1)
     call()
