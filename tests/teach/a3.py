@@ -69,7 +69,7 @@ def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
 """
 
 TRAIN = """
-def train(loss_and_grads, params, epochs):
+def train(loss_and_grads, params, epochs, rprop):
     previous = {name: np.zeros_like(w) for name, w in params.items()}
     steps = {name: np.full_like(w, 0.8) for name, w in params.items()}
     losses = []
@@ -78,11 +78,15 @@ def train(loss_and_grads, params, epochs):
         undo = epoch > 0 and loss > losses[-1]
         losses.append(loss)
         for name, w in params.items():
-            rprop(w, grads[name], previous[name], steps[name], 1.2, 0.5, 1e-6, 50, True, undo)
+            rprop(w, grads[name], previous[name], steps[name], undo)
     return np.array(losses)
 """
+TRAIN_OWN = TRAIN.replace(
+    "rprop(w, grads[name], previous[name], steps[name], undo)",
+    "ours(w, grads[name], previous[name], steps[name], 1.2, 0.5, 1e-6, 50, True, undo)",
+).replace("    losses = []\n", "    ours, losses = globals()['rprop'], []\n")
 TRAIN_ONE_VECTOR = """
-def train(loss_and_grads, params, epochs):
+def train(loss_and_grads, params, epochs, rprop):
     sizes = {name: w.size for name, w in params.items()}
     m = sum(sizes.values())
     w = np.concatenate([its.ravel() for its in params.values()])
@@ -91,7 +95,7 @@ def train(loss_and_grads, params, epochs):
     for epoch in range(epochs):
         losses[epoch], grads = loss_and_grads(params)
         g = np.concatenate([grads[name].ravel() for name in params])
-        rprop(w, g, previous, step, 1.2, 0.5, 1e-6, 50.0, True, losses[epoch] > last)
+        rprop(w, g, previous, step, losses[epoch] > last)
         last, at = losses[epoch], 0
         for name, its in params.items():
             its[...] = w[at : at + its.size].reshape(its.shape)
@@ -100,14 +104,14 @@ def train(loss_and_grads, params, epochs):
 """
 TRAIN_STATE = """
 class State:
-    def __init__(self, w):
-        self.w, self.previous, self.step = w, 0 * w, 0 * w + 0.8
+    def __init__(self, w, rprop):
+        self.w, self.previous, self.step, self.rprop = w, 0 * w, 0 * w + 0.8, rprop
 
     def move(self, g, undo):
-        rprop(self.w, g, self.previous, self.step, 1.2, 0.5, 1e-6, 50, forget=True, undo=undo)
+        self.rprop(self.w, g, self.previous, self.step, undo=undo)
 
-def train(loss_and_grads, params, epochs):
-    states = {name: State(w) for name, w in params.items()}
+def train(loss_and_grads, params, epochs, rprop):
+    states = {name: State(w, rprop) for name, w in params.items()}
 
     def epoch(last):
         loss, grads = loss_and_grads(params)
@@ -139,7 +143,7 @@ def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
 from tinyrec.backend import get_backend
 from tinyrec.optim import RProp
 
-def train(loss_and_grads, params, epochs):
+def train(loss_and_grads, params, epochs, rprop):
     optimiser = RProp(variant="irprop+", step_init=0.8, step_min=1e-6)
     state, losses = optimiser.init(params), []
     for _ in range(epochs):
@@ -148,10 +152,10 @@ def train(loss_and_grads, params, epochs):
         optimiser.step(params, grads, state, get_backend("reference"), loss)
     return losses
 """,
-        "short": RPROP + TRAIN,
-        "one vector": RPROP_SIGNS + TRAIN_ONE_VECTOR,
-        "objects": RPROP_LOOPS + TRAIN_STATE,
-        "select": RPROP_CASES + TRAIN,
+        "short": "import numpy as np\n" + TRAIN,
+        "one vector": "import numpy as np\n" + TRAIN_ONE_VECTOR,
+        "objects": TRAIN_STATE,
+        "its own rprop": RPROP_CASES + TRAIN_OWN,
     },
 }
 INNER = "rprop(w, grads[name], previous[name]"
@@ -200,6 +204,34 @@ WRONG = {
             "all_ = np.full(w.shape, (g * previous).sum())\n    same, turned = all_ > 0, all_ < 0",
             "decided for all weights",
         ),
+        "undo, then move": Wrong(
+            "    w[~back] -= move[~back]\n", "    w -= np.sign(moved) * step\n", "moves as well"
+        ).also("    g = np.where(", "    moved = np.where(turned & (not undo) & forget, 0, g)\n    g = np.where("),
+        "moves all the same": Wrong(
+            "    w[~back] -= move[~back]\n", "    w -= np.sign(moved) * step\n", "a move follows all the same"
+        ).also("    g = np.where(", "    moved = g\n    g = np.where("),
+        "state not in place": Wrong(
+            "    same, turned", "    step, previous = step.copy(), previous.copy()\n    same, turned", "do not change"
+        ),
+        "nothing in place": Wrong(
+            "    same, turned",
+            "    w, step, previous = w.copy(), step.copy(), previous.copy()\n    same, turned",
+            "nothing changes",
+        ),
+        "one axis or more": Wrong(
+            "    last =", "    change = g * previous\n    change[turned] = -1\n    last =", "of shape ()"
+        ),
+        "one axis or more, and forget never": Wrong(
+            "    g = np.where(turned & forget, 0, g)\n", "", "forget is never on. Besides, arrays of shape ()"
+        ).also("    last =", "    change = g * previous\n    change[turned] = -1\n    last ="),
+        "a loop over one axis": Wrong(
+            "for at in np.ndindex(w.shape):", "for at in range(len(w)):", "axis alone", of="loops"
+        ),
+        "at most one axis": Wrong("    same, turned", "    assert w.ndim < 2\n    same, turned", "and not with two"),
+        "the one of task 2": Wrong("tinyrec.backend.reference", "slow_rprop", of="tinyrec").also(
+            "    ours(w, g, previous, step, grow, shrink, smallest, largest, forget, undo)",
+            "    ours(w, g, previous, step, undo)",
+        ),
         "previous not in place": Wrong("previous[...] = g", "previous = g", "previous is not changed in place"),
         "step not in place": Wrong(
             "    same, turned", "    step = step.copy()\n    same, turned", "step is not changed in place"
@@ -233,15 +265,19 @@ WRONG = {
         "once": Wrong(
             "    losses = []\n", "    losses = []\n    _, grads = loss_and_grads(params)\n", "taken once"
         ).also("loss, grads = loss", "loss, _ = loss"),
-        "first alone": Wrong("True, undo)\n", "True, undo)\n            break\n", "only the first"),
+        "first alone": Wrong("steps[name], undo)\n", "steps[name], undo)\n            break\n", "only the first"),
         "last alone": Wrong(
             "            rprop(w", "            pass\n        for _ in [0]:\n            rprop(w", "only the last"
         ),
-        "never undone": Wrong("True, undo)", "True, False)", "never taken back"),
+        "never undone": Wrong("[name], undo)", "[name], False)", "never taken back"),
         "always undone": Wrong("epoch > 0 and loss > losses[-1]", "True", "always taken back"),
         "undone where it fell": Wrong("loss > losses[-1]", "loss <= losses[-1]", "where the loss fell"),
         "the lowest loss": Wrong("loss > losses[-1]", "loss > min(losses)", "with the lowest"),
-        "rprop-": Wrong("True, undo)", "False, False)", "this is rprop-"),
+        "compared with itself": Wrong(
+            "        undo = epoch > 0 and loss > losses[-1]\n        losses.append(loss)\n",
+            "        losses.append(loss)\n        undo = loss > losses[-1]\n",
+            "which loss do you compare with",
+        ),
         "first step": Wrong("full_like(w, 0.8)", "full_like(w, 0.1)", "must start at 0.8"),
         "gradient descent": Wrong(
             INNER, "w -= 0.1 * grads[name]  # (w, grads[name], previous[name]", "gradient descent"
@@ -264,13 +300,30 @@ WRONG = {
         "no losses": Wrong("np.array(losses)", "None"),
     },
 }
+LOSES = {  # what a fault costs: that of its own rule, and not more
+    1: {
+        "one axis or more": 1,
+        "a loop over one axis": 1,
+        "at most one axis": 1,
+        "forget remembers": 1,
+        "forget moves": 1,
+        "no limits": 1,
+        "no largest": 1,
+        "no smallest": 1,
+        "0 not remembered": 0.5,
+        "undo never": 1,
+        "undo by the new step": 1,
+        "undo repeats": 1,
+        "undo everywhere": 1,
+        "undo, then move": 1,
+        "forget never": 1,
+    }
+}
 VARIANTS = {
     "direction": {
         "up": {
             1: [("w[~back] -=", "w[~back] +="), ("w[back] +=", "w[back] -=")],
             2: [
-                ("w[~back] -=", "w[~back] +="),
-                ("w[back] +=", "w[back] -="),
                 ("loss > losses[-1]", "loss < losses[-1]"),
             ],
         }

@@ -13,47 +13,97 @@ from tinyrec.teach.given import distance
 # Task 1: rprop
 
 STEPS = 12
-RULES = {
-    "rprop-": (False, False),
-    "irprop-": (True, False),
-    "irprop+": (True, True),
-}  # forget, undo where the loss rose
-WALKS = (
-    ("irprop-", (1,)),
-    ("rprop-", (1,)),
-    ("irprop+", (4,)),
-    ("irprop-", (3, 2)),
-    ("rprop-", (2, 5)),
-    ("irprop+", (4, 4)),
-    ("irprop+", (6, 3)),
-    ("irprop-", ()),
-)
+ANY_SHAPE = "any shape"
+# rule -> the outputs that count, the lengths of its walks, and the number of weights. A walk of a rule starts anew in
+# each case and is one step longer than before, so that the smallest failing case ends with the first wrong step.
+RULES: dict[str, tuple[tuple[str, ...], tuple[int, ...], int]] = {
+    "plain": (("step", "previous", "w"), tuple(range(1, STEPS + 1)), 3),
+    "g = 0": (("step", "previous", "w"), tuple(range(1, STEPS + 1)), 3),
+    "limits": (("step",), (1, 1, 1), 4),
+    "forget": (("step", "previous", "w"), tuple(range(1, STEPS + 1)), 3),
+    "undo": (("w", "step", "previous"), (1, 1, 1, 1), 4),
+    "all": (("step", "previous", "w"), tuple(range(1, STEPS + 1)), 3),
+}
 
 
 def walk_cases(rng: np.random.Generator) -> list[Case]:
-    return [walk_case(rng, number, *its) for number, its in enumerate(WALKS)]
+    cases = []
+    for rule, (_, lengths, m) in RULES.items():
+        whole = walk_case(rng, rule, m)
+        for length in lengths:
+            if max(lengths) == 1:
+                whole = walk_case(rng, rule, m)
+            cases.append(whole.with_(gs=whole.gs[:length], undo=whole.undo[:length]))
+    for shape in ((), (3, 2)):
+        cases.append(walk_case(rng, ANY_SHAPE, int(np.prod(shape))).with_(asked=np.array(shape, int)))
+    return cases
 
 
-def walk_case(rng: np.random.Generator, number: int, rule: str, shape: tuple[int, ...]) -> Case:
-    """Twelve gradients: signs that stay, signs that change, zeros, and sizes from 1e-4 to 1e4."""
-    forget, undo = RULES[rule]
-    signs = np.where(rng.random((STEPS, *shape)) < 0.35, -1.0, 1.0).cumprod(axis=0)
-    zero = rng.random(signs.shape) < 0.15
-    gs = np.where(zero, 0, signs * 10 ** rng.uniform(-4, 4, signs.shape))
-    gs[:, ...].reshape(STEPS, -1)[2:6, 0] = 2.0, 3.0, 0.0, 4.0  # the same sign, with a zero between
-    previous = rng.standard_normal(shape) if number == 4 else np.zeros(shape)
-    return Case(
-        w=rng.standard_normal(shape),
+def walk_case(rng: np.random.Generator, rule: str, m: int) -> Case:
+    """Twelve gradients of m weights: signs that stay, signs that change, and sizes from 1e-4 to 1e4.
+
+    "g = 0" and "all" have zeros among them; "limits" and "all" have limits that the steps meet.
+    """
+    signs = np.where(rng.random((STEPS, m)) < 0.35, -1.0, 1.0).cumprod(axis=0)
+    previous = 10 ** rng.uniform(-4, 4, m) * np.where(rng.random(m) < 0.5, -1, 1)
+    if rule in ("limits", "undo"):  # two of four signs change
+        signs[0] = np.sign(previous) * rng.permutation([-1, -1, 1, 1])
+    gs = signs * 10 ** rng.uniform(-4, 4, signs.shape)
+    if rule in ("g = 0", "all", ANY_SHAPE):
+        previous = np.zeros(m)
+        gs[rng.random(gs.shape) < 0.15] = 0
+    if rule == "g = 0":
+        gs[2:6, 0] = 2.0, 3.0, 0.0, 4.0  # the same sign, with a zero between
+    tight, undone = rule in ("limits", "all"), rule in ("all", ANY_SHAPE)
+    step = rng.uniform(0.3, 0.6, m)
+    if rule == "all":  # with a sign that changes while undo is on, and one while it is off
+        gs[1:6, 0] = 1.0, 2.0, -1.5, -0.5, 2.5
+    c = Case(
+        rule=np.array(rule),
+        w=rng.standard_normal(m),
         gs=gs,
-        previous=np.asarray(previous),
-        step=rng.uniform(0.3, 0.6, shape),
+        previous=previous,
+        step=step,
         grow=np.array(rng.uniform(1.2, 1.6)),
         shrink=np.array(rng.uniform(0.3, 0.6)),
-        smallest=np.array(rng.uniform(0.15, 0.25)),
-        largest=np.array(rng.uniform(0.7, 1.0)),
-        forget=np.array(forget),
-        undo=(rng.random(STEPS) < 0.6) & undo,
+        smallest=np.array(rng.uniform(0.15, 0.25) if tight else 1e-9),
+        largest=np.array(rng.uniform(0.7, 1.0) if tight else 1e9),
+        forget=np.array(rule in ("forget", "undo") or undone),
+        undo=((rng.random(STEPS) < 0.6) & undone) | (rule == "undo"),
     )
+    if rule == "all":
+        c.undo[3], c.undo[5] = True, False
+    if rule == "limits":  # one step of those that grow and one of those that shrink meets a limit
+        c.step[np.argmax(gs[0] * previous > 0)] = 0.95 * c.largest
+        c.step[np.argmax(gs[0] * previous < 0)] = 1.05 * c.smallest
+    return c
+
+
+def named(c: Case, states: list[tuple[Array, Array, Array]]) -> Outputs:
+    """The outputs that count in this case: the states after each step, (steps, weights)."""
+    rule = str(c.rule)
+    them = {name: np.array([state[at] for state in states]) for at, name in enumerate(("w", "previous", "step"))}
+    return {f"{name} ({rule})": them[name] for name in RULES[rule][0]}
+
+
+def last_step(c: Case) -> str:
+    """What to call a case: its last step, and how things stand before it."""
+    if str(c.rule) == ANY_SHAPE:
+        return f"arrays of shape {tuple(c.asked.tolist())}"
+    before = {name: c[name] for name in ("previous", "step")}
+    if len(c.gs) > 1:
+        its = states_of(c.with_(gs=c.gs[:-1], undo=c.undo[:-1]))[-1]
+        before = {"previous": its[1], "step": its[2]}
+    on = {True: "on", False: "off"}
+    stand = ", ".join(f"{name} = {shown(its)}" for name, its in {"g": c.gs[-1], **before}.items())
+    return (
+        f"step {len(c.gs)} of a walk with {stand} before it, forget {on[bool(c.forget)]}, undo {on[bool(c.undo[-1])]}, "
+        f"grow {c.grow:.3g}, shrink {c.shrink:.3g}, smallest {c.smallest:.3g}, largest {c.largest:.3g}"
+    )
+
+
+def shown(its: Array) -> str:
+    return f"[{', '.join(f'{number:.3g}' for number in its)}]"
 
 
 One = tuple[float, float, float]  # w, previous, step
@@ -78,39 +128,43 @@ def right_way(w: float, g: float, step: float) -> One:
     return (w - step if g > 0 else w + step), g, step
 
 
-def walk(c: Case) -> Outputs:
-    """The state after each step."""
+def states_of(c: Case) -> list[tuple[Array, Array, Array]]:
+    """(w, previous, step) after each step."""
     w, previous, step = (c[name].astype(float) for name in ("w", "previous", "step"))
-    kept: list[tuple[Array, Array, Array]] = []
+    states: list[tuple[Array, Array, Array]] = []
     for g, undo in zip(c.gs, c.undo, strict=True):
         for at in np.ndindex(w.shape):
             w[at], previous[at], step[at] = moved(w[at], g[at], previous[at], step[at], c, bool(undo))
-        kept.append((w.copy(), previous.copy(), step.copy()))
-    return {name: np.array(its) for name, its in zip(("w", "previous", "step"), zip(*kept, strict=True), strict=True)}
+        states.append((w.copy(), previous.copy(), step.copy()))
+    return states
+
+
+def walk(c: Case) -> Outputs:
+    return {ANY_SHAPE: np.array(1)} if str(c.rule) == ANY_SHAPE else named(c, states_of(c))
 
 
 def faulty(**changed: Callable) -> Callable[[Case], Outputs]:
     """c -> the states where one piece of the rule is another.
 
-    pieces: change(g, previous), factor(change, c), limit(step, c), keep(g, change, c), old(previous, w, g, step), and
-    move(v), where v has all numbers of a step by name
+    pieces: change(g, previous), factor(change, c), limit(step, c), keep(v, c) and move(v, c), where v has all numbers
+    of a step by name; hand on(c, w, previous, step): what the caller sees, and the next step starts from
     """
     pieces = PIECES | changed
 
     def answer(c: Case) -> Outputs:
+        if str(c.rule) == ANY_SHAPE:
+            return {}
         w, previous, step = (c[name].astype(float) for name in ("w", "previous", "step"))
-        kept = []
+        states = []
         for g, undo in zip(c.gs, c.undo, strict=True):
             v = Case(w=w, g=g, previous=previous, old=step, undo=undo, change=pieces["change"](g, previous))
             v["factor"] = pieces["factor"](v.change, c)
             v["step"] = step = np.asarray(pieces["limit"](step * v.factor, c))
             v["kept"] = previous = np.asarray(pieces["keep"](v, c))
             w = np.asarray(w + pieces["move"](v, c))
-            kept.append((w, previous, step))
             w, previous, step = (np.asarray(its) for its in pieces["hand on"](c, w, previous, step))
-        return {
-            name: np.array(its) for name, its in zip(("w", "previous", "step"), zip(*kept, strict=True), strict=True)
-        }
+            states.append((w, previous, step))
+        return named(c, states)
 
     return answer
 
@@ -137,7 +191,7 @@ PIECES: dict[str, Callable] = {
     "hand on": lambda c, w, previous, step: (w, previous, step),
 }
 
-RPROP_MISTAKES = (
+STEP_MISTAKES = (
     Mistake("w climbs: it moves with the gradient, not against it.", faulty(move=lambda v, c: -PIECES["move"](v, c))),
     Mistake(
         "the move is as large as step times the gradient; only the sign of the gradient counts.",
@@ -203,21 +257,52 @@ RPROP_MISTAKES = (
         faulty(change=lambda g, previous: np.full(np.shape(g), np.sum(g * previous))),
     ),
     Mistake(
+        "undo takes the last move back and then moves as well; what is taken back moves no more.",
+        faulty(move=lambda v, c: np.where(turned(v), back(v) - np.sign(v.g) * v.step, against(v, c))),
+    ),
+    Mistake(
+        "where the sign changed, a move follows all the same: forget must stop it, also after an undo.",
+        faulty(move=lambda v, c: turned(v) * back(v) - np.sign(v.g) * v.step),
+    ),
+    Mistake(
         "previous is not changed in place, so that the next step does not know this gradient.",
-        lambda c: {
-            **(its := faulty(**{"hand on": lambda c, w, previous, step: (w, c.previous, step)})(c)),
-            "previous": np.broadcast_to(c.previous, its["previous"].shape),
-        },
+        faulty(**{"hand on": lambda c, w, previous, step: (w, c.previous, step)}),
     ),
     Mistake(
         "step is not changed in place, so that the next step starts from the first size.",
-        lambda c: {
-            **(its := faulty(**{"hand on": lambda c, w, previous, step: (w, previous, c.step)})(c)),
-            "step": np.broadcast_to(c.step, its["step"].shape),
-        },
+        faulty(**{"hand on": lambda c, w, previous, step: (w, previous, c.step)}),
     ),
-    Mistake("w is not changed in place.", lambda c: {"w": np.broadcast_to(c.w, c.gs.shape)}),
+    Mistake(
+        "step and previous do not change: they are made anew instead of changed in place.",
+        faulty(**{"hand on": lambda c, w, previous, step: (w, c.previous, c.step)}),
+    ),
+    Mistake("w is not changed in place.", faulty(**{"hand on": lambda c, w, previous, step: (c.w, previous, step)})),
+    Mistake(
+        "nothing changes: the arrays are made anew instead of changed in place.",
+        faulty(**{"hand on": lambda c, w, previous, step: (c.w, c.previous, c.step)}),
+    ),
 )
+
+
+def only_in(*shapes: tuple[int, ...]) -> Callable[[Case], Outputs]:
+    """c -> what is wrong if it works for arrays with one axis, and not in these shapes."""
+    return lambda c: {ANY_SHAPE: np.array(0)} if str(c.rule) == ANY_SHAPE and tuple(c.asked) in shapes else {}
+
+
+def both(mistake: Mistake) -> Mistake:
+    return Mistake(f"{mistake.says} Besides, {NO_AXIS}", lambda c: {**mistake.answer(c), **only_in(())(c)})
+
+
+NO_AXIS = (
+    "arrays of shape () stop with an error or get other numbers than those of shape (1,): NumPy's results are plain "
+    "numbers then, which nothing can be put into. Try it with w = np.array(1.0), and so on."
+)
+SHAPE_MISTAKES = (
+    Mistake(NO_AXIS, only_in(())),
+    Mistake("it works for arrays with one axis, and not with two.", only_in((3, 2))),
+    Mistake("it works for arrays with one axis alone; any shape may come, also ().", only_in((), (3, 2))),
+)
+RPROP_MISTAKES = (*STEP_MISTAKES, *SHAPE_MISTAKES, *map(both, STEP_MISTAKES))
 
 RPROP = Task(
     title="one step of RProp",
@@ -225,8 +310,8 @@ RPROP = Task(
     def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
         """One step of RProp for weights w with the gradient g; w, previous and step are changed in place.
 
-        w, g, previous, step: arrays of one shape: weights, gradient, what is remembered of the gradient before (0 at
-        first), and the size of the step of each weight
+        w, g, previous, step: arrays of one shape, which may be any, also (): weights, gradient, what is remembered of
+        the gradient before (0 at first), and the size of the step of each weight
         A step grows by the factor grow where g has the sign of previous, and shrinks by the factor shrink where it has
         the other. It stays within smallest and largest. Each weight then moves by its new step, against the sign of g.
         forget: where the sign changed, g counts as 0, now and when it is remembered
@@ -236,8 +321,18 @@ RPROP = Task(
     secrets=("tinyrec.backend.reference:rprop",),
     cases=walk_cases,
     answer=walk,
-    parts=(Part(("step",), 2), Part(("previous",), 1), Part(("w",), 3)),
+    parts=(
+        Part(("step (plain)", "previous (plain)", "w (plain)"), 1.5),
+        Part(("step (g = 0)", "previous (g = 0)", "w (g = 0)"), 0.5),
+        Part(("step (limits)",), 1),
+        Part(("step (forget)", "previous (forget)", "w (forget)", "previous (undo)"), 1),
+        Part(("w (undo)", "step (undo)"), 1),
+        Part((ANY_SHAPE,), 1),
+        Part(("step (all)", "previous (all)", "w (all)"), 0),  # the example: what is wrong there is wrong elsewhere
+    ),
     mistakes=RPROP_MISTAKES,
+    describe=last_step,
+    example=sum(len(lengths) for _, lengths, _ in RULES.values()) - 1,
 )
 
 # Task 2: train
@@ -321,7 +416,6 @@ def training(c: Case) -> Outputs:
 
 def trained(
     undo: Callable = lambda loss, losses: loss > losses[-1],
-    forget: bool = True,
     trains: tuple[str, ...] = NAMES,
     shared: bool = False,
     again: tuple[str, ...] = (),
@@ -360,17 +454,17 @@ def trained(
                 if by_size:
                     params[name] -= 0.1 * grads[name]
                     continue
-                follow(params[name], sign * grads[name], forget, is_undone, **its)
+                follow(params[name], sign * grads[name], is_undone, **its)
         its = c.with_(**params) if kept else c
         return {"rmse": rmse_of(its), "losses": np.array(losses)}
 
     return answer
 
 
-def follow(w: Array, g: Array, forget: bool, undo: bool, previous: Array, step: Array) -> None:
+def follow(w: Array, g: Array, undo: bool, previous: Array, step: Array) -> None:
     """One step in place, of all weights at once: faster than `moved`."""
     v = Case(g=g, previous=previous.copy(), old=step.copy(), undo=np.array(undo), change=g * previous)
-    c = Case(forget=np.array(forget))
+    c = Case(forget=np.array(True))
     step[...] = np.clip(step * np.where(v.change > 0, GROW, np.where(v.change < 0, SHRINK, 1)), SMALLEST, LARGEST)
     v["step"] = step
     previous[...] = PIECES["keep"](v, c)
@@ -391,7 +485,11 @@ TRAINING_MISTAKES = (
         "the loss is compared with the lowest so far; compare it with that of the epoch before.",
         trained(undo=lambda loss, losses: loss > min(losses)),
     ),
-    Mistake("moves are never taken back, also where the loss rose.", trained(undo=lambda loss, losses: False)),
+    Mistake(
+        "moves are never taken back, also where the loss rose "
+        "(or undo is never true: which loss do you compare with?).",
+        trained(undo=lambda loss, losses: False),
+    ),
     Mistake("nothing is trained: the params of the caller do not change.", trained(kept=False)),
     Mistake("w climbs: the loss rises.", trained(sign=-1)),
     Mistake("there is one epoch too few.", trained(more=-1)),
@@ -406,10 +504,6 @@ TRAINING_MISTAKES = (
     Mistake("only the last of the arrays is trained.", trained(trains=NAMES[-1:])),
     Mistake("moves are always taken back, also where the loss fell.", trained(undo=lambda loss, losses: True)),
     Mistake("moves are taken back where the loss fell.", trained(undo=lambda loss, losses: loss <= losses[-1])),
-    Mistake(
-        "this is rprop-: where the sign changed, the gradient still counts.",
-        trained(undo=lambda *_: False, forget=False),
-    ),
     Mistake("the steps start at 0.1; they must start at 0.8.", trained(first=0.1)),
     Mistake("this is gradient descent, with moves as large as the gradient.", trained(by_size=True)),
     Mistake("losses are those after each epoch; the first is that of the start.", lambda c: {"losses": after(c)}),
@@ -423,14 +517,16 @@ TRAINING_MISTAKES = (
 TRAIN = Task(
     title="a training",
     stub='''
-    def train(loss_and_grads, params, epochs):
+    def train(loss_and_grads, params, epochs, rprop):
         """Train with the whole batch by iRprop+ and return the losses (epochs,), each before the move of its epoch.
 
         loss_and_grads: a function, params -> (loss, grads), where grads has an array for each name in params
         params: arrays by name; they are changed in place
+        rprop: a right one that is given, rprop(w, g, previous, step, undo) for arrays of one shape. It changes w,
+        previous and step in place, in every course. grow, shrink, smallest, largest and forget are set in it.
 
-        It is rprop of task 1 with grow 1.2, shrink 0.5, steps from 1e-6 to 50 that start at 0.8, and forget on. undo is
-        on in epochs whose loss is higher than that of the epoch before. Copy your rprop into this file, or import it.
+        previous is 0 at first, and all steps are 0.8. undo is True in epochs whose loss is higher than that of the
+        epoch before, and False in the first.
         """
     ''',
     secrets=("tinyrec.backend.reference:rprop",),
@@ -488,7 +584,7 @@ ASSIGNMENT = Assignment(
     title="RProp",
     minutes=60,
     tasks=(RPROP, TRAIN),
-    given=("distance.py",),
+    given=("distance.py", "slow_rprop.py"),
     axes=AXES,
     bonus=1,
 )

@@ -1,0 +1,42 @@
+"""One fault costs the points of its own rule, and the example of a task is the one that shows its rules."""
+
+import importlib
+
+import pytest
+
+from tests.teach.harness import SEEDS, asked, verdict
+from tinyrec.teach import NAMES
+
+ANSWERS = {name: importlib.import_module(f"tests.teach.{name}") for name in NAMES}
+LOSES = [
+    (name, task, its, points)
+    for name, them in ANSWERS.items()
+    for task, losses in getattr(them, "LOSES", {}).items()
+    for its, points in losses.items()
+]
+
+
+@pytest.mark.parametrize("name, task, its, points", LOSES)
+def test_a_fault_costs_its_own_points_alone(name, task, its, points):
+    source = ANSWERS[name].WRONG[task][its].source(ANSWERS[name].RIGHT[task])
+    for seed in range(SEEDS):
+        found = verdict(name, task, source, seed, memory=seed == 0)
+        assert found.max_points - found.points == pytest.approx(points), found.says
+
+
+def example(name, task):
+    its, cases, _ = asked(name, task, 0)
+    return its, cases[its.example]
+
+
+def test_the_example_of_a3_undoes_and_forgets():
+    _, c = example("a3", 1)
+    turned = c.gs[1:] * c.gs[:-1] < 0
+    assert c.forget and (turned.any(axis=1) & c.undo[1:]).any() and (turned.any(axis=1) & ~c.undo[1:]).any()
+
+
+def test_a3_names_the_first_step_that_differs():
+    answers = ANSWERS["a3"]
+    source = answers.WRONG[1]["0 not remembered"].source(answers.RIGHT[1])
+    says = verdict("a3", 1, source).says
+    assert "Smallest failing case: step 5 of a walk with g = [0, " in says and "undo off" in says, says
