@@ -184,6 +184,45 @@ WRONG = {
         "sign of dW": Wrong("E.T @ H", "-(E.T @ H)", "dW has the wrong sign"),
         "sign of dH": Wrong("E @ W", "-(E @ W)", "dH has the wrong sign"),
         "transpose forgotten": Wrong("E.T @ H", "E @ H"),
+        "added once": Wrong(
+            "np.add.at(dH, at.rows, dy[:, None] * W[at.cols])",
+            "dH[at.rows] += dy[:, None] * W[at.cols]",
+            "dH and dW and db: with",
+            of="einsum",
+        )
+        .also("np.add.at(dW, at.cols, dy[:, None] * H[at.rows])", "dW[at.cols] += dy[:, None] * H[at.rows]")
+        .also("np.add.at(db, at.cols, dy)", "db[at.cols] += dy"),
+        "dH and dW added once": Wrong(
+            "np.add.at(dH, at.rows, dy[:, None] * W[at.cols])",
+            "dH[at.rows] += dy[:, None] * W[at.cols]",
+            "in dH and dW: with",
+            of="einsum",
+        ).also("np.add.at(dW, at.cols, dy[:, None] * H[at.rows])", "dW[at.cols] += dy[:, None] * H[at.rows]"),
+        "dW and db added once": Wrong(
+            "np.add.at(dW, at.cols, dy[:, None] * H[at.rows])",
+            "dW[at.cols] += dy[:, None] * H[at.rows]",
+            "in dW and db: with",
+            of="einsum",
+        ).also("np.add.at(db, at.cols, dy)", "db[at.cols] += dy"),
+        "dH added once": Wrong(
+            "np.add.at(dH, at.rows, dy[:, None] * W[at.cols])",
+            "dH[at.rows] += dy[:, None] * W[at.cols]",
+            "in dH: with",
+            of="einsum",
+        ),
+        "dW added once": Wrong(
+            "np.add.at(dW, at.cols, dy[:, None] * H[at.rows])",
+            "dW[at.cols] += dy[:, None] * H[at.rows]",
+            "in dW: with",
+            of="einsum",
+        ),
+        "db added once": Wrong("np.add.at(db, at.cols, dy)", "db[at.cols] += dy", "in db: with", of="einsum"),
+        "dy by rows": Wrong("E.T @ H", "at.T.with_values(dy) @ H", "transpose lists its cells"),
+        "dy by columns": Wrong(
+            "return E @ W",
+            "return at.with_values(dy[at.cols.argsort(kind='stable')]) @ W",
+            "in the order of the columns",
+        ),
         "dH and dW exchanged": Wrong("return E @ W, E.T @ H", "return E.T @ H, E @ W"),
         "input changed": Wrong("E = at", "dy *= 2\n        E = at"),
         "float32": Wrong("    return y, backward", "    return y.astype('float32'), backward"),
@@ -207,6 +246,25 @@ WRONG = {
         "factor 2": Wrong("R.T @ dZ, dZ", "2 * (R.T @ dZ), 2 * dZ", "factor of 2"),
         "sign": Wrong("R.T @ dZ", "-(R.T @ dZ)", "dV has the wrong sign"),
         "transpose forgotten": Wrong("R.T @ dZ", "R @ dZ"),
+        "Z and dV added once": Wrong(
+            "np.add.at(Z, R.rows, R.values[:, None] * V[R.cols])",
+            "Z[R.rows] += R.values[:, None] * V[R.cols]",
+            "in Z and dV: with",
+            of="add.at",
+        ).also("np.add.at(dV, R.cols, R.values[:, None] * dZ[R.rows])", "dV[R.cols] += R.values[:, None] * dZ[R.rows]"),
+        "Z added once": Wrong(
+            "np.add.at(Z, R.rows, R.values[:, None] * V[R.cols])",
+            "Z[R.rows] += R.values[:, None] * V[R.cols]",
+            "in Z: with",
+            of="add.at",
+        ),
+        "dV added once": Wrong(
+            "np.add.at(dV, R.cols, R.values[:, None] * dZ[R.rows])",
+            "dV[R.cols] += R.values[:, None] * dZ[R.rows]",
+            "in dV: with",
+            of="add.at",
+        ),
+        "r by rows": Wrong("R.T @ dZ", "R.T.with_values(R.values) @ dZ", "transpose lists its cells"),
         "wrong order": Wrong("R.T @ dZ, dZ.sum(axis=0)", "dZ.sum(axis=0), R.T @ dZ"),
         "dense": Wrong(
             "return R @ V", "X = __import__('numpy').zeros(R.shape)\n    X[R.rows, R.cols] = R.values\n    return X @ V"
@@ -243,7 +301,15 @@ WRONG = {
             "    back_to_H = lambda dy: back_to_a(back(dy))",
             "output goes through the activation",
         ),
-        "tanh' forgotten": Wrong("back_to_Z(dH)", "dH"),
+        "tanh' forgotten": Wrong("back_to_Z(dH)", "dH", "activation's backward is left out"),
+        "loss only for V": Wrong("dV + l2 * V", "dV", "not in the gradient of V"),
+        "loss only for W": Wrong("dW + l2 * W", "dW", "not in the gradient of W"),
+        "b penalised": Wrong("(W * W).sum())", "(W * W).sum() + (b * b).sum())", "b is in the penalty").also(
+            '"b": db', '"b": db + l2 * b'
+        ),
+        "mu penalised": Wrong("(W * W).sum())", "(W * W).sum() + (mu * mu).sum())", "mu is in the penalty").also(
+            '"mu": dmu', '"mu": dmu + l2 * mu'
+        ),
     },
 }
 VARIANTS = {

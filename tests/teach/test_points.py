@@ -2,6 +2,7 @@
 
 import importlib
 
+import numpy as np
 import pytest
 
 from tests.teach.harness import SEEDS, asked, verdict
@@ -40,3 +41,10 @@ def test_a3_names_the_first_step_that_differs():
     source = answers.WRONG[1]["0 not remembered"].source(answers.RIGHT[1])
     says = verdict("a3", 1, source).says
     assert "Smallest failing case: step 5 of a walk with g = [0, " in says and "undo off" in says, says
+
+
+@pytest.mark.parametrize("task", [1, 2, 3])
+def test_the_example_of_a2_has_a_shape_for_each_axis(task):
+    _, c = example("a2", task)
+    assert len({*c.shape, (c.V if task > 1 else c.H).shape[1]}) == 3
+    assert (np.diff(c.cols) < 0).any() and (np.diff(c.indptr) == 0).any() and (np.diff(c.indptr) > 1).any()

@@ -22,6 +22,8 @@ from tinyrec.teach.assignment import (
 
 UNITS = 1, 2, 2, 3, 4, 2, 3, 2, 3  # k of each matrix of `matrices`; the square one is square in all
 
+EXAMPLE = 5  # 5 x 3 with an empty row, and k = 2: a transpose that is forgotten shows as a shape
+
 # Task 1: sampled_out
 
 
@@ -53,6 +55,31 @@ def exchanged(c: Case) -> Array:
 def backward(c: Case, dy: Array) -> Outputs:
     E = dense(c, dy)
     return {"dH": E @ c.W, "dW": E.T @ c.H, "db": E.sum(axis=0)}
+
+
+def added_once(c: Case) -> Outputs:
+    """The gradients where A[index] += x meets an index twice: NumPy adds for the last of them alone."""
+    grads = {"dH": np.zeros(c.H.shape), "dW": np.zeros(c.W.shape), "db": np.zeros(c.b.shape)}
+    grads["dH"][c.rows] += c.dy[:, None] * c.W[c.cols]
+    grads["dW"][c.cols] += c.dy[:, None] * c.H[c.rows]
+    grads["db"][c.cols] += c.dy
+    return grads
+
+
+def only_last(answer, *names: str) -> Mistake:
+    return Mistake(
+        f"of several cells of a row or column, only the last counts in {' and '.join(names)}: "
+        "with an index that occurs twice, A[index] += x adds once.",
+        lambda c: {name: its for name, its in answer(c).items() if name in names},
+    )
+
+
+def by_column(c: Case, values: Array) -> Array:
+    """(n, d), where values in the order of the rows are given to the cells in that of the columns."""
+    order = np.argsort(c.cols, kind="stable")
+    E = np.zeros(tuple(c["shape"]))
+    E[c.rows[order], c.cols[order]] = values
+    return E
 
 
 OUTPUT_MISTAKES = (
@@ -90,6 +117,20 @@ OUTPUT_MISTAKES = (
     ),
     Mistake("dW has the wrong sign.", lambda c: {"dW": -backward(c, c.dy)["dW"]}),
     Mistake("dH has the wrong sign.", lambda c: {"dH": -backward(c, c.dy)["dH"]}),
+    only_last(added_once, "dH", "dW", "db"),
+    only_last(added_once, "dH", "dW"),
+    only_last(added_once, "dW", "db"),
+    only_last(added_once, "dH"),
+    only_last(added_once, "dW"),
+    only_last(added_once, "db"),
+    Mistake(
+        "in dW, dy is in the order of the rows, but the transpose lists its cells column by column.",
+        lambda c: {"dW": by_column(c, c.dy).T @ c.H},
+    ),
+    Mistake(
+        "in dH, dy is in the order of the columns, but the cells go row by row.",
+        lambda c: {"dH": dense(c, c.dy[np.argsort(c.cols, kind="stable")]) @ c.W},
+    ),
 )
 
 SAMPLED_OUT = Task(
@@ -103,6 +144,7 @@ SAMPLED_OUT = Task(
     answer=output,
     parts=(Part(("y",), 2), Part(("dH", "dW", "db"), 3)),
     mistakes=OUTPUT_MISTAKES,
+    example=EXAMPLE,
     large=large_output,
 )
 
@@ -137,6 +179,14 @@ def counts(c: Case) -> Array:
     return np.maximum(np.diff(c.indptr), 1)[:, None]
 
 
+def summed_once(c: Case) -> Outputs:
+    """The outputs where A[index] += x meets an index twice, as in `added_once`."""
+    Z, dV = np.zeros((c.shape[0], len(c.mu))) + c.mu, np.zeros(c.V.shape)
+    Z[c.rows] += c.r[:, None] * c.V[c.cols]
+    dV[c.cols] += c.r[:, None] * c.dZ[c.rows]
+    return {"Z": Z, "dV": dV}
+
+
 INPUT_MISTAKES = (
     Mistake("mu is not added.", lambda c: {"Z": Z_of(c.with_(mu=0 * c.mu))}),
     Mistake(
@@ -163,6 +213,13 @@ INPUT_MISTAKES = (
         "there is a factor of 2 too many.", lambda c: {"dV": 2 * dense(c, c.r).T @ c.dZ, "dmu": 2 * c.dZ.sum(axis=0)}
     ),
     Mistake("dV has the wrong sign.", lambda c: {"dV": -dense(c, c.r).T @ c.dZ}),
+    only_last(summed_once, "Z", "dV"),
+    only_last(summed_once, "Z"),
+    only_last(summed_once, "dV"),
+    Mistake(
+        "in dV, the ratings are in the order of the rows, but the transpose lists its cells column by column.",
+        lambda c: {"dV": by_column(c, c.r).T @ c.dZ},
+    ),
 )
 
 SPARSE_IN = Task(
@@ -175,6 +232,7 @@ SPARSE_IN = Task(
     answer=codes,
     parts=(Part(("Z",), 1), Part(("dV", "dmu"), 2)),
     mistakes=INPUT_MISTAKES,
+    example=EXAMPLE,
     large=large_input,
 )
 
@@ -216,6 +274,13 @@ def shifted(**added):
     return lambda c: {name: objective(c)[name] + line(c) for name, line in added.items()}
 
 
+def without_slope(c: Case) -> Outputs:
+    """The gradients where the activation hands on what it gets."""
+    H = np.tanh(dense(c, c.r) @ c.V + c.mu)
+    dH = dense(c, 2 * (at_cells(c, H @ c.W.T + c.b) - c.r)) @ c.W
+    return {"dV": dense(c, c.r).T @ dH + c.l2 * c.V, "dmu": dH.sum(axis=0)}
+
+
 def over_all(c: Case) -> Array:
     Y = np.tanh(dense(c, c.r) @ c.V + c.mu) @ c.W.T + c.b
     return ((Y - dense(c, c.r)) ** 2).sum() + c.l2 / 2 * squares(c, "V", "W")
@@ -233,11 +298,19 @@ MODEL_MISTAKES = (
     ),
     Mistake("there is no penalty.", by_loss(lambda c: loss_of(c) - c.l2 / 2 * squares(c, "V", "W"))),
     Mistake("the biases are in the penalty, too.", by_loss(lambda c: loss_of(c) + c.l2 / 2 * squares(c, "mu", "b"))),
+    Mistake("b is in the penalty, too.", by_loss(lambda c: loss_of(c) + c.l2 / 2 * squares(c, "b"))),
+    Mistake("mu is in the penalty, too.", by_loss(lambda c: loss_of(c) + c.l2 / 2 * squares(c, "mu"))),
     Mistake("V is not in the penalty.", by_loss(lambda c: loss_of(c) - c.l2 / 2 * squares(c, "V"))),
     Mistake("W is not in the penalty.", by_loss(lambda c: loss_of(c) - c.l2 / 2 * squares(c, "W"))),
     Mistake(
         "the penalty is in the loss, and not in the gradient.",
         shifted(dV=lambda c: -c.l2 * c.V, dW=lambda c: -c.l2 * c.W),
+    ),
+    Mistake("the penalty is in the loss, and not in the gradient of V.", shifted(dV=lambda c: -c.l2 * c.V)),
+    Mistake("the penalty is in the loss, and not in the gradient of W.", shifted(dW=lambda c: -c.l2 * c.W)),
+    Mistake(
+        "the activation's backward is left out: what comes back to the codes must go through it on the way to Z.",
+        without_slope,
     ),
     Mistake(
         "the penalty's gradient is twice too large: the derivative of λ/2 w² is λ w.",
@@ -257,9 +330,13 @@ LOSS_AND_GRADS = Task(
     title="the loss and all gradients",
     stub='''
     def loss_and_grads(params, R, l2, layers):
-        """loss = Σ (y - r)² over the observed cells + l2/2 (|V|² + |W|²),  y = W tanh(V r + mu) + b      (eq. 1, eq. 2)
+        """loss = Σ (y_ij - r_ij)² over the observed cells + l2/2 (|V|² + |W|²)      (eq. 2)
 
-        params: {"V": (d, k), "mu": (k,), "W": (d, k), "b": (d,)};  R (n, d), of whose rows r are taken
+        y_i = W tanh(Vᵀ r_i + mu) + b for each row i of R      (eq. 1)
+        r_i (d,) is that row, with 0 where nothing is observed. Vᵀ is what the paper
+        calls V: here both V and W have a row for each column of R.
+
+        params: {"V": (d, k), "mu": (k,), "W": (d, k), "b": (d,)};  R (n, d)
         layers: the module slow.py, whose layers are right: sparse_in, tanh, sampled_out, squared_error
 
         Returns (loss, grads), where grads has an array for each name in params.
@@ -269,6 +346,7 @@ LOSS_AND_GRADS = Task(
     answer=objective,
     parts=(Part(("loss",), 1), Part(("dV", "dmu", "dW", "db"), 1)),
     mistakes=MODEL_MISTAKES,
+    example=EXAMPLE,
 )
 
 AXES = {
@@ -307,7 +385,7 @@ AXES = {
     "error": {
         "sum": Option(),
         "half the sum": Option(
-            "The error of task 3 is half the sum of squares.", {3: (("loss = Σ (y - r)²", "loss = ½ Σ (y - r)²"),)}
+            "The error of task 3 is half the sum of squares.", {3: (("loss = Σ (y_ij", "loss = ½ Σ (y_ij"),)}
         ),
     },
     "penalty": {

@@ -55,5 +55,5 @@ class Ratings:
         return out
 
     def sum_rows(self):
-        """The sum of each column over the rows, (d,)."""
+        """For each column, the sum over its rows, (d,)."""
         return np.bincount(self.cols, self.values, minlength=self.shape[1])
