@@ -103,14 +103,15 @@ SCORE = """
 import numpy as np
 
 def score(y, r, low, high, known):
-    y = np.where(known, np.clip(y, low, high), 3)
+    default = np.clip(3, low, high)
+    y = np.where(known, np.clip(y, low, high), default)
     return np.sqrt(((y - r) ** 2).mean())
 """
 SCORE_LOOPS = """
 def score(y, r, low, high, known):
     total = 0.0
     for at in range(len(r)):
-        its = min(max(y[at], low), high) if known[at] else 3.0
+        its = min(max(y[at] if known[at] else 3.0, low), high)
         total += (its - r[at]) ** 2
     return (total / len(r)) ** 0.5
 """
@@ -120,8 +121,8 @@ import numpy as np
 def score(y, r, low, high, known):
     y = y.copy()
     y[~known] = 3
-    y[known & (y < low)] = low
-    y[known & (y > high)] = high
+    y[y < low] = low
+    y[y > high] = high
     return np.linalg.norm(y - r) / np.sqrt(len(r))
 """
 SCORE_PARTS = """
@@ -130,7 +131,7 @@ import numpy as np
 
 def score(y, r, low, high, known):
     warm = np.minimum(np.maximum(y[known], low), high) - r[known]
-    cold = 3 - r[np.logical_not(known)]
+    cold = min(max(3, low), high) - r[np.logical_not(known)]
     return math.sqrt((warm @ warm + cold @ cold) / r.size)
 """
 
@@ -172,7 +173,7 @@ import numpy as np
 from tinyrec.evaluation.rating_metrics import rmse
 
 def score(y, r, low, high, known):
-    return rmse(np.where(known, np.clip(y, low, high), 3.0), r)
+    return rmse(np.clip(np.where(known, y, 3.0), low, high), r)
 """,
         "short": SCORE,
         "loops": SCORE_LOOPS,
@@ -251,7 +252,38 @@ WRONG = {
         "alike only": Wrong(
             "(cols[1:] == cols[:-1])", "(cols[1:] == cols[:-1]) & (values[1:] == values[:-1])", "ratings are alike"
         ),
-        "another error": Wrong("raise ValueError", "raise KeyError"),
+        "another error": Wrong("raise ValueError", "raise KeyError", "but no ValueError"),
+        "always an error": Wrong("    order =", "    raise ValueError\n    order ="),
+        "zeros dropped first": Wrong(
+            "    order =",
+            "    rows, cols, values = rows[values != 0], cols[values != 0], values[values != 0]\n    order =",
+            "a rating of 0 is observed like any other. Besides, a cell is given twice, and no ValueError was raised: "
+            "it is only noticed where neither",
+        ),
+        "zeros dropped, twice": Wrong(
+            "    order =",
+            "    rows, cols, values = rows[values != 0], cols[values != 0], values[values != 0]\n    order =",
+            "a rating of 0 is observed like any other. Besides, a cell is given twice, and no ValueError was raised: "
+            "it stays",
+        ).also(TWICE, ""),
+        "by row, and neighbours": Wrong(
+            "np.lexsort((cols, rows))", "np.argsort(rows, kind='stable')", "columns do not ascend. Besides, a cell"
+        ),
+        "by row, and twice": Wrong(
+            "np.lexsort((cols, rows))", "np.argsort(rows, kind='stable')", "columns do not ascend. Besides, a cell"
+        ).also(TWICE, ""),
+        "by row, and the last": Wrong(
+            "sorted(cells)",
+            "sorted(cells, key=lambda its: its[0])",
+            "columns do not ascend. Besides, a cell",
+            of="lists",
+        ).also(UNIQUE, "        cells[i, j] = value\n"),
+        "counts, and the sum": Wrong(
+            UNIQUE,
+            "        cells[i, j] = cells.get((i, j), 0) + value\n",
+            "it must hold where they begin. Besides, a cell",
+            of="lists",
+        ).also("    for i in range(shape[0]):\n        indptr[i + 1] += indptr[i]\n", ""),
         "input sorted": Wrong("    order =", "    rows.sort()\n    order ="),
         "dense": Wrong("    order =", "    X = np.ones(shape) if shape[0] < 9999 else 0\n    order ="),
     },
@@ -285,11 +317,16 @@ WRONG = {
             "(V * V).sum()), y", "(V * V).sum()), y[np.argsort(cols, kind='stable')]", "order of the columns"
         ),
         "dense": Wrong("(H[rows] * W[cols]).sum(axis=1)", "(H @ W.T)[rows, cols]"),
+        "p x p": Wrong("(H[rows] * W[cols]).sum(axis=1)", "np.diag(H[rows] @ W[cols].T)"),
         "float32": Wrong("(V * V).sum()), y", "(V * V).sum()), y.astype('float32')"),
         "r changed": Wrong("    return ", "    r -= y\n    r += y\n    r *= 2\n    return "),
     },
     3: {
         "no clip": Wrong("np.clip(y, low, high)", "y", "not clipped"),
+        "3 not clipped": Wrong("np.clip(3, low, high)", "3", "the 3 where the model knows nothing is not"),
+        "nothing clipped": Wrong("np.clip(3, low, high)", "3", "neither y nor the 3").also(
+            "np.clip(y, low, high)", "y"
+        ),
         "low alone": Wrong("np.clip(y, low, high)", "np.maximum(y, low)", "low end alone"),
         "high alone": Wrong("np.clip(y, low, high)", "np.minimum(y, high)", "high end alone"),
         "rounded": Wrong("np.clip(y, low, high)", "np.round(np.clip(y, low, high))", "rounded"),
@@ -298,12 +335,12 @@ WRONG = {
             "(y - r)", "(y - np.clip(r, low, high))"
         ),
         "no default": Wrong(
-            "np.where(known, np.clip(y, low, high), 3)", "np.clip(y, low, high)", "the model's y is taken"
+            "np.where(known, np.clip(y, low, high), default)", "np.clip(y, low, high)", "the model's y is taken"
         ),
-        "0": Wrong("high), 3)", "high), 0)", "0 is predicted"),
-        "low": Wrong("high), 3)", "high), low)", "lowest rating"),
-        "middle": Wrong("high), 3)", "high), (low + high) / 2)", "middle of the scale"),
-        "mean rating": Wrong("high), 3)", "high), r.mean())", "mean of the ratings"),
+        "0": Wrong("high), default)", "high), 0)", "0 is predicted"),
+        "low": Wrong("high), default)", "high), low)", "lowest rating"),
+        "middle": Wrong("high), default)", "high), (low + high) / 2)", "middle of the scale"),
+        "mean rating": Wrong("high), default)", "high), r.mean())", "mean of the ratings"),
         "left out": Wrong("(y - r)", "(y - r)[known]", "left out"),
         "the other way": Wrong("np.where(known", "np.where(~known", "the other way"),
         "no root": Wrong("np.sqrt(((y - r) ** 2).mean())", "((y - r) ** 2).mean()", "no root"),
@@ -311,14 +348,15 @@ WRONG = {
         "distance": Wrong("np.sqrt(((y - r) ** 2).mean())", "abs(y - r).mean()", "mean distance"),
         "spread": Wrong("np.sqrt(((y - r) ** 2).mean())", "(y - r).std()", "spread of the errors"),
         "nan": Wrong(
-            "np.where(known, np.clip(y, low, high), 3)",
-            "known * np.clip(y, low, high) + 3 * ~known",
+            "np.where(known, np.clip(y, low, high), default)",
+            "known * np.clip(y, low, high) + default * ~known",
             "nan is multiplied",
         ),
         "an array": Wrong("np.sqrt(((y - r) ** 2).mean())", "np.sqrt((y - r) ** 2)"),
         "in place": Wrong("    y = y.copy()\n", "", of="in place"),
     },
 }
+LOSES = {1: {"twice": 1, "sum": 1, "last": 1, "alike only": 1, "another error": 1, "zeros dropped": 2, "counts": 2}}
 VARIANTS = {
     "compressed": {
         "columns": {
@@ -331,6 +369,6 @@ VARIANTS = {
     "layout": {"k x d": {2: [("    rows =", "    W = W.T\n    rows =")]}},
     "error": {"mean": {2: [(ERROR, "((y - r) ** 2).sum() / max(len(r), 1)")]}},
     "penalty": {"lam": {2: [("lam / 2 *", "lam *")]}},
-    "default": {"middle": {3: [("high), 3)", "high), (low + high) / 2)")]}},
+    "default": {"middle": {3: [("high), default)", "high), (low + high) / 2)")]}},
     "mask": {"unknown": {3: [("high, known)", "high, unknown)"), ("np.where(known", "np.where(~unknown")]}},
 }

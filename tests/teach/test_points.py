@@ -48,3 +48,18 @@ def test_the_example_of_a2_has_a_shape_for_each_axis(task):
     _, c = example("a2", task)
     assert len({*c.shape, (c.V if task > 1 else c.H).shape[1]}) == 3
     assert (np.diff(c.cols) < 0).any() and (np.diff(c.indptr) == 0).any() and (np.diff(c.indptr) > 1).any()
+
+
+def test_the_example_of_a1_has_to_be_sorted():
+    _, c = example("a1", 1)
+    assert not c.twice and (np.bincount(c.i, minlength=c.shape[0]) == 0).any()
+    order = np.lexsort((c.j, c.i))
+    by_row, by_col = np.argsort(c.i, kind="stable"), np.argsort(c.j, kind="stable")
+    assert not any(np.array_equal(order, its) for its in (by_row, by_col, np.arange(len(order))))
+
+
+def test_a1_says_that_no_error_was_raised():
+    answers = ANSWERS["a1"]
+    says = verdict("a1", 1, answers.WRONG[1]["twice"].source(answers.RIGHT[1])).says
+    assert "a cell is given twice, and no ValueError was raised" in says
+    assert says.endswith("the ValueError for a cell given twice is not raised, should be raised."), says

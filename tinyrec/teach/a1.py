@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from tinyrec.backend import Array
@@ -19,9 +21,13 @@ from tinyrec.teach.assignment import (
 )
 
 UNITS = 1, 2, 2, 3, 4, 2, 3, 2, 3  # k of each matrix of `matrices`; the square one is square in all
+EXAMPLE = 5  # 5 x 3 with an empty row
 WIDE = 50_000  # n and d of a matrix whose cells no int32 can number
 
 # Task 1: to_rows
+
+ERROR, IN_ITS_PLACE = "the ValueError for a cell given twice", "the values in place of the error"  # outputs
+NO_MEMORY = "Do not make all n x d cells, nor all p x p pairs of cells."
 
 
 def cell_cases(rng: np.random.Generator) -> list[Case]:
@@ -36,7 +42,7 @@ def cell_cases(rng: np.random.Generator) -> list[Case]:
         r[cell] = rng.uniform(0.5, 1)  # no other cell has this rating by chance
         value = {"alike": r[cell], "another": rng.uniform(2, 3), "a zero": 0.0}[kind]
         again = {"i": np.insert(c.i, at, c.i[cell]), "j": np.insert(c.j, at, c.j[cell]), "r": np.insert(r, at, value)}
-        cases.append(c.with_(twice=True, **again))
+        cases.append(c.with_(twice=True, again=at, **again))
     return cases
 
 
@@ -51,18 +57,19 @@ def large_cells(rng: np.random.Generator) -> Case:
     return cells_of(rng, large_matrix(rng, 2000, 2500, 4000))
 
 
-def compressed(c: Case, cells: list[tuple[int, int, float]]) -> Outputs:
-    """The CSR arrays of cells in this order; of a case with a cell twice, what is left without an error."""
+Cells = list[tuple[int, int, float]]
+
+
+def rows_by(c: Case, cells: Cells) -> Outputs:
+    """The CSR arrays of cells in this order."""
     counts = np.zeros(int(c.shape[0]) + 1, np.int64)
     for i, _, _ in cells:
         counts[i + 1] += 1
     values = np.array([value for _, _, value in cells], float)
-    if c.twice:
-        return {"refused": np.array(0), "left": values}
     return {"indptr": np.cumsum(counts), "cols": np.array([j for _, j, _ in cells], np.int64), "values": values}
 
 
-def cells_in(c: Case) -> list[tuple[int, int, float]]:
+def cells_in(c: Case) -> Cells:
     return [(int(i), int(j), float(value)) for i, j, value in zip(c.i, c.j, c.r, strict=True)]
 
 
@@ -70,99 +77,150 @@ def by_cell(cell: tuple[int, int, float]) -> tuple[int, int]:
     return cell[:2]
 
 
+def in_rows(c: Case, cells: Cells) -> Outputs:
+    return rows_by(c, sorted(cells, key=by_cell))
+
+
 def rows_of(c: Case) -> Outputs:
-    if c.twice:
-        return {"refused": np.array(1), "left": np.zeros(0)}
-    return compressed(c, sorted(cells_in(c), key=by_cell))
+    return stopped("raised") if c.twice else in_rows(c, cells_in(c))
 
 
-def merged(c: Case, merge) -> Outputs:
-    """Cells that are given twice become one: merge(first, second)."""
-    found: dict[tuple[int, int], float] = {}
-    for i, j, value in cells_in(c):
-        found[i, j] = merge(found[i, j], value) if (i, j) in found else value
-    return compressed(c, sorted((*cell, value) for cell, value in found.items()))
+def stopped(how: str, values: Array | None = None) -> Outputs:
+    return {ERROR: np.array(how), IN_ITS_PLACE: np.zeros(0) if values is None else values}
 
 
-def good(c: Case, answer) -> Outputs:
-    """A mistake that only shows where no cell is given twice."""
-    return {} if c.twice else answer()
+def described(c: Case) -> str:
+    (n, d), p = c["shape"], len(c.i)
+    at = f" at {[its[:2] for its in cells_in(c)]}" if p <= 6 else ""
+    twice = f", with the cell {(int(c.i[c.again]), int(c.j[c.again]))} given twice" if c.twice else ""
+    return f"n={n}, d={d}, p={p}{at}{twice}"
 
 
-def sorted_by(c: Case, key) -> Outputs:
-    return good(c, lambda: compressed(c, sorted(cells_in(c), key=key)))
+# What can be wrong with the arrays: a sentence, and what becomes of cells; and what becomes of a cell that is given
+# twice: a sentence, and the cells that are left, None for the right error, or the name of another. Each of the first
+# goes with each of the second, so that both are told.
 
 
-def overflown(c: Case) -> Outputs:
-    number = (c.i.astype(np.int64) * int(c.shape[1]) + c.j).astype(np.int32)
-    cells = cells_in(c)
-    return good(c, lambda: compressed(c, [cells[j] for j in np.argsort(number, kind="stable")]))
+def sorted_by(key):
+    return lambda c, cells: rows_by(c, sorted(cells, key=key))
+
+
+def overflown(c: Case, cells: Cells) -> Outputs:
+    number = np.array([i * int(c.shape[1]) + j for i, j, _ in cells], np.int64).astype(np.int32)
+    return rows_by(c, [cells[at] for at in np.argsort(number, kind="stable")])
+
+
+def exchanged_axes(c: Case, cells: Cells) -> Outputs:
+    return in_rows(c.with_(shape=c.shape[::-1]), [(j, i, value) for i, j, value in cells])
+
+
+def only_changed(name: str, change):
+    """Right but for one output: change(c, cells, right outputs)."""
+    return lambda c, cells: {**(its := in_rows(c, cells)), name: change(c, cells, its)}
+
+
+ARRAY_FAULTS = (
+    ("the cells are sorted by column alone; the rows come first.", sorted_by(lambda cell: cell[1])),
+    ("within a row, the columns do not ascend.", sorted_by(lambda cell: cell[0])),
+    ("the cells stay in the order in which they are given.", sorted_by(lambda _: 0)),
+    ("cells go column by column, and indptr counts the rows.", sorted_by(lambda cell: (cell[1], cell[0]))),
+    ("rows and columns are exchanged.", exchanged_axes),
+    (
+        "ratings of 0 are dropped; a rating of 0 is observed like any other.",
+        lambda c, cells: in_rows(c, [its for its in cells if its[2] != 0]),
+    ),
+    (
+        "the values stay in their old order, while the columns are sorted.",
+        only_changed("values", lambda c, cells, its: np.array([value for _, _, value in cells], float)),
+    ),
+    (
+        "the columns stay in their old order, while the values are sorted.",
+        only_changed("cols", lambda c, cells, its: np.array([j for _, j, _ in cells], np.int64)),
+    ),
+    (
+        "indptr has n numbers; it has n + 1, and starts with 0.",
+        only_changed("indptr", lambda c, cells, its: its["indptr"][1:]),
+    ),
+    (
+        "indptr has n numbers; the end of the last row is missing.",
+        only_changed("indptr", lambda c, cells, its: its["indptr"][:-1]),
+    ),
+    (
+        "indptr holds how many cells each row has; it must hold where they begin.",
+        only_changed("indptr", lambda c, cells, its: np.diff(its["indptr"], prepend=0)),
+    ),
+    (
+        "indptr ends with the last row that has a cell; rows without cells have an entry, too.",
+        only_changed("indptr", lambda c, cells, its: its["indptr"][: int(c.i.max(initial=-1)) + 2]),
+    ),
+    ("the number of a cell is too large for the integers that hold it: it overflows.", overflown),
+)
+
+
+def merged(merge):
+    """c -> its cells, where those that are given twice become one: merge(first, second)."""
+
+    def left(c: Case) -> Cells:
+        found: dict[tuple[int, int], float] = {}
+        for i, j, value in cells_in(c):
+            found[i, j] = merge(found[i, j], value) if (i, j) in found else value
+        return [(*cell, value) for cell, value in found.items()]
+
+    return left
+
+
+def without_zeros(c: Case) -> Cells | None:
+    left = [its for its in cells_in(c) if its[2] != 0]
+    return None if len({its[:2] for its in left}) < len(left) else left
+
+
+def apart(key):
+    """c -> its cells, if sorting them by this key does not bring the two cells together; None, if it does."""
+
+    def left(c: Case) -> Cells | None:
+        cells = sorted(cells_in(c), key=key)
+        return None if any(a[:2] == b[:2] for a, b in pairwise(cells)) else cells_in(c)
+
+    return left
+
+
+NOT_RAISED = "a cell is given twice, and no ValueError was raised:"
+TWICE_FAULTS = (
+    (f"{NOT_RAISED} it stays twice.", cells_in),
+    (f"{NOT_RAISED} it gets the sum of its ratings.", merged(lambda a, b: a + b)),
+    (f"{NOT_RAISED} it keeps the last rating.", merged(lambda a, b: b)),
+    (f"{NOT_RAISED} it keeps the first rating.", merged(lambda a, b: a)),
+    (
+        f"{NOT_RAISED} it is only noticed where its ratings are alike, too.",
+        lambda c: cells_in(c) if len(set(cells_in(c))) == len(c.i) else None,
+    ),
+    (f"{NOT_RAISED} it is only noticed where neither of its ratings is 0.", without_zeros),
+    (f"{NOT_RAISED} it is only noticed where both stand side by side in a row.", apart(lambda cell: cell[0])),
+    (f"{NOT_RAISED} it is only noticed where both stand side by side in a column.", apart(lambda cell: cell[1])),
+    (f"{NOT_RAISED} it is only noticed where both are given side by side.", apart(lambda _: 0)),
+    ("a cell is given twice, and an error was raised, but no ValueError.", lambda c: "another error"),
+)
+
+
+def faulty(arrays, twice):
+    def answer(c: Case) -> Outputs:
+        if not c.twice:
+            return arrays(c, cells_in(c))
+        left = twice(c)
+        if left is None or isinstance(left, str):
+            return stopped(left or "raised")
+        return stopped("not raised", arrays(c, left)["values"])
+
+    return answer
 
 
 CELL_MISTAKES = (
-    Mistake("the cells are sorted by column alone; the rows come first.", lambda c: sorted_by(c, lambda cell: cell[1])),
-    Mistake("within a row, the columns do not ascend.", lambda c: sorted_by(c, lambda cell: cell[0])),
-    Mistake("the cells stay in the order in which they are given.", lambda c: sorted_by(c, lambda _: 0)),
-    Mistake(
-        "cells go column by column, and indptr counts the rows.",
-        lambda c: sorted_by(c, lambda cell: (cell[1], cell[0])),
-    ),
-    Mistake(
-        "rows and columns are exchanged.",
-        lambda c: good(
-            c,
-            lambda: rows_of(c.with_(i=c.j, j=c.i, shape=c.shape[::-1])),
-        ),
-    ),
-    Mistake(
-        "ratings of 0 are dropped; a rating of 0 is observed like any other.",
-        lambda c: good(c, lambda: compressed(c, sorted((its for its in cells_in(c) if its[2] != 0), key=by_cell))),
-    ),
-    Mistake(
-        "the values stay in their old order, while the columns are sorted.",
-        lambda c: good(c, lambda: {"values": c.r}),
-    ),
-    Mistake(
-        "the columns stay in their old order, while the values are sorted.", lambda c: good(c, lambda: {"cols": c.j})
-    ),
-    Mistake(
-        "indptr has n numbers; it has n + 1, and starts with 0.",
-        lambda c: good(c, lambda: {"indptr": rows_of(c)["indptr"][1:]}),
-    ),
-    Mistake(
-        "indptr has n numbers; the end of the last row is missing.",
-        lambda c: good(c, lambda: {"indptr": rows_of(c)["indptr"][:-1]}),
-    ),
-    Mistake(
-        "indptr holds how many cells each row has; it must hold where they begin.",
-        lambda c: good(c, lambda: {"indptr": np.diff(rows_of(c)["indptr"], prepend=0)}),
-    ),
-    Mistake(
-        "indptr ends with the last row that has a cell; rows without cells have an entry, too.",
-        lambda c: good(c, lambda: {"indptr": rows_of(c)["indptr"][: int(c.i.max(initial=-1)) + 2]}),
-    ),
-    Mistake("the number of a cell is too large for the integers that hold it: it overflows.", overflown),
-    Mistake(
-        "a cell that is given twice gets the sum of its ratings; it must be refused.",
-        lambda c: merged(c, lambda a, b: a + b) if c.twice else {},
-    ),
-    Mistake(
-        "a cell that is given twice keeps the last rating; it must be refused.",
-        lambda c: merged(c, lambda a, b: b) if c.twice else {},
-    ),
-    Mistake(
-        "a cell that is given twice keeps the first rating; it must be refused.",
-        lambda c: merged(c, lambda a, b: a) if c.twice else {},
-    ),
-    Mistake(
-        "a cell that is given twice stays twice; it must be refused.",
-        lambda c: compressed(c, sorted(cells_in(c), key=by_cell)) if c.twice else {},
-    ),
-    Mistake(
-        "a cell that is given twice is only noticed where its ratings are alike, too.",
-        lambda c: (
-            compressed(c, sorted(cells_in(c), key=by_cell)) if c.twice and len(set(cells_in(c))) == len(c.i) else {}
-        ),
+    *(Mistake(says, faulty(arrays, lambda c: None)) for says, arrays in ARRAY_FAULTS),
+    *(Mistake(says, faulty(in_rows, twice)) for says, twice in TWICE_FAULTS),
+    *(
+        Mistake(f"{says} Besides, {and_says}", faulty(arrays, twice))
+        for says, arrays in ARRAY_FAULTS
+        for and_says, twice in TWICE_FAULTS
     ),
 )
 
@@ -172,7 +230,7 @@ TO_ROWS = Task(
     def to_rows(rows, cols, values, shape):
         """The CSR arrays of a sparse (n, d) matrix with p observed cells, which are given in any order.
 
-        rows, cols, values (p,): the cells (rows[j], cols[j]) and their ratings;  shape: (n, d)
+        rows, cols, values (p,): the cells (rows[t], cols[t]) and their ratings;  shape: (n, d)
 
         Returns (indptr (n + 1,), cols (p,), values (p,)): row by row, and within a row with ascending columns.
         Row i owns the cells indptr[i] to indptr[i + 1] - 1. A rating of 0 is a rating.
@@ -181,9 +239,12 @@ TO_ROWS = Task(
     ''',
     cases=cell_cases,
     answer=rows_of,
-    parts=(Part(("indptr", "cols", "values"), 2), Part(("refused", "left"), 1)),
+    parts=(Part(("indptr", "cols", "values"), 2), Part((ERROR, IN_ITS_PLACE), 1)),
     mistakes=CELL_MISTAKES,
     large=large_cells,
+    advice=NO_MEMORY,
+    describe=described,
+    example=EXAMPLE,
 )
 
 # Task 2: objective
@@ -300,7 +361,7 @@ OBJECTIVE = Task(
         H (n, k): a code h_i for each row;  V (d, k), W (d, k), b (d,): the parameters
         indptr (n + 1,), cols (p,), r (p,): the observed ratings, as task 1 returns them
 
-        Returns (loss, y (p,)). Never make an array of all n x d cells.
+        Returns (loss, y (p,)). Never make an array of all n x d cells, or of p x p.
         """
     ''',
     secrets=("tinyrec.nn.losses:squared_error", "tinyrec.backend.reference:sddmm", "tinyrec.backend.reference:add_l2"),
@@ -309,6 +370,8 @@ OBJECTIVE = Task(
     parts=(Part(("y",), 2), Part(("loss",), 2)),
     mistakes=MODEL_MISTAKES,
     large=large_model,
+    advice=NO_MEMORY,
+    example=EXAMPLE,
 )
 
 # Task 3: score
@@ -324,6 +387,8 @@ SCORED = (
     (20, 0.8, (0, 10), 0.2),
     (30, 0.5, (2, 8), 0.2),
     (5, 0.2, (1, 4), 0),
+    (10, 0.6, (4, 9), 0),
+    (10, 0.6, (0, 2), 0.2),
 )
 
 
@@ -347,11 +412,15 @@ def scored(rng: np.random.Generator, p: int, share: float, scale: tuple[float, f
 
 
 def predicted(c: Case) -> list[float]:
-    """What is predicted for each rating: clipped, and the default where a rating is not known."""
+    """What is predicted for each rating: clipped, and the default where a rating is not known, clipped, too."""
     return [
-        min(max(float(y), float(c.low)), float(c.high)) if known else DEFAULT
+        min(max(float(y) if known else DEFAULT, float(c.low)), float(c.high))
         for y, known in zip(c.y, c.known, strict=True)
     ]
+
+
+def default_of(c: Case) -> float:
+    return float(np.clip(DEFAULT, c.low, c.high))
 
 
 def rmse_of(y, r) -> Array:
@@ -370,7 +439,7 @@ def unknown_as(value):
 
 def known_as(y):
     """c -> the score if what is known is predicted as y(c)."""
-    return lambda c: {"rmse": rmse_of(np.where(c.known, y(c), DEFAULT), c.r)}
+    return lambda c: {"rmse": rmse_of(np.where(c.known, y(c), default_of(c)), c.r)}
 
 
 def of_errors(summary):
@@ -380,6 +449,14 @@ def of_errors(summary):
 
 SCORE_MISTAKES = (
     Mistake("predictions are not clipped to the scale.", known_as(lambda c: c.y)),
+    Mistake(
+        "the 3 where the model knows nothing is not clipped; it is a prediction like the others.",
+        unknown_as(lambda c: DEFAULT),
+    ),
+    Mistake(
+        "no prediction is clipped to the scale, neither y nor the 3.",
+        lambda c: {"rmse": rmse_of(np.where(c.known, c.y, DEFAULT), c.r)},
+    ),
     Mistake("predictions are clipped at the low end alone.", known_as(lambda c: np.maximum(c.y, c.low))),
     Mistake("predictions are clipped at the high end alone.", known_as(lambda c: np.minimum(c.y, c.high))),
     Mistake(
@@ -392,7 +469,7 @@ SCORE_MISTAKES = (
     ),
     Mistake(
         "the ratings are clipped in place of the predictions.",
-        lambda c: {"rmse": rmse_of(np.where(c.known, c.y, DEFAULT), np.clip(c.r, c.low, c.high))},
+        lambda c: {"rmse": rmse_of(np.where(c.known, c.y, default_of(c)), np.clip(c.r, c.low, c.high))},
     ),
     Mistake(
         "the model's y is taken where it knows nothing; the paper predicts 3 there.",
@@ -414,7 +491,7 @@ SCORE_MISTAKES = (
     ),
     Mistake(
         "known is read the other way: True is where the model knows something.",
-        lambda c: {"rmse": rmse_of(np.where(c.known, DEFAULT, np.clip(c.y, c.low, c.high)), c.r)},
+        lambda c: {"rmse": rmse_of(np.where(c.known, default_of(c), np.clip(c.y, c.low, c.high)), c.r)},
     ),
     Mistake("there is no root: this is the mean of the squares.", of_errors(lambda e: (e * e).mean())),
     Mistake("this is the root of the sum; the mean is asked for.", of_errors(lambda e: (e * e).sum() ** 0.5)),
@@ -430,10 +507,10 @@ SCORE = Task(
     title="the score",
     stub='''
     def score(y, r, low, high, known):
-        """RMSE of predictions y (p,) of ratings r (p,), as in section 3 of the paper.
+        """RMSE of predictions y (p,) of ratings r (p,), p > 0, as in section 3 of the paper.
 
-        low, high: the ends of the scale, to which predictions are clipped
         known (p,): False where the user or the item has no rating to learn from: there 3 is predicted; y may be nan
+        low, high: the ends of the scale, to which all predictions are clipped; it need not have the 3
 
         Returns one number.
         """
@@ -443,6 +520,7 @@ SCORE = Task(
     answer=score,
     parts=(Part(("rmse",), 3),),
     mistakes=SCORE_MISTAKES,
+    example=4,
 )
 
 AXES = {
@@ -497,7 +575,12 @@ AXES = {
         "3": Option(),
         "middle": Option(
             "The middle of the scale is predicted where nothing is known, in task 3.",
-            {3: (("there 3 is predicted", "there predict (low + high) / 2"),)},
+            {
+                3: (
+                    ("there 3 is predicted", "there predict (low + high) / 2"),
+                    ("are clipped; it need not have the 3", "are clipped"),
+                )
+            },
         ),
     },
     "mask": {
