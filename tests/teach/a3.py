@@ -225,7 +225,7 @@ WRONG = {
             "    g = np.where(turned & forget, 0, g)\n", "", "forget is never on. Besides, arrays of shape ()"
         ).also("    last =", "    change = g * previous\n    change[turned] = -1\n    last ="),
         "a loop over one axis": Wrong(
-            "for at in np.ndindex(w.shape):", "for at in range(len(w)):", "axis alone", of="loops"
+            "for at in np.ndindex(w.shape):", "for at in range(len(w)):", "arrays of shape ()", of="loops"
         ),
         "at most one axis": Wrong("    same, turned", "    assert w.ndim < 2\n    same, turned", "and not with two"),
         "the one of task 2": Wrong("tinyrec.backend.reference", "slow_rprop", of="tinyrec").also(

@@ -87,6 +87,8 @@ def asked(name, task, seed):
     cases, large = its.cases(rng), its.large(rng) if its.large else None
     kept = {id(case): its.answer(case) for case in cases}
     mistakes = tuple(Mistake(mistake.says, remember(mistake.answer, cases)) for mistake in its.mistakes)
+    if large and its.forward is None:
+        kept[id(large)] = its.answer(large)
     return replace(its, answer=lambda case: kept[id(case)], mistakes=mistakes), cases, large
 
 

@@ -146,6 +146,8 @@ SAMPLED_OUT = Task(
     mistakes=OUTPUT_MISTAKES,
     example=EXAMPLE,
     large=large_output,
+    forward=y_of,
+    upstream="dy",
 )
 
 # Task 2: sparse_in
@@ -234,6 +236,8 @@ SPARSE_IN = Task(
     mistakes=INPUT_MISTAKES,
     example=EXAMPLE,
     large=large_input,
+    forward=Z_of,
+    upstream="dZ",
 )
 
 # Task 3: both, and the penalty

@@ -318,6 +318,8 @@ JOIN_SIDE = Task(
     parts=(Part(("Z",), 1), Part(("dH", "dW", "db"), 3)),
     mistakes=SIDE_MISTAKES,
     large=large_side,
+    forward=Z_of,
+    upstream="dZ",
 )
 
 AXES = {

@@ -263,6 +263,7 @@ ALL_CELLS = Task(
     parts=(Part(("loss",), 2), Part(("dH", "dW", "db"), 3)),
     mistakes=CELL_MISTAKES,
     large=large_output,
+    forward=loss_of,
     budget=8.0,
     seconds=60.0,
 )

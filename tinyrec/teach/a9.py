@@ -167,6 +167,8 @@ JOINED_LAYER = Task(
     parts=(Part(("Z",), 1), Part(("dC_u", "dC_i", "dV", "dmu"), 3)),
     mistakes=JOINED_MISTAKES,
     large=large_joined,
+    forward=Z_of,
+    upstream="dZ",
     budget=5,
     advice="Do not write down both codes for each pair: a user's code is the same in all pairs of this user.",
 )
@@ -298,6 +300,8 @@ NETWORK = Task(
     parts=(Part(("y",), 1), Part(("dZ", "dV2", "dmu2", "dV3", "dmu3", "dw", "db"), 2)),
     mistakes=NETWORK_MISTAKES,
     large=large_network,
+    forward=y_of,
+    upstream="dy",
 )
 
 # Task 3: the loss of a batch

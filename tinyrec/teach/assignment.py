@@ -71,6 +71,7 @@ class Task:
     answer: the right outputs of a case
     large, budget: a case that must not take more than `budget` times the bytes of its own arrays
     advice: what is said if it does
+    forward, upstream: where `answer` takes too long for the large case: the forward of `gradients`, and its weights
     ratio, slow: the large case also returns `ratio`, its seconds as a multiple of those of a yardstick in
         calls/NAME.py; more than this costs `slow` points;  None: time is not counted
     example: number of the case that the student gets with its right outputs
@@ -91,6 +92,8 @@ class Task:
     large: Callable[[np.random.Generator], Case] | None = None
     budget: float = 30.0
     advice: str = "Do not make all n x d cells."
+    forward: Callable[[Case], Any] | None = None
+    upstream: str = ""
     ratio: float | None = None
     slow: float = 1.0
     example: int = 5

@@ -13,9 +13,9 @@ import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.teach.assignment import Case, Mistake, Outputs, Task
+from tinyrec.teach.compare import described, matches, problem_of, size_of
+from tinyrec.teach.large import lost
 from tinyrec.teach.run import Answer
-
-FEW = 12  # numbers of an array that are shown
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def judge(
     checked = given[: len(cases)]
     problems = [problem_of(answer, its, task.tolerance) for answer, its in zip(checked, right, strict=True)]
     if not any(problems):
-        return with_large(verdict, task, large, given[len(cases) :])
+        less, says = lost(task, large, given[-1], task.points) if large else (0.0, "")
+        return verdict(task.points - less, says and f"Right, but {says}")
     wrong = {name for its in problems for name in its}
     points = sum(part.points for part in task.parts if not wrong & {*part.outputs, ""})
     failing = [number for number, its in enumerate(problems) if its]
@@ -61,6 +62,9 @@ def judge(
     found = explanations(task, cases, right, checked, wrong)
     told = f" What you return is what one gets by this mistake: {' '.join(its.says for its in found)}" if found else ""
     says = f"{first}{told} {smallest(task, cases, problems)}"
+    if large and points:
+        less, too = lost(task, large, given[-1], points)
+        points, says = points - less, f"{says} And {too}" if too else says
     return verdict(points, says, " ".join(its.says for its in found))
 
 
@@ -78,72 +82,6 @@ def smallest(task: Task, cases: Sequence[Case], problems: Sequence[dict[str, str
 
 def first_of(problems: dict[str, str]) -> str:
     return next(iter(problems.values()))
-
-
-def with_large(verdict, task: Task, large: Case | None, given: Sequence[Answer]) -> Verdict:
-    """All is right; half of the points are lost if the large case took too much memory, and some if it was too slow."""
-    if large is None:
-        return verdict(task.points, "")
-    (answer,) = given
-    own = sum(its.nbytes for its in large.values())
-    sizes = f"{described(large)}, of which the arrays themselves are {own / 1e6:.3g} MB"
-    if answer.error:
-        return verdict(task.points / 2, f"Right, but it fails for {sizes}: {answer.error}. {task.advice}")
-    if answer.peak > task.budget * own:
-        taken = f"it takes {answer.peak / 1e6:.1f} MB for {sizes}; at most {task.budget:g} times that is allowed"
-        return verdict(task.points / 2, f"Right, but {taken}. {task.advice}")
-    if task.ratio is not None and not (ratio := float(answer.outputs["ratio"])) <= task.ratio:
-        taken = f"it takes {ratio:.1f} times the seconds of the yardstick in calls.py for {sizes}"
-        return verdict(task.points - task.slow, f"Right, but {taken}; at most {task.ratio:g} times that is allowed.")
-    return verdict(task.points, "")
-
-
-def problem_of(answer: Answer, right: Outputs, tolerance: float) -> dict[str, str]:
-    """output -> what is wrong with it; "" stands for all of them."""
-    if answer.error:
-        return {"": f"{answer.error[:1].upper()}{answer.error[1:]}."}
-    if answer.changed:
-        return {"": f"Your function changes its input {answer.changed}; leave inputs as they are."}
-    if answer.differs:
-        return {"": f"{answer.differs} of a second call with the same inputs is different."}
-    found = {name: compare(name, answer.outputs.get(name), its, tolerance) for name, its in right.items()}
-    return {name: says for name, says in found.items() if says}
-
-
-def compare(name: str, ours: Array | None, right: Array, tolerance: float) -> str:
-    """What is wrong with an output, in one or two sentences; "" if it is right."""
-    right = np.asarray(right)
-    if ours is None:
-        return f"{name} is missing."
-    if ours.shape != right.shape:
-        return f"{name} has the shape {ours.shape}, should have {right.shape}."
-    if right.dtype.kind in "US" or ours.dtype.kind in "US":
-        return "" if np.array_equal(ours, right) else f"{name} is {str(ours)[:80]}, should be {str(right)[:80]}."
-    if ours.dtype.kind == "c":
-        return f"{name} is complex; return real numbers."
-    if right.dtype == np.float64 and ours.dtype.kind == "f" and ours.dtype != np.float64:
-        return f"{name} is {ours.dtype}, should be float64: somewhere numbers lose digits."
-    if matches(ours, right, tolerance):
-        return ""
-    if not np.isfinite(ours.astype(float)).all():
-        at = np.unravel_index(int(np.argmin(np.isfinite(ours.astype(float)))), ours.shape)
-    else:
-        at = np.unravel_index(int(np.argmax(np.abs(ours.astype(float) - right))), ours.shape)
-    entry = f"{name}[{', '.join(map(str, at))}]" if at else name
-    digits = 6
-    while digits < 17 and f"{ours[at]:.{digits}g}" == f"{right[at]:.{digits}g}":
-        digits += 1
-    return f"{entry} is {ours[at]:.{digits}g}, should be {right[at]:.{digits}g}."
-
-
-def matches(ours: Array, right: Array, tolerance: float) -> bool:
-    ours, right = np.asarray(ours), np.asarray(right)
-    if ours.shape != right.shape or ours.dtype.kind in "USc" or right.dtype.kind in "US":
-        return ours.shape == right.shape and bool(np.array_equal(ours, right))
-    with np.errstate(invalid="ignore", over="ignore"):
-        ours, right = ours.astype(float), right.astype(float)
-        size = np.abs(right[np.isfinite(right)]).max(initial=1e-3)
-        return bool((np.isclose(ours, right, rtol=0, atol=tolerance * size, equal_nan=True)).all())
 
 
 def explanations(
@@ -196,24 +134,3 @@ def unlike(case: Case, right: Array, expected: Array, ours: Array, task: Task) -
     is_nan = expected.dtype.kind == "f" and not np.isfinite(expected).all()
     says_nothing = is_nan or len(case.get("cols", "x")) == 0
     return says_nothing and matches(ours, right, task.tolerance)
-
-
-def size_of(case: Case) -> int:
-    return sum(its.size for its in case.values())
-
-
-def described(case: Case) -> str:
-    """The sizes of a case, such as n=1, d=2, k=3, p=2 at [(0, 0), (0, 1)]; or the shapes of its arrays."""
-    if "indptr" not in case or "shape" not in case:
-        return ", ".join(
-            f"{name}={shown(its)}" if its.size <= FEW else f"{name} {its.shape}" for name, its in case.items()
-        )
-    (n, d), p = case["shape"], len(case["cols"])
-    k = next((f", k={case[name].shape[1]}" for name in ("H", "V", "W") if name in case and case[name].ndim == 2), "")
-    rows = np.repeat(np.arange(n), np.diff(case["indptr"]))
-    cells = f" at {[(int(i), int(j)) for i, j in zip(rows, case['cols'], strict=True)]}" if p <= 6 else ""
-    return f"n={n}, d={d}{k}, p={p}{cells}"
-
-
-def shown(its: Array) -> str:
-    return " ".join(np.array2string(its, precision=4, separator=", ").split())

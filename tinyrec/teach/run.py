@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +27,10 @@ from typing import Any
 import numpy as np
 
 try:
+    import pwd
     import resource  # here, since the child's user may not be able to read the standard library of this interpreter
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    pwd = resource = None  # type: ignore[assignment]
 
 from tinyrec.backend import Array
 from tinyrec.errors import UsageError
@@ -117,8 +119,6 @@ def folders_of(package: str) -> list[Path]:
 
 def check_user(user: str) -> None:
     """UsageError: there is no such user, it is root, or we may not start processes of others"""
-    import pwd
-
     try:
         number = pwd.getpwnam(user).pw_uid
     except KeyError:
@@ -131,7 +131,7 @@ def check_user(user: str) -> None:
 
 def options(user: str | None) -> dict[str, Any]:
     """Popen's arguments for a child of this user."""
-    who: dict[str, Any] = {"user": user, "group": "nogroup", "extra_groups": []} if user else {}
+    who: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     return {"env": ENVIRONMENT, "start_new_session": True, **who}
 
 
@@ -165,21 +165,31 @@ def answers(
 ) -> list[Answer]:
     """What the hand-in in `tree` answers to each case of a task, and to the large one, if there is one.
 
-    One child runs all cases. If it ends without an answer, too late, or too large, this error is that of each case.
+    One child runs all cases, and another one the large case. If it ends without an answer, too late, or with one that
+    is too large, this error is that of each of its cases.
     """
-    sent = {f"{number}/{name}": its for number, case in enumerate(cases) for name, its in case.items()}
-    sent |= {f"large/{name}": its for name, its in (large or {}).items()}
-    sent |= {f"variant/{axis}": np.array(option) for axis, option in variant.items()}
-    got, problem = exchange(child, tree, task, packed(sent), seconds, megabytes)
-    keys = [*map(str, range(len(cases))), *(["large"] if large else [])]
-    if problem or "stopped" in got:
-        return [Answer(error=problem or str(got["stopped"]["error"]))] * len(keys)
-    return [answer(got.get(key, {"error": np.array("gave no answer")})) for key in keys]
+    found = []
+    for some in ({str(number): case for number, case in enumerate(cases)}, {"large": large} if large else {}):
+        if not some:
+            continue
+        sent = {f"{key}/{name}": its for key, case in some.items() for name, its in case.items()}
+        sent |= {f"variant/{axis}": np.array(option) for axis, option in variant.items()}
+        got, problem = exchange(child, tree, task, packed(sent), seconds, megabytes)
+        if "stopped" in got:
+            problem = str(got["stopped"].get("error", "gave no answer"))
+        nothing = {"error": np.array(problem or "gave no answer")}
+        found += [answer(nothing if problem else got.get(key, nothing)) for key in some]
+    return found
 
 
 def answer(its: Outputs) -> Answer:
-    said = {name: str(its.pop(name))[:600] for name in ("error", "changed", "differs") if name in its}
-    return Answer(peak=int(its.pop("peak", 0)), outputs=its, **said)
+    """What a child says of a case: whatever it says, it is an Answer."""
+    said = {name: str(its[name])[:600] for name in ("error", "changed", "differs") if name in its}
+    peak = its.get("peak", np.array(0))
+    if peak.shape != () or peak.dtype.kind not in "iu":
+        return Answer(error="gave no answer")
+    outputs = {name: array for name, array in its.items() if name not in (*said, "peak")}
+    return Answer(peak=int(peak), outputs=outputs, **said)
 
 
 def packed(arrays: dict[str, Array]) -> bytes:
@@ -191,6 +201,9 @@ def packed(arrays: dict[str, Array]) -> bytes:
 def unpacked(data: bytes) -> dict[str, Outputs]:
     """case -> name -> array. ValueError: these bytes are no such file"""
     found: dict[str, Outputs] = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > ANSWER_BYTES:
+            raise ValueError("it would take too much memory")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         for key in arrays.files:
             case, _, name = key.partition("/")
@@ -272,7 +285,8 @@ def talk(write_in: int, read_out: int, data: bytes, deadline: float) -> tuple[by
 
 def limit(seconds: float, megabytes: int, other_user: bool) -> None:
     """In the child, before it starts: the limits of its process, and of its user's processes."""
-    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20,) * 2)
+    with contextlib.suppress(ValueError):  # macOS does not take it
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

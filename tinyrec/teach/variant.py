@@ -45,7 +45,7 @@ def checked(assignment: Assignment, named: object) -> Variant:
     for axis, option in named.items():
         if axis not in assignment.axes:
             raise UsageError(f"no axis is called {axis!r}; {suggestion(str(axis), assignment.axes)}")
-        if option not in assignment.axes[axis]:
+        if not isinstance(option, str) or option not in assignment.axes[axis]:
             raise UsageError(f"{axis} has no option {option!r}; {suggestion(str(option), assignment.axes[axis])}")
     return base(assignment) | named
 

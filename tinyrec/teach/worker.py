@@ -103,11 +103,13 @@ def describe(problem, tree):
     import traceback
 
     text = " ".join(str(problem).split())[:300]
+    if isinstance(problem, TypeError) and "NoneType" in text:
+        text += ": does your function return what is asked?"
     if isinstance(problem, NotImplementedError) and (not text or text.startswith("task ")):  # numba raises others
         return "not written yet"
     said = f"{type(problem).__name__}: {text}" if text else type(problem).__name__
     if isinstance(problem, SyntaxError) and problem.filename:
-        return f"{said.partition(' (')[0]} ({problem.filename.rpartition('/')[2]}, line {problem.lineno})"
+        return f"{said.rpartition(' (')[0] or said} ({problem.filename.rpartition('/')[2]}, line {problem.lineno})"
     for frame in reversed(traceback.extract_tb(problem.__traceback__)):
         name = frame.filename.rpartition("/")[2]
         if frame.filename.startswith(tree) and name.startswith("task"):
