@@ -39,7 +39,7 @@ def wrong(task, inputs, expected, variant):
         got = np.asarray(outputs[name])
         if got.shape != its.shape:
             return f"{name} has the shape {got.shape}, should have {its.shape}"
-        if not np.allclose(got, its, rtol=1e-7, atol=1e-9):
+        if not (np.array_equal(got, its) if its.dtype.kind == "U" else np.allclose(got, its, rtol=1e-7, atol=1e-9)):
             at = tuple(np.argwhere(~np.isclose(got, its, rtol=1e-7, atol=1e-9))[0])
             return f"{name}[{', '.join(map(str, at))}] is {got[at]:.6g}, should be {its[at]:.6g}"
     return ""
