@@ -14,12 +14,15 @@ TOLERANCE = 1e-6  # of a sum over many numbers, relative to the root of the sum 
 
 
 def lost(task: Task, large: Case, answer: Answer, points: float) -> tuple[float, str]:
-    """How many of the points that a hand-in has are lost by its answer to the large case, and why; (0, ""): none."""
+    """How many of the points that a hand-in has are lost by its answer to the large case, and why; (0, ""): none.
+
+    Whether the outputs are right is asked where all those of the other cases are.
+    """
     own = sum(its.nbytes for its in large.values())
     sizes = f"{described(large)}, of which the arrays themselves are {own / 1e6:.3g} MB"
     if answer.error:
         return points / 2, f"it fails for {sizes}: {answer.error}. {task.advice}"
-    if wrong := next(problems(task, large, answer), ""):
+    if points == task.points and (wrong := next(problems(task, large, answer), "")):
         return points, f"it is wrong for {sizes}: {wrong}"
     if answer.peak > task.budget * own:
         taken = f"it takes {answer.peak / 1e6:.1f} MB for {sizes}; at most {task.budget:g} times that is allowed"

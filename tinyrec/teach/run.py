@@ -165,20 +165,21 @@ def answers(
 ) -> list[Answer]:
     """What the hand-in in `tree` answers to each case of a task, and to the large one, if there is one.
 
-    One child runs all cases, and another one the large case. If it ends without an answer, too late, or with one that
-    is too large, this error is that of each of its cases.
+    One child runs all cases, and another one the large case, after a small one for which numba compiles. If a child
+    ends without an answer, too late, or with one that is too large, this error is that of each of its cases.
     """
-    found = []
-    for some in ({str(number): case for number, case in enumerate(cases)}, {"large": large} if large else {}):
-        if not some:
-            continue
+    found: list[Answer] = []
+    small = {str(number): case for number, case in enumerate(cases)}
+    for some in (small, {"0": cases[0], "large": large}) if large else (small,):
         sent = {f"{key}/{name}": its for key, case in some.items() for name, its in case.items()}
         sent |= {f"variant/{axis}": np.array(option) for axis, option in variant.items()}
         got, problem = exchange(child, tree, task, packed(sent), seconds, megabytes)
         if "stopped" in got:
             problem = str(got["stopped"].get("error", "gave no answer"))
         nothing = {"error": np.array(problem or "gave no answer")}
-        found += [answer(nothing if problem else got.get(key, nothing)) for key in some]
+        found += [
+            answer(nothing if problem else got.get(key, nothing)) for key in some if key == "large" or some is small
+        ]
     return found
 
 
