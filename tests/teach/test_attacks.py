@@ -286,3 +286,38 @@ def test_a_link_is_not_followed(tmp_path):
     with run.prepared() as child:
         mark = grade.grade("a2", tmp_path, base(load("a2")), 1, child, [2])
     assert [(verdict.points, verdict.says) for verdict in mark.verdicts] == [(0, "task2.py is no ordinary file.")]
+
+
+FORGED = {
+    "an array as the peak": "np.savez(out, **{'large/peak': np.zeros(2), '0/peak': np.zeros(2)})",
+    "a stop without a reason": "np.savez(out, **{'stopped/x': np.zeros(2)})",
+    "a zip that unpacks to 1 GB": "np.savez_compressed(out, **{'0/Z': np.zeros(10**8)})",
+    "no zip": "out.write(b'PK')",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGED.values(), ids=FORGED)
+def test_forged_bytes_are_no_answer_and_cost_their_own_task(tmp_path, forgery):
+    source = f"""
+import io, os, sys
+import numpy as np
+out = io.BytesIO()
+{forgery}
+os.write(int(sys.argv[5]), out.getvalue())
+os._exit(0)
+"""
+    (tmp_path / "task2.py").write_text(source)
+    (tmp_path / "task3.py").write_text(a2.MODEL)
+    with run.prepared() as child:
+        mark = grade.grade("a2", tmp_path, base(load("a2")), 1, child)
+    assert [verdict.points for verdict in mark.verdicts] == [0, 0, 2]
+    assert "gave no answer" in mark.verdicts[1].says.lower()
+
+
+def test_what_is_right_for_small_cases_alone_gets_nothing(tmp_path):
+    zeros = "    if R.size > 1000:\n        return 0 * (mu + dense(R)), lambda dZ: (0 * V, 0 * mu)\n"
+    head = "import numpy as np\n\ndef dense(R):\n    return np.zeros((R.shape[0], 1))\n\n"
+    (tmp_path / "task2.py").write_text(head + RIGHT.replace("    def backward", f"{zeros}\n    def backward", 1))
+    with run.prepared() as child:
+        mark = grade.grade("a2", tmp_path, base(load("a2")), 1, child, [2])
+    assert mark.verdicts[0].points == 0 and "Right, but it is wrong for n=2000" in mark.verdicts[0].says
