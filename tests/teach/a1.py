@@ -267,7 +267,7 @@ WRONG = {
             "it stays",
         ).also(TWICE, ""),
         "by row, and neighbours": Wrong(
-            "np.lexsort((cols, rows))", "np.argsort(rows, kind='stable')", "columns do not ascend. Besides, a cell"
+            "np.lexsort((cols, rows))", "np.argsort(rows, kind='stable')", "columns do not ascend"
         ),
         "by row, and twice": Wrong(
             "np.lexsort((cols, rows))", "np.argsort(rows, kind='stable')", "columns do not ascend. Besides, a cell"
