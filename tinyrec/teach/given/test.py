@@ -1,4 +1,4 @@
-"""Try your files on the examples that came with them: python test.py. It needs NumPy alone."""
+"""Try your files on the examples that came with them: python test.py. It needs NumPy, and what README.md says."""
 
 import importlib
 import json
@@ -10,7 +10,10 @@ import numpy as np
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-import calls  # noqa: E402
+try:
+    import calls
+except ModuleNotFoundError as problem:  # such as numba, where an assignment needs it
+    sys.exit(f"{problem.name} is not installed; install it: pip install {problem.name}")
 
 
 def main():
