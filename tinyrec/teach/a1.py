@@ -195,11 +195,11 @@ TWICE_FAULTS = (
         lambda c: cells_in(c) if len(set(cells_in(c))) == len(c.i) else None,
     ),
     (f"{NOT_RAISED} it is only noticed where neither of its ratings is 0.", without_zeros),
-    (f"{NOT_RAISED} it is only noticed where both stand side by side in a row.", apart(lambda cell: cell[0])),
-    (f"{NOT_RAISED} it is only noticed where both stand side by side in a column.", apart(lambda cell: cell[1])),
-    (f"{NOT_RAISED} it is only noticed where both are given side by side.", apart(lambda _: 0)),
     ("a cell is given twice, and an error was raised, but no ValueError.", lambda c: "another error"),
 )
+
+# In some draws, the two cells are neighbours in all cases: then it does no harm by itself.
+NEIGHBOURS = f"{NOT_RAISED} it is only noticed where both stand side by side in a row.", apart(lambda cell: cell[0])
 
 
 def faulty(arrays, twice):
@@ -220,7 +220,7 @@ CELL_MISTAKES = (
     *(
         Mistake(f"{says} Besides, {and_says}", faulty(arrays, twice))
         for says, arrays in ARRAY_FAULTS
-        for and_says, twice in TWICE_FAULTS
+        for and_says, twice in (*TWICE_FAULTS, NEIGHBOURS)
     ),
 )
 
