@@ -293,6 +293,7 @@ WRONG = {
         "no V": Wrong("dV + l2 * V", "dV", "V is not in the penalty").also("(V * V).sum()", "0"),
         "no W": Wrong("dW + l2 * W", "dW", "W is not in the penalty").also("(W * W).sum()", "0"),
         "loss only": Wrong("dV + l2 * V", "dV", "not in the gradient").also("dW + l2 * W", "dW"),
+        "half": Wrong("dV + l2 * V", "dV + l2 / 2 * V", "half of what").also("dW + l2 * W", "dW + l2 / 2 * W"),
         "twice": Wrong("dV + l2 * V", "dV + 2 * l2 * V", "twice too large").also("dW + l2 * W", "dW + 2 * l2 * W"),
         "linear codes": Wrong("layers.tanh(Z)", "(Z, lambda dH: dH)", "codes do not go through"),
         "output squashed": Wrong(

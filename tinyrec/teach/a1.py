@@ -230,7 +230,7 @@ TO_ROWS = Task(
     def to_rows(rows, cols, values, shape):
         """The CSR arrays of a sparse (n, d) matrix with p observed cells, which are given in any order.
 
-        rows, cols, values (p,): the cells (rows[t], cols[t]) and their ratings;  shape: (n, d)
+        rows, cols (p,) int32, values (p,): the cells (rows[t], cols[t]) and their ratings;  shape: (n, d)
 
         Returns (indptr (n + 1,), cols (p,), values (p,)): row by row, and within a row with ascending columns.
         Row i owns the cells indptr[i] to indptr[i + 1] - 1. A rating of 0 is a rating.

@@ -321,6 +321,10 @@ MODEL_MISTAKES = (
         shifted(dV=lambda c: c.l2 * c.V, dW=lambda c: c.l2 * c.W),
     ),
     Mistake(
+        "the penalty's gradient is half of what it is: the derivative of w² has a factor of 2.",
+        shifted(dV=lambda c: -c.l2 / 2 * c.V, dW=lambda c: -c.l2 / 2 * c.W),
+    ),
+    Mistake(
         "the output goes through the activation; in the authors' best model f is the identity.",
         by_loss(lambda c: ((np.tanh(predictions(c)) - c.r) ** 2).sum() + c.l2 / 2 * squares(c, "V", "W")),
     ),

@@ -315,7 +315,7 @@ RPROP = Task(
         A step grows by the factor grow where g has the sign of previous, and shrinks by the factor shrink where it has
         the other. It stays within smallest and largest. Each weight then moves by its new step, against the sign of g.
         forget: where the sign changed, g counts as 0, now and when it is remembered
-        undo: where the sign changed, the last move is taken back; undo comes only with forget
+        undo: where the sign changed, the last move, of the size of the old step, is taken back; only with forget
         """
     ''',
     secrets=("tinyrec.backend.reference:rprop",),

@@ -64,7 +64,7 @@ def size_of(case: Case) -> int:
 
 
 def described(case: Case) -> str:
-    """The sizes of a case, such as n=1, d=2, k=3, p=2 at [(0, 0), (0, 1)]; or the shapes of its arrays."""
+    """The sizes of a case, such as n=1, d=2, k=3, p=2 at [(0, 0), (0, 1)], and its numbers, if they are few."""
     if "indptr" not in case or "shape" not in case:
         return ", ".join(
             f"{name}={shown(its)}" if its.size <= FEW else f"{name} {its.shape}" for name, its in case.items()
@@ -73,7 +73,10 @@ def described(case: Case) -> str:
     k = next((f", k={case[name].shape[1]}" for name in ("H", "V", "W") if name in case and case[name].ndim == 2), "")
     rows = np.repeat(np.arange(n), np.diff(case["indptr"]))
     cells = f" at {[(int(i), int(j)) for i, j in zip(rows, case['cols'], strict=True)]}" if p <= 6 else ""
-    return f"n={n}, d={d}{k}, p={p}{cells}"
+    numbers = {name: its for name, its in case.items() if name not in ("shape", "indptr", "cols")}
+    small = sum(its.size for its in numbers.values()) <= FEW
+    values = "".join(f", {name}={shown(its)}" for name, its in numbers.items()) if small else ""
+    return f"n={n}, d={d}{k}, p={p}{cells}{values}"
 
 
 def shown(its: Array) -> str:

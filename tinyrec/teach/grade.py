@@ -49,7 +49,10 @@ def about(folder: Path) -> dict[str, Any]:
         found = json.loads((folder / "assignment.json").read_text("utf-8"))
         name, form, variant = found["assignment"], found["format"], found["variant"]
     except (OSError, ValueError, TypeError, KeyError):
-        raise DataError(f"{folder} has no assignment.json; name a folder that `assignment start` made") from None
+        cure = "name a folder that `assignment start` made"
+        if Path("assignment.json").exists():
+            cure = "this folder has one: leave the name out"
+        raise DataError(f"{folder} has no assignment.json; {cure}") from None
     if form != FORMAT:
         raise DataError(f"{folder} was made by tinyrec {found.get('tinyrec')}; install that version to check it")
     return {"assignment": name, "variant": checked(load(name), variant)}

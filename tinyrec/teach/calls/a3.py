@@ -16,7 +16,9 @@ def task1(its, c, variant):
 
 
 def agree(its, c, variant, states):
-    """Whether arrays of the shape `asked` give the same numbers as those with one axis."""
+    """Whether arrays of the shape `asked` give the same numbers as those with one axis, and w moves at all."""
+    if np.array_equal(states[0][-1], c["w"]):
+        return False
     try:
         others = walk(its, c, variant, tuple(c["asked"].tolist()))
     except Exception:
