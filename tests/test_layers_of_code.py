@@ -35,7 +35,7 @@ MAY_IMPORT["__main__"] = "signals cli"
 
 UPWARDS = {"models/base.py": {"training"}}  # inside a method, so that it reads well: model.fit(data)
 FOREIGN = {  # these are imported nowhere else
-    "numba": {"backend/cpu.py"},
+    "numba": {"backend/cpu.py", "teach/calls/a5.py"},
     "cupy": {"backend/gpu.py"},
     "torch": {"bench/pair_rivals.py", "bench/rivals.py"},
     "scipy.optimize": {"optim/lbfgs.py"},
