@@ -261,7 +261,7 @@ BROKEN = {
         "ModuleNotFoundError: No module named 'torch_that_there_is_not'",
     ),
     "no function": (b"x = 1\n", "has no attribute 'sparse_in'"),
-    "binary": (bytes(range(256)) * 4, "SyntaxError"),
+    "binary": (bytes(range(256)) * 4, "source code string cannot contain null bytes"),
     "large": (b"#" * 300_000, "task2.py has 300,000 bytes; at most 200,000 are read."),
     "missing": (None, "task2.py is missing."),
 }
