@@ -17,7 +17,7 @@ from tinyrec.teach.run import answer
 from tinyrec.teach.starter import build
 from tinyrec.teach.variant import base
 
-SEEDS = int(os.environ.get("TINYREC_TEACH_SEEDS", "2"))  # 200 to measure how often a mistake is told
+SEEDS = int(os.environ.get("TINYREC_TEACH_SEEDS", "1"))  # 200 to measure how often a mistake is told
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def test_what_is_wrong_is_told_its_mistake(name, task, its):
             told += bool(found.mistake)
         else:
             assert not found.mistake, found.says
-    assert not wrong.told or told >= SEEDS - max(1, 0.05 * SEEDS), found.says
+    assert not wrong.told or told >= SEEDS - (max(1, 0.05 * SEEDS) if SEEDS > 1 else 0), found.says
 
 
 @pytest.mark.parametrize("name, task", TASKS)
@@ -98,7 +98,7 @@ def body(source):
     return "\n".join(ast.unparse(line) for node in functions for line in node.body)
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", [0, 3])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_starter_gives_nothing_away(name, number):
     assignment = load(name)
