@@ -21,6 +21,8 @@ def listed(answers):
 ANSWERS = {name: importlib.import_module(f"tests.teach.{name}") for name in NAMES}
 RIGHTS = [(name, *its) for name, them in ANSWERS.items() for its in listed(them.RIGHT)]
 WRONGS = [(name, *its) for name, them in ANSWERS.items() for its in listed(them.WRONG)]
+if SEEDS == 1:  # numba compiles each answer to a5 for seconds: one of four is tried
+    RIGHTS, WRONGS = ([its for n, its in enumerate(them) if its[0] != "a5" or n % 4 == 0] for them in (RIGHTS, WRONGS))
 TASKS = [(name, task) for name in NAMES for task in range(1, len(load(name).tasks) + 1)]
 
 
