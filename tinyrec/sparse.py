@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Backend, get_backend, to_host
+from tinyrec.backend import Array, Backend, Params, get_backend, to_host
 from tinyrec.errors import DataError, UsageError
 
 CORNER = 6  # the number of rows and of columns that repr shows
@@ -74,7 +74,45 @@ class Pattern:
         return self.xp.searchsorted(indptr[1:], self.xp.arange(p), side="right").astype(np.int32)
 
 
-class Ratings:
+class Whole:
+    """Data that are all in this process. Where each process has some of the columns, see `tinyrec.shard`."""
+
+    is_first = True  # of the processes: the one that writes and prints
+
+    def total(self, x: Array) -> Array:
+        """x, a sum over columns, with the terms of the columns that other processes have."""
+        return x
+
+    def once(self, x: Array, name: str = "") -> Array:
+        """x, a part of the loss, or the penalty of the parameter `name`, unless another process counts it."""
+        return x
+
+    def noise(self, rng: np.random.Generator) -> np.random.Generator:
+        """The generator that draws a number for each cell."""
+        return rng
+
+    def start(self, model: Any, rng: np.random.Generator) -> Params:
+        """The parameters of a model before training, in host memory."""
+        return model.init(self, rng)
+
+    def own(self, cells: Ratings) -> Ratings:
+        """Those cells of a matrix (n, d) that are in the columns of this process."""
+        return cells
+
+    def cut(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """This process's rows of parameters, or of the state of an optimiser, in nested dicts."""
+        return tree
+
+    def gathered(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """The inverse of `cut`."""
+        return tree
+
+    def agreed(self, number: float) -> float:
+        """The largest of the processes' numbers."""
+        return number
+
+
+class Ratings(Whole):
     """The ratings r at the observed cells of an (n, d) matrix.
 
     pattern: a Pattern with p cells; values (p,); backend: whose kernels multiply it
@@ -148,6 +186,11 @@ class Ratings:
     def cols(self) -> Array:
         """The column of each cell, (p,)."""
         return self.pattern.cols
+
+    @property
+    def counts(self) -> Array:
+        """The number of observed cells of each row, (n,)."""
+        return self.xp.diff(self.pattern.indptr)
 
     @property
     def xp(self) -> Any:

@@ -104,7 +104,7 @@ print(f"dense NumPy computes {Y.size} cells, sampled_out {y.size}")
 lam = 1.0
 loss = ((Y - R0)[mask] ** 2).sum() + lam / 2 * ((W**2).sum() + (V**2).sum())
 penalty_grads = {"W": 0 * W, "V": 0 * V}  # l2_penalty adds λ W and λ V to these
-assert np.isclose(loss, squared_error(y, R.values)[0] + l2_penalty(lam, {"W": W, "V": V}, penalty_grads, R.backend))
+assert np.isclose(loss, squared_error(y, R.values)[0] + l2_penalty(lam, {"W": W, "V": V}, penalty_grads, R))
 print(f"loss {loss:.2f}")
 
 model = tr.AutoRec(by="item", hidden_units=k, l2=lam)

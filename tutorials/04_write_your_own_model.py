@@ -100,7 +100,7 @@ class TiedAutoRec(tr.Autoencoder):
         dH, dV_out, db = back_to_H(back_to_y())
         dV_in, dmu = back_to_params(back_to_Z(dH))
         grads = {"V": dV_in + dV_out, "mu": dmu, "b": db}
-        penalty = l2_penalty(R.share * self.l2, params, {"V": grads["V"]}, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, {"V": grads["V"]}, R)
         return error + penalty, grads
 
 

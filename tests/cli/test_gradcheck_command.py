@@ -45,7 +45,7 @@ class TiedAutoRec(tr.Autoencoder):
         dH, dW, db = back_to_H(back_to_y())
         dV, dmu = back_to_V(back_to_Z(dH))
         grads = {"V": dV + dW}
-        penalty = l2_penalty(R.share * self.l2, params, grads, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, grads, R)
         return error + penalty, {**grads, "mu": dmu, "b": db}
 """
 SOFTSIGN = """

@@ -52,7 +52,7 @@ class TiedAutoRec(Autoencoder):
         dH, dA, de = back_to_H(back_to_y())
         dA_in, dc = back_to_params(back_to_Z(dH))
         grads = {"A": dA + dA_in, "c": dc, "e": de}
-        return error + l2_penalty(R.share * self.l2, params, {"A": grads["A"]}, R.backend), grads
+        return error + l2_penalty(R.share * self.l2, params, {"A": grads["A"]}, R), grads
 """
 
 

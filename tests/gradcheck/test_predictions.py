@@ -44,8 +44,8 @@ class Mine(tr.Autoencoder):
         dH, dW, de = back_to_H(back_to_a(back_to_y()))
         dA, dc = back_to_params(back_to_Z(dH))
         grads = {"A": dA, "c": dc, "M": dW.T.copy(), "e": de}
-        penalty = l2_penalty(R.share * self.l2, params, {"A": grads["A"]}, R.backend)
-        penalty += l2_penalty(R.share * self.strength, params, {"c": grads["c"]}, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, {"A": grads["A"]}, R)
+        penalty += l2_penalty(R.share * self.strength, params, {"c": grads["c"]}, R)
         return error + penalty, grads
 
 

@@ -95,7 +95,7 @@ def test_squared_error_is_a_sum_without_a_half():
 def test_l2_penalty_is_half_lambda_times_the_squares():
     params = {"W": np.array([[1.0, 2.0]]), "free": np.array([7.0]), "b": np.array([3.0])}
     grads = {"W": np.zeros((1, 2)), "b": np.ones(1)}
-    assert l2_penalty(10.0, params, grads, get_backend("reference")) == 5 * (1 + 4 + 9)
+    assert l2_penalty(10.0, params, grads, Ratings.from_cells([], [], [], (1, 1))) == 5 * (1 + 4 + 9)
     assert grads["W"].tolist() == [[10, 20]] and grads["b"].tolist() == [1 + 30]
 
 

@@ -156,10 +156,9 @@ from tinyrec.nn import l2_penalty, sampled_out, squared_error
 from tinyrec.sparse import Pattern, Ratings
 
 def objective(H, V, W, b, indptr, cols, r, lam):
-    backend = get_backend("reference")
-    R = Ratings(Pattern((len(H), len(W)), indptr, cols), r, backend)
+    R = Ratings(Pattern((len(H), len(W)), indptr, cols), r, get_backend("reference"))
     y, _ = sampled_out(H, W, b, at=R)
-    penalty = l2_penalty(lam, {"W": W, "V": V}, {"W": 0 * W, "V": 0 * V}, backend)
+    penalty = l2_penalty(lam, {"W": W, "V": V}, {"W": 0 * W, "V": 0 * V}, R)
     return squared_error(y, r)[0] + penalty, y
 """,
         "short": OBJECTIVE,

@@ -170,7 +170,7 @@ class Tied(Autoencoder):
         dH, dW, db = back_to_H(back_to_y())
         dV, dmu = back_to_params(back_to_Z(dH))
         dV += dW
-        return error + l2_penalty(R.share * self.l2, params, {"V": dV}, R.backend), {"V": dV, "mu": dmu, "b": db}
+        return error + l2_penalty(R.share * self.l2, params, {"V": dV}, R), {"V": dV, "mu": dmu, "b": db}
 
 
 OWN = [*recommender_checks(Means()), *recommender_checks(Tied(l2=1.0), **FEW)]

@@ -316,7 +316,7 @@ class PairFactorization:
         error, back_to_y = squared_error((p * q).sum(axis=1), batch.r)
         dy = back_to_y()[:, None]
         grads = {"P": to_P(dy * q), "Q": to_Q(dy * p)}
-        return error + l2_penalty(2 * self.l2 * batch.share, params, grads, BACKEND), grads
+        return error + l2_penalty(2 * self.l2 * batch.share, params, grads, R), grads
 
 
 BACKEND = get_backend("numpy")
@@ -348,5 +348,5 @@ def test_an_epoch_is_shown_on_one_line():
 def test_a_gradient_that_is_missing_or_of_another_shape_is_named(grads, said):
     params = {"w": np.ones(2)}
     with pytest.raises(UsageError, match=said):
-        checked((np.float64(1), grads), params, BACKEND, 1)
-    assert checked((np.float64(1), {"w": np.ones(2)}), params, BACKEND, 1)[0] == 1
+        checked((np.float64(1), grads), params, R, 1)
+    assert checked((np.float64(1), {"w": np.ones(2)}), params, R, 1)[0] == 1

@@ -21,6 +21,7 @@ from tinyrec.cli import assignment, bench, data, doctor, evaluate, gradcheck, pr
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
 from tinyrec.errors import DataWarning, TinyrecError, UsageError
+from tinyrec.shard import end_all, is_heard, launched
 
 COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench, reproduce, assignment)
 
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_outputs(args)
         if getattr(args, "threads", None):
             use_threads(args.threads)
+        if (ranks := launched()[1]) > 1 and not getattr(args, "mpi", False):
+            cure = "add --mpi to train, or start one"
+            raise UsageError(f"mpiexec started {ranks} of these, and each would do the whole; {cure}")
         with warnings.catch_warnings(action="always", category=DataWarning):
             warnings.showwarning = _print_warning  # type: ignore[assignment]
             with deterministic(getattr(args, "deterministic", False)):
@@ -44,8 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as problem:
         return _fail(argv, f"out of memory ({problem}); use fewer hidden units or less data", 7)
     except KeyboardInterrupt:
-        print("tinyrec: stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return _fail(argv, "stopped", 128 + signal.SIGINT)
     except BrokenPipeError:  # the program that reads our output has ended
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python's flush at exit would fail again
         return 128 + signal.SIGPIPE
@@ -55,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_warning(message: Warning | str, *_: Any) -> None:
-    print(f"tinyrec: {message}", file=sys.stderr)
+    if launched()[0] == 0:
+        print(f"tinyrec: {message}", file=sys.stderr)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -73,7 +77,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 def _fail(argv: Sequence[str], problem: object, code: int) -> int:
     if "--debug" in argv:
         raise
-    print(f"tinyrec: {problem}", file=sys.stderr)
+    if is_heard():
+        print(f"tinyrec: {problem}", file=sys.stderr)
+    end_all(code)
     return code
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyrec.backend import get_backend
+from tinyrec.backend.threads import threads, use_threads
 from tinyrec.cli import common, report
 from tinyrec.cli.plot import check_plot, plot_learning_curve
 from tinyrec.cli.settings import parse_settings
@@ -21,6 +24,7 @@ from tinyrec.files import claimed
 from tinyrec.models import Autoencoder, Network, PairModel
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
+from tinyrec.shard import on_this_machine, world
 from tinyrec.training import Progress
 from tinyrec.training.checkpoint import NAME as CHECKPOINT
 from tinyrec.training.checkpoint import Checkpoint
@@ -38,6 +42,7 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--from", dest="start", metavar="MODEL.npz", help=start)
     parser.add_argument("--config", metavar="FILE.toml", help="read flags from a file; those given here override it")
     parser.add_argument("--max-memory", type=common.positive, metavar="GB", help="refuse to train if it takes more")
+    parser.add_argument("--mpi", action="store_true", help="share the model out over the processes of mpiexec")
     group = parser.add_argument_group("what to hold out, and how to score it")
     add = group.add_argument
     add("--test", type=float, default=0.1, metavar="FRACTION", help="default: 0.1; 0: train on everything")
@@ -66,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
     except UsageError as problem:
         raise UsageError(f"{problem} (flags of {args.config} included)" if args.config else str(problem)) from None
     check_flags(args, configs)
+    comm = join(args) if args.mpi else None
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):
         part = part.with_features(items=args.item_features, users=args.user_features)
@@ -83,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
         if not results:  # the other splits need as much
             tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part)
         fold = {"fold": len(results)} if args.folds else {}
-        results.append({**fold, "settings_from": chosen_by, **run_one(args, seed, configs, part, test, start)})
+        results.append({**fold, "settings_from": chosen_by, **run_one(args, seed, configs, part, test, start, comm)})
     result = results[0] if len(results) == 1 else report.summary(results)
     common.write_result(args, result, report.text(result))
 
@@ -95,22 +101,25 @@ def run_one(
     part: Dataset,
     test: Dataset | None,
     start: FittedAutoencoder | None,
+    comm: Any = None,
 ) -> dict[str, Any]:
     """Train on `part`, score on `test`, write model and plot, and return the result for JSON."""
     started = time.perf_counter()
     folders = checkpoint_folders(args, len(configs))
-    with claimed(args.checkpoint) if args.checkpoint else nullcontext():
+    with claimed(args.checkpoint) if args.checkpoint and is_first(comm) else nullcontext():
         members: list[Any] = [
-            train_one(args, seed + i, config, part, folders[i], start) for i, config in enumerate(configs)
+            train_one(args, seed + i, config, part, folders[i], start, comm) for i, config in enumerate(configs)
         ]
     seconds = time.perf_counter() - started
     backend = get_backend(args.backend).name
     recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
     recommender.info["split"] = split_info(args, seed, test)
-    if args.save:
+    if comm:
+        common.say(args, traffic_of(recommender.info["mpi"], members[0].info["history"]))
+    if args.save and is_first(comm):
         recommender.save(args.save)
     result = report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
-    if args.plot:
+    if args.plot and is_first(comm):
         plot_learning_curve(args.plot, report.title(result), result)
     return result
 
@@ -122,6 +131,7 @@ def train_one(
     part: Dataset,
     folder: Path | None,
     start: FittedAutoencoder | None,
+    comm: Any = None,
 ) -> Recommender:
     """Train one model, with a progress bar and with checkpoints."""
     model = config.model
@@ -133,9 +143,9 @@ def train_one(
     task |= {"optimizer": repr(config.optimizer), "batch_size": config.batch_size, **options}
     task |= {"features": feature_names(part, model) or None, "from": start and start.data.fingerprint()[:12]}
     task |= {"deterministic": args.deterministic or None}  # half a training with it has not the bits of a whole one
-    checkpoint, resume = open_checkpoint(folder, args.resume, task)
+    checkpoint, resume = open_checkpoint(folder, args.resume, task, is_first(comm))
     with Watch(args.quiet, config.epochs, checkpoint) as watch:
-        return config.fit(part, backend=backend, observe=watch, resume=resume, start=start, **options)
+        return config.fit(part, backend=backend, observe=watch, resume=resume, start=start, comm=comm, **options)
 
 
 def load_start(args: argparse.Namespace, model: Any) -> FittedAutoencoder | None:
@@ -207,6 +217,10 @@ def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None
         raise UsageError(
             f"--max-memory is for models whose memory is estimated, and {args.model} is none; leave it out"
         )
+    if args.mpi and (args.model == AVERAGE or args.folds or args.repeats != 1 or args.start):
+        raise UsageError("--mpi is for one training from its start; leave --folds, --repeats, --from and averages out")
+    if args.mpi and not isinstance(configs[0].model, Autoencoder):
+        raise UsageError(f"--mpi is for autoencoders, and {args.model} is none; leave it out")
     if args.plot and args.model == AVERAGE:
         raise UsageError("an average has no learning curve of its own; leave --plot out")
     if args.plot:
@@ -215,7 +229,7 @@ def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None
 
 
 def open_checkpoint(
-    folder: Path | None, resume: bool, task: dict[str, Any]
+    folder: Path | None, resume: bool, task: dict[str, Any], writes: bool
 ) -> tuple[Checkpoint | None, Progress | None]:
     """Return the checkpoint to write and, with --resume, the progress in it; without one, training begins anew."""
     if not folder:
@@ -223,5 +237,31 @@ def open_checkpoint(
     checkpoint = Checkpoint(folder, task)
     if resume and checkpoint.path.exists():
         return checkpoint, checkpoint.read()
-    checkpoint.start()
+    if writes:
+        checkpoint.start()
     return checkpoint, None
+
+
+def join(args: argparse.Namespace) -> Any:
+    """All ranks, of which the first alone prints and writes; None: there is no other. BackendError: no MPI here"""
+    comm = world()
+    if comm.size == 1:
+        common.say(args, "one rank: the same as without --mpi")
+        return None
+    if not args.threads:
+        use_threads(max(1, threads() // on_this_machine(comm)))
+    if comm.rank:
+        args.quiet, args.json = True, None
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    return comm
+
+
+def is_first(comm: Any) -> bool:
+    return not comm or comm.rank == 0
+
+
+def traffic_of(its: dict[str, Any], history: list[dict[str, Any]]) -> str:
+    """What travelled between the ranks in the last training, and how long that took."""
+    seconds = sum(row["seconds"] for row in history if row["trial"] is None) or 1
+    parts = f"{100 * its['waiting'] / seconds:.0f} % of the time waiting, {100 * its['summing'] / seconds:.0f} % summing"
+    return f"{its['ranks']} ranks, {its['bytes'] / 1e6:.1f} MB summed in {its['pieces']} pieces, {parts}"

@@ -58,7 +58,8 @@ class Watch:
     def __call__(self, progress: Progress) -> None:
         self.progress = progress
         self.bar(progress)
-        is_last = bool(self.signal)  # a signal that comes after this line waits for the next epoch
+        self.signal = int(progress.rows.agreed(self.signal))  # one that comes after this line waits for the next epoch
+        is_last = bool(self.signal)
         if self.checkpoint:
             self._write(progress, only_if_due=not is_last)
         if is_last:

@@ -88,7 +88,7 @@ def element_cases(rng: np.random.Generator) -> Iterator[Case]:
 
     def penalty(params):
         grads = {name: 0 * w for name, w in params.items()}
-        return nn.l2_penalty(0.7, params, grads, get_backend("reference")), grads
+        return nn.l2_penalty(0.7, params, grads, Rows(y, get_backend("reference"))), grads
 
     yield Case("l2_penalty", nn.l2_penalty, penalty, draw({"W": (2, 3), "V": (3, 2)}, rng))
 

@@ -77,5 +77,5 @@ class AutoRec(Autoencoder):
         dV, dmu = back_to_params(back_to_Z(dH))
         assert self.l2 is not None, "give l2, or let fit choose it"
         penalized = {"W": dW, "V": dV, "b": db} if self.center else {"W": dW, "V": dV}
-        penalty = l2_penalty(R.share * self.l2, params, penalized, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, penalized, R)
         return error + penalty, {"V": dV, "mu": dmu, "W": dW, "b": db}

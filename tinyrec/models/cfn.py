@@ -104,7 +104,7 @@ class CFN(Autoencoder):
         dH, dW, db = back_to_H(back_to_a(back_to_y()))
         grads = {**back_to_params(dH), "W": dW, "b": db}
         assert self.l2 is not None, "give l2, or let fit choose it"
-        penalty = l2_penalty(2 * R.share * self.l2, params, grads, R.backend)
+        penalty = l2_penalty(2 * R.share * self.l2, params, grads, R)
         return error + penalty, grads
 
     def noisy(self, R: Ratings, rng: np.random.Generator | None):

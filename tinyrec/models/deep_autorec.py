@@ -105,6 +105,6 @@ class DeepAutoRec(Autoencoder):
         assert self.l2 is not None, "give l2, or let fit choose it"
         outer = {name: grads[name] for name in (("W", "V1", "b") if self.center else ("W", "V1"))}
         inner = {name: grad for name, grad in grads.items() if name[0] == "V" and name != "V1"}
-        penalty = l2_penalty(R.share * self.l2, params, outer, R.backend)
-        penalty += l2_penalty(R.share * self.l2_hidden, params, inner, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, outer, R)
+        penalty += l2_penalty(R.share * self.l2_hidden, params, inner, R)
         return error + penalty, grads

@@ -89,7 +89,7 @@ class Hybrid(PairModel):
         grads = {**of_users.backward(w_u, d_user), **of_items.backward(w_i, d_item)}
         assert self.l2 is not None, "give l2"
         weights = {name: grad for name, grad in grads.items() if grad.ndim == 2}
-        penalty = l2_penalty(2 * at.size * self.l2, params, weights, at.backend)
+        penalty = l2_penalty(2 * at.size * self.l2, params, weights, at)
         return error + w_u * of_users.error + w_i * of_items.error + penalty, {**grads, **own}
 
     def match(

@@ -89,7 +89,7 @@ class ImplicitNCAE(Autoencoder):
         for gradient in (dH, dW, db):
             gradient *= of_row
         grads = {**back_to_params(dH), "W": dW, "b": db}
-        penalty = l2_penalty(R.share * self.l2, params, grads, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, grads, R)
         return of_row * error + penalty, grads
 
 

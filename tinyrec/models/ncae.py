@@ -72,7 +72,7 @@ class NCAE(Autoencoder):
         if self.pretrain == "none":
             return None
         first, deeper, *top = self.pretrain.split("+")
-        params = {name: R.backend.asarray(w) for name, w in self.init(R, np.random.default_rng(seed)).items()}
+        params = {name: R.backend.asarray(w) for name, w in R.start(self, np.random.default_rng(seed)).items()}
         epochs, last = self.pretrain_epochs, len(self.hidden_units)
         for layer, way in enumerate([first] + [deeper] * (last - 1), start=1):
             below = {name: params[name] for j in range(1, layer) for name in (f"V{j}", f"mu{j}")}
@@ -108,13 +108,13 @@ class NCAE(Autoencoder):
         dH, dW, db = back_to_H(back_to_a(back_to_y()))
         grads = {**back_to_params(dH), "W": dW, "b": db}
         assert self.l2 is not None, "give l2, or let fit choose it"
-        penalty = l2_penalty(R.share * self.l2, params, grads, R.backend)
+        penalty = l2_penalty(R.share * self.l2, params, grads, R)
         return error + penalty, grads
 
     def dropped(self, R: Ratings, rng: np.random.Generator | None) -> tuple[Ratings, Array]:
         """ũ, and the weight of each cell: α or β, divided by M, the number of all rows, and by |K_i|^balance."""
         real, xp = R.values.dtype.type, R.xp
-        counts = xp.diff(R.pattern.indptr)[R.rows].astype(real)  # (p,)
+        counts = R.counts[R.rows].astype(real)  # (p,)
         of_row = real(R.share / R.shape[0]) * counts ** real(-self.balance)
         if rng is None:
             return R, self.beta * of_row

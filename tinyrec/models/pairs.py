@@ -14,13 +14,13 @@ from tinyrec.checks import check_at_least
 from tinyrec.errors import UsageError
 from tinyrec.models.base import Network
 from tinyrec.nn import l2_penalty, pair_products, squared_error
-from tinyrec.sparse import Pattern, Ratings
+from tinyrec.sparse import Pattern, Ratings, Whole
 
 SIDES = "user", "item"
 
 
 @dataclass(frozen=True)
-class Sides:
+class Sides(Whole):
     """What the model reads: the ratings, and the features of users and of items.
 
     ratings (n, d), users x items;  user_features (n, q), item_features (d, w): sparse; None: none
@@ -169,7 +169,7 @@ class PairModel(Network):
         grads = {**of_user.backward(d_user), **of_item.backward(d_item), **grads}
         weights = {name: grad for name, grad in grads.items() if grad.ndim == 2}
         assert self.l2 is not None, "give l2"
-        return error + l2_penalty(2 * at.size * self.l2, params, weights, at.backend), grads
+        return error + l2_penalty(2 * at.size * self.l2, params, weights, at), grads
 
     def predict_cells(self, params: Params, R: Sides, at: Ratings) -> Array:
         codes = [self.encode(params, R.rows(side)).codes for side in SIDES]

@@ -12,11 +12,11 @@ from tinyrec.backend import Array, Backend, Params
 from tinyrec.models.autoencoder import row_batches
 from tinyrec.models.base import glorot
 from tinyrec.nn import ACTIVATIONS, dense, l2_penalty, squared_error
-from tinyrec.sparse import Ratings
+from tinyrec.sparse import Ratings, Whole
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(Whole):
     """Dense rows X (n, j), such as codes, with the attributes and methods of Ratings that training needs."""
 
     values: Array
@@ -67,7 +67,7 @@ class CodeAutoencoder:
 
         dH, dW, db = back_to_H(back_to_A(back_to_Y()))
         _, dV, dmu = back_to_input(back_to_Z(dH))
-        penalty = l2_penalty(X.share * self.l2, params, {"V": dV, "W": dW}, X.backend)
+        penalty = l2_penalty(X.share * self.l2, params, {"V": dV, "W": dW}, X)
         return error + penalty, {"V": dV, "mu": dmu, "W": dW, "b": db}
 
 

@@ -37,7 +37,7 @@ def all_cells_error(
         dH.append(dA @ W)
         dW = dW + dA.T @ H[rows]
         db = db + dA.sum(axis=0)
-    return loss, (xp.concatenate(dH), dW, db)
+    return loss, (at.total(xp.concatenate(dH)), dW, db)
 
 
 def linear_error(
@@ -55,9 +55,9 @@ def linear_error(
 
     root = at.xp.sqrt(2 * unobserved)  # the 2 is from the derivative of the square
     A, a, n = root[:, None] * W, root * b, len(H)  # (d, k), (d,)
-    G, g, sums = A.T @ A, A.T @ a, H.sum(axis=0)  # (k, k), (k,), (k,)
+    G, g, sums = at.total(A.T @ A), at.total(A.T @ a), H.sum(axis=0)  # (k, k), (k,), (k,)
     HG = H @ G  # (n, k)
-    loss = loss + ((HG * H).sum() + 2 * (sums @ g) + n * (a @ a)) / 2
+    loss = loss + at.once(((HG * H).sum() + 2 * (sums @ g) + n * at.total(a @ a)) / 2)
     dH += HG
     dH += g
     dW += root[:, None] * (A @ (H.T @ H) + a[:, None] * sums)

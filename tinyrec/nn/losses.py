@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Backend, Params
+from tinyrec.backend import Array, Params
 
 
 def squared_error(y: Array, r: Array) -> tuple[Array, Callable[[], Array]]:
@@ -49,10 +50,11 @@ def cross_entropy(z: Array, y: Array) -> tuple[Array, Callable[[], Array]]:
     return (np.where(positive, z, 0) + np.log1p(tail) - y * z).mean(), backward
 
 
-def l2_penalty(l2: float, params: Params, grads: Params, backend: Backend) -> Array:
+def l2_penalty(l2: float, params: Params, grads: Params, R: Any) -> Array:
     """loss = λ/2 Σ |W|² over the params that `grads` has, and its gradient λ W           (AutoRec, eq. 2, second term)
 
-    l2: λ; params, grads: arrays of any shape, by name  ->  loss (); the gradient is added to `grads` in place, in the
-    same pass over memory, since these are the largest arrays
+    l2: λ; params, grads: arrays of any shape, by name; R: the data of this step, Ratings or others with their backend
+    ->  loss (); the gradient is added to `grads` in place, in the same pass over memory, since these are the largest
+    arrays
     """
-    return sum(backend.add_l2(params[name], grad, l2) for name, grad in grads.items())
+    return sum(R.once(R.backend.add_l2(params[name], grad, l2), name) for name, grad in grads.items())

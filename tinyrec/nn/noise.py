@@ -16,7 +16,7 @@ def masked(R: Ratings, q: float, rng: np.random.Generator) -> tuple[Ratings, Arr
 
     Unlike in `dropout`, the other ratings are not scaled up, and the loss may give masked cells another weight.
     """
-    hidden = R.backend.asarray(rng.random(R.size, dtype=np.float32) < q)
+    hidden = R.backend.asarray(R.noise(rng).random(R.size, dtype=np.float32) < q)
     return R.with_values(R.values * ~hidden), hidden
 
 
@@ -28,7 +28,7 @@ def dropout(R: Ratings, q: float, rng: np.random.Generator) -> Ratings:
     The mean of x̃ is x, so predictions use R itself. No gradient flows into the ratings, hence no backward. The noise is
     drawn on the host, so that every backend drops the same cells.
     """
-    kept = rng.random(R.size, dtype=np.float32) >= q
+    kept = R.noise(rng).random(R.size, dtype=np.float32) >= q
     scale = (kept / (1 - q)).astype(R.values.dtype)
     return R.with_values(R.values * R.backend.asarray(scale))
 

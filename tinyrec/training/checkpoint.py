@@ -43,18 +43,20 @@ class Checkpoint:
             raise FileError(f"cannot make {self.path.parent}: {problem.strerror}; choose another folder") from None
 
     def __call__(self, progress: Progress) -> None:
-        if time.monotonic() >= self.due and progress.epoch:  # pretraining has no state to continue from
+        is_due = bool(progress.rows.agreed(time.monotonic() >= self.due))
+        if is_due and progress.epoch:  # pretraining has no state to continue from
             self.write(progress)
 
     def write(self, progress: Progress) -> None:
         """Replace the checkpoint in one step, unless a parameter is not finite: the last good one stays."""
         epoch = progress.epoch
         assert epoch is not None, "there is nothing to write before the first epoch"
-        if not all(np.isfinite(to_host(w)).all() for w in epoch.params.values()):
+        tree = progress.rows.gathered({"params": epoch.params, "state": epoch.state})
+        if not progress.rows.is_first or not all(np.isfinite(to_host(w)).all() for w in tree["params"].values()):
             return
         arrays: dict[str, Any] = {}
         numbers: dict[str, Any] = {}
-        for path, leaf in leaves({"params": epoch.params, "state": epoch.state}):
+        for path, leaf in leaves(tree):
             value = to_host(leaf)
             (arrays if isinstance(value, np.ndarray) else numbers)[path] = value
         header = {

@@ -49,13 +49,13 @@ class EarlyStopping:
 def validator(model: Network, R: Any, scaling: Scaling, data: Dataset, held_out: Dataset) -> Callable[[Params], float]:
     """The function params -> RMSE on the ratings `held_out` from `data`, predicted from the rows R (n, d)."""
     cells: Any = held_out.ratings.with_values(np.arange(held_out.ratings.size))  # their order, which `T` changes
-    cells = cells.T if model.by == "item" else cells
+    cells = R.own(cells.T if model.by == "item" else cells)
     at, protocol = cells.to(R.backend.name), Protocol.of(data)
 
     def validate(params):
-        x = np.empty(at.size)
+        x = np.zeros(held_out.ratings.size)
         x[cells.values] = to_host(model.predict_cells(params, R, at))
-        y = scaling.to_rating(x, held_out.ratings.rows, held_out.ratings.cols)
+        y = scaling.to_rating(R.total(x), held_out.ratings.rows, held_out.ratings.cols)
         return protocol.score(y, held_out.ratings)["rmse"]
 
     return validate

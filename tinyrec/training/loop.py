@@ -50,7 +50,7 @@ class Epoch:
 def begin(model: Any, R: Any, optimizer: Any, seed: int = 0, params: Params | None = None) -> Epoch:
     """Epoch 0: parameters as given or as drawn, before any update."""
     rng = np.random.default_rng(seed)
-    params = params or {name: R.backend.asarray(w) for name, w in model.init(R, rng).items()}
+    params = params or {name: R.backend.asarray(w) for name, w in R.start(model, rng).items()}
     return Epoch(0, math.nan, 0.0, params, optimizer.init(params), rng)
 
 
@@ -88,17 +88,17 @@ def fit(
             now = optimizer.at(done, epochs) if optimizer.decays else optimizer
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `checked` reports it
                 if now.line_search:
-                    loss = now.minimize(partial(evaluate, its, batch, rng, backend, number), trained, backend)
+                    loss = now.minimize(partial(evaluate, its, batch, rng, R, number), trained, backend)
                 else:
-                    loss, grads = checked(its.loss_and_grads(trained, batch, rng), trained, backend, number)
+                    loss, grads = checked(its.loss_and_grads(trained, batch, rng), trained, R, number)
                     now.step(trained, grads, state, backend, loss)
             total += loss
             done += batch.share
         yield Epoch(number, total, time.perf_counter() - started, params, state, rng)
 
 
-def checked(returned: tuple[Array, Params], params: Params, backend: Backend, number: int) -> tuple[float, Params]:
-    """What loss_and_grads returned in epoch `number`: the loss, as a number, and the gradients.
+def checked(returned: tuple[Array, Params], params: Params, R: Any, number: int) -> tuple[float, Params]:
+    """What loss_and_grads returned in epoch `number`: the loss over all columns, as a number, and the gradients.
 
     Diverged: the loss or a gradient is not finite;  UsageError: a gradient is missing, or has another shape
     """
@@ -110,7 +110,8 @@ def checked(returned: tuple[Array, Params], params: Params, backend: Backend, nu
             found = f"has shape {grads[name].shape}, but {name} has {w.shape}" if name in grads else "is missing"
             raise UsageError(f"the gradient of {name} {found}; fix loss_and_grads")
     names = ["loss", *(f"gradient of {name}" for name in grads)]
-    sums = backend.to_host(backend.xp.stack([loss, *(grad.sum() for grad in grads.values())]))  # one read from the GPU
+    sums = R.backend.xp.stack([loss, *(grad.sum() for grad in grads.values())])
+    sums = R.total(R.backend.to_host(sums).astype(np.float64))  # one read from the GPU
     for quantity, value in zip(names, sums, strict=True):
         if not math.isfinite(value):
             cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
@@ -119,10 +120,10 @@ def checked(returned: tuple[Array, Params], params: Params, backend: Backend, nu
 
 
 def evaluate(
-    model: Any, batch: Any, rng: np.random.Generator, backend: Backend, number: int, params: Params
+    model: Any, batch: Any, rng: np.random.Generator, R: Any, number: int, params: Params
 ) -> tuple[float, Params]:
     """The objective of L-BFGS: loss and gradients."""
-    return checked(model.loss_and_grads(params, batch, rng), params, backend, number)
+    return checked(model.loss_and_grads(params, batch, rng), params, R, number)
 
 
 def moved(epoch: Epoch, backend: Backend) -> Epoch:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinyrec.sparse import Whole
 from tinyrec.training.loop import Epoch
 
 
@@ -18,6 +19,7 @@ class Progress:
         layer that is pretrained, or None
     epoch, best_rmse, best_epoch: the state of the current trial or training; epoch None: at its start
     epochs: the number that `train` was last called with
+    rows: what is trained on; it knows whether other processes take part, see `tinyrec.shard`
     """
 
     trials: list[dict[str, Any]] = field(default_factory=list)
@@ -26,6 +28,7 @@ class Progress:
     best_rmse: float = math.inf
     best_epoch: int = 0
     epochs: int | None = None
+    rows: Whole = field(default_factory=Whole)
 
     def __repr__(self) -> str:
         epoch = f"epoch {self.epoch.number}" if self.epoch else "at the start"

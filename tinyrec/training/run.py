@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.pairs import FittedPairs, sides_of
 from tinyrec.recommenders.scaling import Scaling
+from tinyrec.shard import Shard, check_ranks
 from tinyrec.sparse import Ratings
 from tinyrec.training.bar import Bar
 from tinyrec.training.early_stopping import EarlyStopping, validator
@@ -48,6 +49,7 @@ def train(
     observe: Observe | None = None,
     resume: Progress | None = None,
     start: FittedAutoencoder | None = None,
+    comm: Any = None,
 ) -> FittedAutoencoder | FittedPairs:
     """Train `model` on all of `data`.
 
@@ -62,6 +64,8 @@ def train(
     start: a fitted model of the same settings whose parameters training starts from, where it was trained on the same
         users (by item) or items; the others are folded in. RProp then begins with smaller steps
     resume: a Progress to continue from, also to more epochs than before if nothing depends on their number
+    comm: the communicator of MPI whose ranks all call this with the same arguments, such as `tinyrec.shard.world()`.
+        Each trains its share of an autoencoder; all return the same
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
     if not isinstance(model, Network):
@@ -72,11 +76,13 @@ def train(
     optimizer = with_small_steps(optimizer) if start else optimizer
     check_options(model, optimizer, epochs, valid, batch_size, seed)
     check_feedback(model, data)
+    if comm:
+        check_ranks(model, data, optimizer, backend, comm)
     batch_size, state = find_batch_size(model, optimizer, batch_size), resume or Progress()
     with Bar(epochs, leave=True) if progress else nullcontext() as bar:
         options = {"optimizer": optimizer, "batch_size": batch_size, "backend": backend, "seed": seed}
         observers = [its for its in (bar, observe) if its]
-        run = partial(run_training, progress=state, observers=observers, **options)
+        run = partial(run_training, progress=state, observers=observers, comm=comm, **options)
         valid_rmse = None
         candidates = model.candidates(data.ratings.size)
         if model.l2 is None and candidates == [model]:
@@ -94,6 +100,7 @@ def train(
     info = {"backend": get_backend(backend).name, "seed": seed, "optimizer": repr(optimizer)}
     info |= {"batch_size": batch_size, "epochs": epochs, "start_epochs": start.info.get("epochs") if start else None}
     info |= {"valid_rmse": valid_rmse, "trials": state.trials, "history": state.history}
+    info |= {"mpi": state.rows.report()} if isinstance(state.rows, Shard) else {}
     to_host = get_backend(backend).to_host
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `state` may be trained further
     fitted: Any = FittedPairs if isinstance(model, PairModel) else FittedAutoencoder
@@ -140,10 +147,12 @@ def run_training(
     progress: Progress,
     observers: Sequence[Observe] = (),
     start: FittedAutoencoder | None = None,
+    comm: Any = None,
 ) -> tuple[Params, Scaling]:
     """Train on `data` for `epochs` epochs; with `held_out`, a trial, until the RMSE on it no longer falls."""
     scaling, stop = Scaling.of(data, model.offset, model.by, model.damping), None
     R = rows_of(model, data, scaling, optimizer.dtype, backend)
+    R = progress.rows = Shard.of(R, comm) if comm else R
     if held_out:
         validate = validator(model, R, scaling, data, held_out)
         stop = EarlyStopping(validate, optimizer.patience, progress.best_rmse, progress.best_epoch)
@@ -165,6 +174,8 @@ def run_training(
         model.check_params(progress.epoch.params, R)
     else:
         check_resumed(progress, epochs, is_trial=bool(stop))
+        own = R.cut({"params": progress.epoch.params, "state": progress.epoch.state})
+        progress.epoch = replace(progress.epoch, **own)
         check_epoch(progress.epoch, model, R, optimizer)
         progress.epoch = moved(progress.epoch, R.backend)  # from the host, if it was read from a file
         if stop and stop.is_out_of_patience(progress.epoch.number):
@@ -177,7 +188,7 @@ def run_training(
         record(epoch)
         if is_enough:
             break
-    params = progress.epoch.params
+    params = R.gathered(progress.epoch.params)
     if stop:
         trial = {"settings": asdict(model), "epochs": stop.best_epoch, "valid_rmse": stop.best_rmse}
         progress.trials.append(trial)

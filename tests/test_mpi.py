@@ -1,0 +1,128 @@
+"""`mpiexec -n P python -m tinyrec train --mpi`: real ranks, their errors, and their end."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyrec as tr
+from tinyrec.recommenders import storage
+
+pytest.importorskip("mpi4py")
+BIN = Path(sys.executable).parent
+MPIEXEC = shutil.which("mpiexec", path=f"{BIN}{os.pathsep}{os.environ['PATH']}")
+pytestmark = pytest.mark.skipif(not MPIEXEC, reason="there is no mpiexec")
+
+ROOT = Path(__file__).parents[1]
+SHORT = "--set", "l2=50", "--set", "hidden_units=8", "--set", "center=true"
+SECONDS = 120  # only stops a hang
+
+
+def start(ranks, *args):
+    """mpiexec with so many ranks of `python -m tinyrec ARGS`."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TINYREC_OFFLINE": "1"}
+    command = [MPIEXEC, "-n", str(ranks), sys.executable, *map(str, args)]
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+
+
+def train(ranks, *args):
+    """(exit code, standard output, standard error without the lines of MPICH)"""
+    return ended(start(ranks, "-m", "tinyrec", "train", *args))
+
+
+def ended(job):
+    out, err = job.communicate(timeout=SECONDS)
+    kept = [line for line in err.splitlines() if line.startswith("tinyrec:") or "Traceback" in line]
+    return job.returncode, out, kept
+
+
+def test_ranks_train_what_one_process_trains(tmp_path):
+    results, models = [], []
+    for ranks, flags in ((1, ()), (2, ("--mpi",)), (3, ("--mpi",))):
+        json_file, model = tmp_path / f"{ranks}.json", tmp_path / f"{ranks}.npz"
+        flags = *flags, *SHORT, "--epochs", 20, "--json", json_file, "--save", model
+        code, out, err = train(ranks, *flags)
+        assert code == 0 and not err
+        results.append((json.loads(json_file.read_text()), out))
+        models.append(tr.load(model))
+    one, *others = results
+    for (result, out), model in zip(others, models[1:], strict=True):
+        assert result["test_rmse"] == pytest.approx(one[0]["test_rmse"], abs=5e-4)
+        assert out.count("test ratings") == 1  # one rank prints
+        for name, w in model.params.items():
+            assert np.abs(w - models[0].params[name]).max() < 0.02 and len(w) == len(models[0].params[name])
+
+
+def test_what_travelled_is_told():
+    job = start(2, "-m", "tinyrec", "train", "--mpi", *SHORT, "--epochs", 10)
+    _, err = job.communicate(timeout=SECONDS)
+    told = re.search(r"2 ranks, ([\d.]+) MB summed in (\d+) pieces, \d+ % of the time waiting, \d+ % summing", err)
+    assert told and float(told[1]) == pytest.approx(10 * 2 * 1500 * 8 * 4 / 1e6, abs=0.1)
+
+
+@pytest.mark.parametrize("flags, code, said", [
+    ((), 2, "mpiexec started 2 of these, and each would do the whole; add --mpi to train, or start one"),
+    (("--mpi", "--wrong"), 2, "unknown argument --wrong"),
+    (("--mpi", "--optimizer", "lbfgs"), 2, "L-BFGS, as SciPy has it, needs all parameters in one place"),
+    (("--mpi", "--model", "nrp"), 2, "--mpi is for autoencoders, and nrp is none"),
+    (("--mpi", "--folds", "3"), 2, "--mpi is for one training from its start"),
+    (("--mpi", "--dataset", "missing.csv"), 2, "'missing.csv' is neither a known data set"),
+    (("--mpi", "--optimizer", "sgd", "--set", "learning_rate=1e9", "--epochs", "3"), 6, "training diverged in epoch"),
+])  # fmt: skip
+def test_an_error_ends_all_ranks_with_one_sentence_and_its_code(flags, code, said):
+    its, _, err = train(2, *flags, *SHORT)
+    assert its == code and len(err) == 1 and said in err[0]
+
+
+FAILS = """
+import sys
+from tinyrec.cli import main, train
+from tinyrec.cli.watch import Watch
+from tinyrec.errors import DataError
+from tinyrec.shard import launched
+
+def call(self, progress):
+    if launched()[0] == 1 and len(progress.history) == 3:
+        {what}
+
+Watch.__call__ = call
+sys.exit(main(["train", "--mpi", "--set", "l2=50", "--set", "center=true", "--epochs", "500", "--quiet"]))
+"""
+
+
+@pytest.mark.parametrize("what, code, said", [
+    ('raise DataError("this rank has had enough")', 3, "tinyrec: this rank has had enough"),
+    ('raise MemoryError("no room")', 7, "tinyrec: out of memory (no room); use fewer hidden units or less data"),
+    ('raise RuntimeError("a bug")', 1, "Traceback (most recent call last):"),
+    ("import os; os.kill(os.getpid(), 9)", 9, None),
+])  # fmt: skip
+def test_what_ends_one_rank_ends_the_others(tmp_path, what, code, said):
+    script = tmp_path / "fails.py"
+    script.write_text(FAILS.format(what=what))
+    its, _, err = ended(start(3, script))
+    assert its == code and err == ([said] if said else [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_job_and_keeps_what_was_trained(tmp_path, number):
+    folder = tmp_path / "checkpoint"
+    flags = "--mpi", *SHORT, "--checkpoint", folder
+    job = start(2, "-m", "tinyrec", "train", *flags, "--epochs", 100_000)
+    while "training takes" not in job.stderr.readline():
+        pass
+    time.sleep(4)  # a few epochs, or none on a busy machine
+    stopped = time.monotonic()
+    job.send_signal(number)
+    code, _, _ = ended(job)
+    assert code == 128 + number and time.monotonic() - stopped < 10
+    if (folder / "checkpoint.npz").exists():
+        header, arrays = storage.read(folder / "checkpoint.npz", "checkpoint")
+        assert header["epoch"][0] >= 1 and len(arrays["params/V"]) == 1000  # the users of both ranks

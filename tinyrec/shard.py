@@ -1,0 +1,238 @@
+"""Training on several processes, also of several machines: each rank of MPI has some of the visible units.
+
+Columns of R, the rows of V, W and b that belong to them, and the state of the optimiser for these rows stay on their
+rank; every other array is the same on all ranks. The matrix carries the sums, so that no model knows of ranks:
+
+    Z = R V                   R @ V        Σ over all columns: summed over the ranks, (n, k)
+    y = H Wᵀ + b              R.sampled    own cells alone
+    dH = E W                  E @ W        summed over the ranks, (n, k)
+    dW = Eᵀ H, dV = Rᵀ dZ     R.T @ H      own rows alone
+    loss                      R.total      summed over the ranks
+
+Two sums of n k numbers for each pass over the rows, however many users and ratings there are.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyrec.backend import Array, Params, get_backend
+from tinyrec.errors import BackendError, DataError, UsageError
+from tinyrec.sparse import Pattern, Ratings
+
+VISIBLE = "V", "V1", "W", "b"  # the parameters with a row for each visible unit, of every model that is sharded
+
+
+@dataclass
+class Traffic:
+    """What was summed so far: bytes, in so many pieces, and the seconds of waiting for the others and of summing."""
+
+    bytes: int = 0
+    pieces: int = 0
+    waiting: float = 0.0
+    summing: float = 0.0
+
+
+def launched() -> tuple[int, int]:
+    """The rank of this process and the number of ranks that mpiexec started; (0, 1): it was started without it"""
+    for rank, size in (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")):
+        if size in os.environ:
+            return int(os.environ[rank]), int(os.environ[size])
+    return 0, 1
+
+
+def mpi() -> Any:
+    """The module mpi4py.MPI. BackendError: it, or a library of MPI, is not installed"""
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as problem:
+        cause = str(problem).partition("\n")[0]
+        raise BackendError(f'MPI cannot be used here ({cause}); pip install "tinyrec[mpi]"') from None
+    return MPI
+
+
+def world() -> Any:
+    """All ranks that mpiexec started. From here on, an exception that nobody catches on one rank ends all."""
+    comm, usual = mpi().COMM_WORLD, sys.excepthook
+
+    def hook(*problem: Any) -> None:
+        usual(*problem)
+        end_all(1)
+
+    sys.excepthook = hook
+    return comm
+
+
+def on_this_machine(comm: Any) -> int:
+    """How many of the ranks share this one's memory, and so its cores."""
+    return comm.Split_type(mpi().COMM_TYPE_SHARED).size
+
+
+def is_heard() -> bool:
+    """Whether this rank is to say why it fails: the others may have the same reason, and the lowest one says it."""
+    rank, _ = launched()
+    if rank and is_in_use():
+        time.sleep(min(0.3 * rank, 3))  # by now, one below has ended all
+    return rank == 0 or is_in_use()
+
+
+def end_all(code: int) -> None:
+    """End all ranks with this exit code, if they wait for each other."""
+    if is_in_use() and launched()[1] > 1:
+        sys.stderr.flush()
+        mpi().COMM_WORLD.Abort(code)
+
+
+def is_in_use() -> bool:
+    return "mpi4py.MPI" in sys.modules
+
+
+class Shard(Ratings):
+    """The columns bounds[rank] to bounds[rank + 1] of an (n, d) matrix, whose others are on other ranks.
+
+    shape, rows, cols and values are those of the own columns. R @ X sums over the columns of all ranks: X has this
+    rank's rows of a (d, k) matrix, and R @ X is the same on all ranks. R.T is an ordinary matrix: R.T @ H is this rank's
+    rows of the product.
+
+    local: the own columns;  comm: of MPI;  bounds: ascending column numbers, one more than there are ranks
+    counts (n,): the number of cells of each row over all columns; None: summed here
+    """
+
+    def __init__(
+        self,
+        local: Ratings,
+        comm: Any,
+        bounds: Sequence[int],
+        counts: Array | None = None,
+        traffic: Traffic | None = None,
+    ):
+        super().__init__(local.pattern, local.values, local.backend, local.side, local.unobserved_weights, local.share)
+        self.comm, self.bounds, self.traffic = comm, bounds, traffic or Traffic()
+        self._counts = self.total(np.diff(self.pattern.indptr)) if counts is None else counts
+
+    @classmethod
+    def of(cls, R: Ratings, comm: Any) -> Shard:
+        """This rank's columns of R (n, d), with about as many cells and columns as those of the others."""
+        ends = np.cumsum(np.bincount(R.cols, minlength=R.shape[1]) + 1)
+        inner = np.searchsorted(ends, np.linspace(0, ends[-1], comm.size + 1)[1:-1])
+        bounds = [0, *(int(bound) for bound in inner), R.shape[1]]
+        local = columns(R, *bounds[comm.rank : comm.rank + 2])
+        return cls(local, comm, bounds)
+
+    def __matmul__(self, X: Array) -> Array:
+        return self.total(super().__matmul__(X))
+
+    @property
+    def counts(self) -> Array:
+        return self._counts
+
+    def total(self, x: Array) -> Array:
+        x = np.asarray(x, order="C")
+        started = time.perf_counter()
+        self.comm.Barrier()
+        meeting = time.perf_counter()
+        self.comm.Allreduce(x.copy(), x)
+        self.traffic.waiting += meeting - started
+        self.traffic.summing += time.perf_counter() - meeting
+        self.traffic.bytes += x.nbytes
+        self.traffic.pieces += 1
+        return x
+
+    def once(self, x: Array, name: str = "") -> Array:
+        return x if name in VISIBLE or self.comm.rank == 0 else 0 * x
+
+    def noise(self, rng: np.random.Generator) -> np.random.Generator:
+        """A generator of this rank's own. All ranks take one number of the common one, which stays the same on all."""
+        return np.random.default_rng([int(rng.integers(2**63)), self.comm.rank])
+
+    def start(self, model: Any, rng: np.random.Generator) -> Params:
+        """This rank's rows of the parameters that one process would draw."""
+        n, d = self.shape[0], self.bounds[-1]
+        nothing = Pattern((n, d), np.zeros(n + 1, np.int64), np.zeros(0, np.int32))
+        everywhere = Ratings(nothing, self.values[:0], self.backend, self.side)
+        return self.cut(model.init(everywhere, rng))
+
+    def own(self, cells: Ratings) -> Ratings:
+        return columns(cells, *self.bounds[self.comm.rank : self.comm.rank + 2])
+
+    def cut(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """This rank's rows of the visible arrays among parameters, or in the state of an optimiser."""
+        own = slice(*self.bounds[self.comm.rank : self.comm.rank + 2])
+        d = self.bounds[-1]
+        return mapped(tree, lambda name, w: w[own].copy() if name in VISIBLE and w.shape[:1] == (d,) else w)
+
+    def gathered(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """The inverse of `cut`, on every rank."""
+        return mapped(tree, lambda name, w: self._rows_of_all(w) if name in VISIBLE else w)
+
+    def agreed(self, number: float) -> float:
+        return max(self.comm.allgather(number))
+
+    @property
+    def is_first(self) -> bool:  # type: ignore[override]
+        return self.comm.rank == 0
+
+    def report(self) -> dict[str, Any]:
+        """The number of ranks, and what they summed."""
+        return {"ranks": self.comm.size, **asdict(self.traffic)}
+
+    def _rows_of_all(self, w: Array) -> Array:
+        whole = np.empty((self.bounds[-1], *w.shape[1:]), w.dtype)
+        self.comm.Allgatherv(np.ascontiguousarray(w), (whole, np.diff(self.bounds) * (w[:1].size or whole[:1].size)))
+        return whole
+
+    def take_rows(self, rows: Array) -> Ratings:
+        taken = super().take_rows(rows)
+        taken._counts = self._counts[rows]  # type: ignore[attr-defined]
+        return taken
+
+    def _with(self, **changes: Any) -> Ratings:
+        return Shard(super()._with(**changes), self.comm, self.bounds, self._counts, self.traffic)
+
+
+def columns(R: Ratings, start: int, stop: int) -> Ratings:
+    """The columns `start` to `stop` of R (n, d), with the features of all rows."""
+    own = (R.cols >= start) & (R.cols < stop)
+    indptr = np.concatenate([[0], np.cumsum(own)])[R.pattern.indptr]
+    pattern = Pattern((R.shape[0], stop - start), indptr, (R.cols[own] - start).astype(np.int32))
+    weights = None if R.unobserved_weights is None else R.unobserved_weights[start:stop]
+    return Ratings(pattern, R.values[own], R.backend, R.side, weights, R.share)
+
+
+def mapped(tree: dict[str, Any], change: Any) -> dict[str, Any]:
+    """Nested dicts with change(name, array) in place of each array; other leaves stay."""
+    changed = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            changed[name] = mapped(value, change)
+        else:
+            changed[name] = change(name, value) if isinstance(value, np.ndarray) else value
+    return changed
+
+
+def check_ranks(model: Any, data: Any, optimizer: Any, backend: str, comm: Any) -> None:
+    """UsageError: this cannot be trained on several ranks;  DataError: they have read different data"""
+    name = type(model).__name__
+    if not hasattr(model, "checked_shapes"):
+        raise UsageError(f"only autoencoders are trained on several ranks, and {name} is none; leave --mpi out")
+    if optimizer.line_search:
+        raise UsageError("L-BFGS, as SciPy has it, needs all parameters in one place; take rprop or adam")
+    if get_backend(backend).name == "cupy":
+        raise UsageError("several ranks train on the CPU; choose the backend numpy")
+    some, more = (model.checked_shapes(d, 0) for d in (5, 6))
+    if strange := [key for key in some if (some[key] != more[key]) != (key in VISIBLE)]:
+        cure = f"call the parameters with a row for each visible unit {', '.join(VISIBLE)}, and no others"
+        raise UsageError(f"{name} has the parameter {strange[0]}, and ranks share out others; {cure}")
+    what, used = ("users", data.ratings.rows) if model.by == "item" else ("items", data.ratings.cols)
+    if comm.size > (n := len(np.unique(used))):
+        raise UsageError(f"{comm.size} ranks for {n} {what}; start fewer")
+    its = comm.allgather(data.fingerprint())
+    if other := next((rank for rank in range(comm.size) if its[rank] != its[0]), None):
+        raise DataError(f"rank {other} has read other ratings than rank 0; give all the same file")
