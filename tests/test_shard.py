@@ -18,6 +18,7 @@ from tinyrec.training import Progress, fit, train
 from tinyrec.training.checkpoint import Checkpoint
 from tinyrec.training.run import pretrain
 
+
 def ratings(seed=0, n=17, d=11, p=80, implicit=False):
     """The rows of an autoencoder, with features, an empty row, and columns without a rating."""
     rng = np.random.default_rng(seed)
@@ -90,7 +91,7 @@ def gradients_apart(model, R, size, rng=lambda: None):
         return S.total(np.float64(loss)), S.gathered(grads)
 
     its = Ranks(size).run(on_rank)
-    return max(apart({**grads, "loss": loss}, {**g, "loss": l}) for l, g in its)
+    return max(apart({**grads, "loss": loss}, {**g, "loss": found}) for found, g in its)
 
 
 def random_params(model, R):
@@ -209,8 +210,7 @@ def test_no_sum_over_all_cells_is_idle(name, monkeypatch):
     right = Shard.total
 
     def wrong(self, x):
-        its = right(self, x.copy()) if np.ndim(x) == 2 and len(x) == self.shape[0] else x  # those of R @ X alone
-        return its
+        return right(self, x.copy()) if np.ndim(x) == 2 and len(x) == self.shape[0] else x  # those of R @ X alone
 
     monkeypatch.setattr(Shard, "total", wrong)
     with pytest.raises(AssertionError):
@@ -257,7 +257,7 @@ def test_features_of_rows_are_read_on_every_rank(small, by):
 
 
 def test_two_sums_of_n_k_numbers_travel_in_an_epoch(small):
-    (fitted, progress), *_ = on_ranks(2, small, tr.AutoRec(hidden_units=5, l2=1.0, center=False), epochs=10)
+    (fitted, _), *_ = on_ranks(2, small, tr.AutoRec(hidden_units=5, l2=1.0, center=False), epochs=10)
     n, (bytes_, pieces) = len(small.items), (fitted.info["mpi"][key] for key in ("bytes", "pieces"))
     scalars = 10 * 5 * 8  # the loss and the sums of four gradients
     checks = 4 * 5 + 8 * n  # a row is predicted before the training; and the counts of the rows

@@ -98,8 +98,8 @@ class Shard(Ratings):
     """The columns bounds[rank] to bounds[rank + 1] of an (n, d) matrix, whose others are on other ranks.
 
     shape, rows, cols and values are those of the own columns. R @ X sums over the columns of all ranks: X has this
-    rank's rows of a (d, k) matrix, and R @ X is the same on all ranks. R.T is an ordinary matrix: R.T @ H is this rank's
-    rows of the product.
+    rank's rows of a (d, k) matrix, and R @ X is the same on all ranks. R.T is an ordinary matrix: R.T @ H has this
+    rank's rows of the product.
 
     local: the own columns;  comm: of MPI;  bounds: ascending column numbers, one more than there are ranks
     counts (n,): the number of cells of each row over all columns; None: summed here

@@ -115,8 +115,8 @@ BUGS = {
         ("σ(-z) where z is positive", "np.where(positive, 1, tail) / (1", "tail / (1"),
         (
             "l2 in the loss alone",
-            "backend.add_l2(params[name], grad, l2)",
-            "backend.add_l2(params[name], grad + 0, l2)",
+            "R.backend.add_l2(params[name], grad, l2)",
+            "R.backend.add_l2(params[name], grad + 0, l2)",
         ),
     ],
     "nn.activations": [
@@ -152,8 +152,8 @@ BUGS = {
         ("the penalty missing in the loss", "return error + penalty", "return error"),
         (
             "the penalty without its gradient",
-            "params, grads, R.backend)",
-            "params, {n: g + 0 for n, g in grads.items()}, R.backend)",
+            "params, grads, R)",
+            "params, {n: g + 0 for n, g in grads.items()}, R)",
         ),
         ("other noise for the loss than for the gradient", "identity(H + asarray(", "identity(H * asarray("),
     ],
@@ -170,7 +170,7 @@ BUGS = {
         ("y where y - r belongs", "dY[here] = y - r", "dY[here] = y"),
         ("the activation skipped on the way back", "dA = back(dY)", "dA = dY"),
         ("only the first rows count", "dW + dA.T @ H[rows]", "dW + dA[:1].T @ H[:1]"),
-        ("the sum over all cells without its weights", "A.T @ A, A.T @ a", "W.T @ W, W.T @ b"),
+        ("the sum over all cells without its weights", "(A.T @ A), at.total(A.T @ a)", "(W.T @ W), at.total(W.T @ b)"),
         ("dW without the bias", "(A @ (H.T @ H) + a[:, None] * sums)", "(A @ (H.T @ H))"),
         ("db of one row", "(A @ sums + n * a)", "(A @ sums + a)"),
         ("dH without the bias", "    dH += g", "    dH += 0"),

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import GENERATORS, as_dense, fetch, matrices, put
-from tinyrec.backend import get_backend
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dense, dropout, l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
 from tinyrec.sparse import Ratings
 

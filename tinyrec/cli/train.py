@@ -263,5 +263,6 @@ def is_first(comm: Any) -> bool:
 def traffic_of(its: dict[str, Any], history: list[dict[str, Any]]) -> str:
     """What travelled between the ranks in the last training, and how long that took."""
     seconds = sum(row["seconds"] for row in history if row["trial"] is None) or 1
-    parts = f"{100 * its['waiting'] / seconds:.0f} % of the time waiting, {100 * its['summing'] / seconds:.0f} % summing"
-    return f"{its['ranks']} ranks, {its['bytes'] / 1e6:.1f} MB summed in {its['pieces']} pieces, {parts}"
+    waiting, summing = (100 * its[what] / seconds for what in ("waiting", "summing"))
+    what = f"{its['ranks']} ranks, {its['bytes'] / 1e6:.1f} MB summed in {its['pieces']} pieces"
+    return f"{what}, {waiting:.0f} % of the time waiting, {summing:.0f} % summing"
