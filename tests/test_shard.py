@@ -1,5 +1,6 @@
 """Several ranks train what one process trains."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import tinyrec as tr
 from tests.ranks import Ranks
 from tinyrec import shard
 from tinyrec.data.sets.synthetic import make_synthetic
-from tinyrec.errors import DataError, Diverged, UsageError
+from tinyrec.errors import BackendError, DataError, Diverged, UsageError
 from tinyrec.gradcheck import complex_step, relative_error
 from tinyrec.optim import SGD, Adam, RProp
 from tinyrec.shard import Shard
@@ -326,3 +327,9 @@ class OwnNames(tr.AutoRec):
 def test_a_model_whose_parameters_have_other_names_is_refused(small):
     with pytest.raises(UsageError, match="OwnNames has the parameter A, and ranks share out others"):
         on_ranks(2, small, OwnNames(l2=1.0), epochs=1)
+
+
+def test_without_mpi_it_is_said_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with pytest.raises(BackendError, match=r'MPI cannot be used here \(.*mpi4py.*\); pip install "tinyrec\[mpi\]"'):
+        shard.world()
