@@ -233,14 +233,16 @@ def test_an_unknown_table_is_refused():
 
 
 def test_the_markdown_has_the_mean_its_interval_and_the_difference(table, folder):
-    cells = count(table, folder)[1]
+    cells = count(table, folder, splits=3)[1]
     rows = pages.measured(table, cells)
     scores = [cell["scores"]["usual"]["rmse"] for cell in cells if "by='item'" in cell["members"][0]["model"]]
-    low, _ = stats.t.interval(0.95, 1, np.mean(scores), stats.sem(scores))
+    low, _ = stats.t.interval(0.95, 2, np.mean(scores), stats.sem(scores))
     assert rows[1].interval == pytest.approx(np.mean(scores) - low)
+    assert rows[1].corrected == pytest.approx(rows[1].interval * (1 + 3 / 9) ** 0.5)  # 10 % to test, 90 % to train on
     lines = pages.markdown(table, rows).splitlines()
     assert lines[2] == "| published only | 0.900 |  |  |  |  |  |  |"
-    ours, difference = f"{np.mean(scores):.4f} ± {rows[1].interval:.4f}", f"{np.mean(scores) - 0.8:+.4f}"
+    ours = f"{np.mean(scores):.4f} ± {rows[1].interval:.4f} ({rows[1].corrected:.4f})"
+    difference = f"{np.mean(scores) - 0.8:+.4f}"
     assert lines[3].startswith(f"| trained | 0.800 | {ours} | {difference} | 9 | 12 |") and lines[3].endswith(
         " 7,003 |"
     )
@@ -379,8 +381,12 @@ def test_the_distance_of_vectors_from_codes_is_kept_and_shown(table, folder):
 
 def test_better_than_is_counted_split_by_split():
     rows = []
-    for name, than, values in (("a", None, [1.0, 0.5]), ("b", "a", [0.9, 0.52])):
+    for name, than, values in (("a", None, [1.0, 0.5, 0.7]), ("b", "a", [0.9, 0.52, 0.66])):
         cells = [{"task": {"split": i}, "scores": {"usual": {"rmse": value}}} for i, value in enumerate(values)]
         rows.append(pages.Measured(tables.Row(name=name, dataset="x", than=than), cells))
-    assert pages.column(rows[1], "better than", rows) == "+3.00% (1 of 2)"  # (10 % - 4 %) / 2
+    width = stats.t.ppf(0.975, 2) * stats.sem([0.1, -0.02, 0.04])
+    assert pages.column(rows[1], "better than", rows) == f"+0.0400 ± {width:.4f} (2 of 3)"
+    for its in rows:
+        its.cells.pop()
+    assert pages.column(rows[1], "better than", rows) == "+0.0400 (1 of 2)"  # no interval of two
     assert pages.column(rows[0], "better than", rows) == ""

@@ -61,4 +61,4 @@ def as_dict(measured: pages.Measured) -> dict[str, Any]:
     result: dict[str, Any] = {"name": row.name, "published": row.published}
     if cells:
         result |= {row.measure: measured.value, "splits": measured.values, "seconds": measured.mean("seconds")}
-    return result | ({"interval": measured.interval} if len(cells) > 1 else {})
+    return result | {"interval": measured.interval, "corrected": measured.corrected} if cells else result

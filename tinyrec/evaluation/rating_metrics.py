@@ -20,12 +20,16 @@ def mae(y: Array, r: Array) -> float:
     return float(np.mean(np.abs(y - r), dtype=np.float64))
 
 
-def interval(values: Sequence[float]) -> float:
-    """The half-width of the 95 % interval of the mean of at least two values: t √(s² / n), by Student's t."""
+def interval(values: Sequence[float], overlap: float = 0.0) -> float:
+    """The half-width of the 95 % interval of the mean of at least two values: t √(s² (1 / n + overlap)), Student's t.
+
+    overlap: 0 for independent values. Values of random splits are not, as their training parts share most ratings: the
+        number of test ratings divided by that of training ratings         (Nadeau & Bengio 2003, section 3, corrected)
+    """
     from scipy.stats import t  # slow to import
 
     n = len(values)
-    return float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / n**0.5)
+    return float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) * (1 / n + overlap) ** 0.5)
 
 
 def problems(y: Array, r: Array, mean: float, scale: tuple[float, float]) -> list[str]:

@@ -16,6 +16,24 @@ from tinyrec.reproduce.tables import Row, Table, read
 
 RESULTS = Path(__file__).parent / "results"
 MARK = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+MIN_SPLITS = 3  # for an interval: that of two splits is wider than all that is compared
+QUANTITIES = {  # what may be plotted, and the columns of `column`, explained below each table
+    "λ": "the weight of the penalty, in the units of each model's own equation",
+    "epochs": "of the last training, in the mean; those of all members of an average together",
+    "parameters": "the number of trained numbers; those of all members of an average together",
+    "seconds": "of the last training on all training ratings, in the mean of the splits",
+    "seconds / first": "the seconds, divided by those of the first row",
+    "seconds / epoch": "the seconds, divided by the epochs",
+    "MB": "the peak memory of the process, with libraries and data, in MB of 2²⁰ bytes; the largest of the splits",
+    "lowest": "the lowest RMSE of the curve, and after how many epochs; it cannot be known without the test part",
+    "distance": "of the vectors of users and items from their codes, relative to their size",
+    "better than": "by how much better than the row that the text names: the mean of the differences on the same "
+    "splits, its 95 % interval, and on how many splits it is better",
+    "hr": "hit ratio: the share of users whose held-out item is among the first so many; s.e.: its standard error",
+    "ndcg": "normalised discounted cumulative gain of the first so many items",
+    "precision": "the share of a user's top items, so many percent of his test ratings, that are among his highest "
+    "rated (NRP, eq. 8); _random: of a random order",
+}
 LIST = re.compile(r"(<!-- pages of (\S+) -->\n).*?(<!-- end of pages -->)", re.DOTALL)
 
 
@@ -35,8 +53,17 @@ class Measured:
         return float(np.mean(self.values))
 
     @property
-    def interval(self) -> float:
-        return interval(self.values)
+    def interval(self) -> float | None:
+        """The half-width of the 95 % interval of `value`; None: there are too few splits"""
+        return interval(self.values) if len(self.cells) >= MIN_SPLITS else None
+
+    @property
+    def corrected(self) -> float | None:
+        """The same, corrected for training parts that overlap; None: what is held out is no fraction of all"""
+        row = self.row
+        if self.interval is None or row.measure != "rmse" or row.cold_items:
+            return None
+        return interval(self.values, row.test / (1 - row.test - row.left_out))
 
     @property
     def curve(self) -> list[float]:
@@ -61,7 +88,7 @@ def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> 
 
 
 def markdown(table: Table, rows: list[Measured]) -> str:
-    """Return the table: published and the difference, if anything was published; ours with a 95 % interval."""
+    """Return the table: published and the difference, if anything was published; ours with both intervals."""
     compared = any(its.row.published is not None for its in rows)
     ours = "ours" if table.measure == "rmse" else f"ours, {table.measure.upper()}"
     heads = [table.axis or "what", *(["published", ours, "difference"] if compared else [ours]), *table.columns]
@@ -70,7 +97,8 @@ def markdown(table: Table, rows: list[Measured]) -> str:
         published = "" if its.row.published is None else printed(its.row.published)
         value = difference = ""
         if its.cells:
-            value = f"{its.value:.4f}" + (f" ± {its.interval:.4f}" if len(its.cells) > 1 else "")
+            value = f"{its.value:.4f}" + (f" ± {its.interval:.4f}" if its.interval is not None else "")
+            value += f" ({its.corrected:.4f})" if its.corrected is not None else ""
             difference = "" if its.row.published is None else f"{its.value - its.row.published:+.4f}"
         others = [column(its, name, rows) if its.cells else "" for name in table.columns]
         lines.append([its.row.name, *([published, value, difference] if compared else [value]), *others])
@@ -83,12 +111,7 @@ def printed(value: float) -> str:
 
 
 def column(its: Measured, name: str, rows: list[Measured]) -> str:
-    """Return the entry of a row in the column `name`, as text.
-
-    "seconds / first": relative to the first row;  "lowest": the lowest RMSE of the curve
-    "distance": of the vectors of aSDAE and DHA from the codes, relative to their size
-    "better than": by how much, and on how many splits, it is better than the row `than`
-    """
+    """Return the entry of a row in the column `name`, as text; `QUANTITIES` says what it is."""
     if name == "better than":
         return better_than(its, rows)
     if name == "lowest":
@@ -101,21 +124,29 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
         error = f" (s.e. {np.mean([score[f'{name}_se'] for score in scores]):.4f})" if name.startswith("hr") else ""
         return f"{np.mean([score[name] for score in scores]):.4f}{error}"
     if name == "MB":
-        peaks = [cell["peak_mb"] for cell in its.cells if cell.get("peak_mb")]
-        return f"{max(peaks):.0f}" if peaks else ""
+        return "" if (peak := number(its, name)) is None else f"{peak:.0f}"
     if name == "distance":  # of aSDAE and DHA alone
         values = [member[name] for cell in its.cells for member in cell["members"] if name in member]
         return f"{np.mean(values):.3g}" if values else ""
     if name == "seconds / first":
         return f"{its.mean('seconds') / rows[0].mean('seconds'):.1f}"
     if name == "seconds / epoch":
-        return f"{its.mean('seconds') / its.mean('epochs'):.2f}"
+        return f"{number(its, name):.2f}"
     if name == "seconds":
         return f"{its.mean(name):.0f}"
     if name == "λ":
         l2 = [getattr(config.model, "l2", None) for config in its.row.configs()]  # some baselines have none
         return ", ".join(dict.fromkeys(f"{value:g}" for value in l2 if value is not None))
     return f"{its.mean(name):,.0f}"
+
+
+def number(its: Measured, name: str) -> float | None:
+    """Return a quantity of a row that can be plotted; None: it was not measured."""
+    if name == "MB":
+        return max((cell["peak_mb"] for cell in its.cells if cell.get("peak_mb")), default=None)
+    if name == "seconds / epoch":
+        return its.mean("seconds") / its.mean("epochs")
+    return its.mean(name)
 
 
 def better_than(its: Measured, rows: list[Measured]) -> str:
@@ -126,8 +157,38 @@ def better_than(its: Measured, rows: list[Measured]) -> str:
     others = {cell["task"]["split"]: value for cell, value in zip(than.cells, than.values, strict=True)}
     sign = -1 if its.row.measure == "rmse" else 1
     pairs = zip(its.cells, its.values, strict=True)
-    gains = [sign * (value / others[split] - 1) for cell, value in pairs if others.get(split := cell["task"]["split"])]
-    return f"{np.mean(gains):+.2%} ({sum(gain > 0 for gain in gains)} of {len(gains)})" if gains else ""
+    gains = [sign * (value - others[split]) for cell, value in pairs if (split := cell["task"]["split"]) in others]
+    if not gains:
+        return ""
+    width = f" ± {interval(gains):.4f}" if len(gains) >= MIN_SPLITS else ""
+    return f"{np.mean(gains):+.4f}{width} ({sum(gain > 0 for gain in gains)} of {len(gains)})"
+
+
+def titled(table: Table, rows: list[Measured]) -> str:
+    """Return the title, with the number of splits where they are too few for an interval."""
+    splits = max((len(its.cells) for its in rows), default=0)
+    return table.title if splits >= MIN_SPLITS or not splits else f"{table.title} ({splits} splits)"
+
+
+def explained(table: Table, rows: list[Measured]) -> str:
+    """Return what the numbers and the columns of the table are, a line each."""
+    lines, splits = [], max((len(its.cells) for its in rows), default=0)
+    ours = f"ours: the mean of {splits} splits"
+    if splits >= MIN_SPLITS:
+        ours += ", ± the half-width of its 95 % interval by Student's t"
+    if any(its.corrected is not None for its in rows):
+        ours += (
+            "; in brackets the same, corrected: the splits share most of their training ratings, so the first is too "
+            "narrow (Nadeau & Bengio 2003)"
+        )
+    lines.append(ours)
+    if any(its.row.published is not None for its in rows):
+        lines.append("difference: ours minus published")
+    protocols = dict.fromkeys(its.row.protocol for its in rows if its.row.published is not None and its.row.protocol)
+    lines += [f"published under another protocol: {protocol}" for protocol in protocols]
+    for name in dict.fromkeys(re.split("[@]", name)[0] for name in table.columns):
+        lines.append(f"{name}: {QUANTITIES[name]}")
+    return "\n".join(f"* {line}" for line in lines)
 
 
 def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
@@ -136,11 +197,12 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
     machines = sorted({environment(cell) for its in rows for cell in its.cells})
     trained = [its.row for its in rows if its.cells]
     parts = [
-        f"# {table.title}",
+        f"# {titled(table, rows)}",
         f"Published: {table.paper}. Ours: `python -m tinyrec reproduce {table.name}`, the mean test "
         f"{table.measure.upper()} over {splits} random splits of {table.dataset} ({held_out(table)}, seeds 0 to "
-        f"{splits - 1}), ± the half-width of a 95 % interval (Student's t).",
+        f"{splits - 1}).",
         markdown(table, rows),
+        explained(table, rows),
         *([f"![{table.title}]({table.name}.png)"] if plotted else []),
         table.about.strip(),
         "## Settings",

@@ -5,74 +5,144 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import fill
 
+import numpy as np
+
 from tinyrec.files import replaced
-from tinyrec.reproduce.pages import Measured
+from tinyrec.reproduce.pages import Measured, number, titled
 from tinyrec.reproduce.tables import Table
 
 OURS, PUBLISHED = "#1f6f8b", "#c0504d"
+STYLES = [  # a color, a marker and a line for each series, so that colors are not the only sign
+    (f"C{number}", "osD^vP*Xh"[number % 9], ("-", "--", "-.", ":")[number % 4]) for number in range(20)
+]
 
 
 def plot(table: Table, rows: list[Measured], path: Path) -> None:
-    """Write the plot of the kind `table.plot` to `path`."""
+    """Write the plot of the kind `table.plot` to `path`. Rows without a result of ours are not in it."""
     from matplotlib.figure import Figure
 
-    height = 1.2 + 0.55 * len(rows) if table.plot == "bars" else 4.5
+    ours = [measured for measured in rows if measured.cells]
+    panels = table.plotted if table.plot == "bars" and table.plotted else [table.measure]
+    height = 1.2 + 0.55 * len(ours) if table.plot == "bars" else 4.5
     figure = Figure(figsize=(9, height), layout="constrained")
-    axes = figure.subplots()
-    {"bars": bars, "line": line, "curve": curve}[table.plot](table, rows, axes)
-    axes.grid(axis="x" if table.plot == "bars" else "both", alpha=0.3)
-    _legend(axes)
-    axes.set_title(table.title, loc="left", fontsize=12)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    for name, axes in zip(
+        panels, figure.subplots(1, len(panels), squeeze=False, sharey=len(panels) > 1)[0], strict=True
+    ):
+        if name != table.measure:
+            amounts(name, ours, axes)
+        else:
+            {"bars": bars, "line": line, "curve": curve, "seconds": seconds}[table.plot](table, ours, axes)
+        axes.grid(axis="x" if table.plot == "bars" else "both", alpha=0.3)
+        _legend(axes, above=table.plot == "bars")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    figure.suptitle(fill(titled(table, rows), 90), x=0.01, ha="left", fontsize=12)
     with replaced(path) as new:
         figure.savefig(new, dpi=120, format="png")
 
 
 def bars(table: Table, rows: list[Measured], axes) -> None:
-    """Plot each row of the table: our mean with its 95 % interval, and the published value."""
-    shown = [measured for measured in rows if measured.cells or measured.row.published is not None]
-    for y, measured in enumerate(reversed(shown)):
-        if measured.cells:
-            error = measured.interval if len(measured.cells) > 1 else None
-            axes.errorbar(measured.value, y, xerr=error, fmt="o", color=OURS, capsize=4, label="ours, 95 % interval")
-            text = f"{measured.value:.4f}"
-            axes.annotate(text, (measured.value, y), (0, 7), textcoords="offset points", ha="center", color=OURS)
-        if measured.row.published is not None:
-            axes.plot(measured.row.published, y, "D", color=PUBLISHED, label="published", alpha=0.8)
-    axes.set_yticks(range(len(shown)), [fill(measured.row.name, 38) for measured in reversed(shown)])
-    axes.set(xlabel=f"test {table.measure.upper()}", ylim=(-0.6, len(shown) - 0.3))
+    """Plot each row: our mean with its 95 % interval, and the published value; far outliers at the edge."""
+    low, high = shown_range([(its.value, its.interval or 0, its.row.published) for its in rows])
+    for y, its in enumerate(reversed(rows)):
+        if low <= its.value <= high:
+            label = "ours" if its.interval is None else "ours, 95 % interval"
+            axes.errorbar(its.value, y, xerr=its.interval, fmt="o", color=OURS, capsize=4, label=label)
+            place = (its.value, y), (0, 7), "center"
+        else:
+            edge, way = (high, ">") if its.value > high else (low, "<")
+            axes.plot(edge, y, way, color=OURS, label="ours, off the axis", clip_on=False)
+            place = (edge, y), (-8 if way == ">" else 8, -4), "right" if way == ">" else "left"
+        at, offset, align = place
+        axes.annotate(f"{its.value:.4f}", at, offset, textcoords="offset points", ha=align, color=OURS)
+        if its.row.published is not None:
+            face, label = _published(its)
+            at = min(max(its.row.published, low), high)
+            shape = "D" if at == its.row.published else ">" if at == high else "<"
+            axes.plot(at, y, shape, color=PUBLISHED, markerfacecolor=face, label=label, alpha=0.8, clip_on=False)
+    axes.set_yticks(range(len(rows)), [fill(its.row.name, 38) for its in reversed(rows)])
+    axes.set(xlabel=f"test {table.measure.upper()} on {table.dataset}", xlim=(low, high))
+    axes.set(ylim=(-0.6, len(rows) - 0.3))
+    axes.locator_params(axis="x", nbins=6)
+
+
+def shown_range(rows: list[tuple[float, float, float | None]]) -> tuple[float, float]:
+    """The range of the axis for (value, interval, published): without what is far from most values."""
+    values = np.array([value for value, *_ in rows])
+    middle = np.median(values)
+    spread = max(np.quantile(np.abs(values - middle), 0.75, method="lower"), 0.002)
+    near = [its for its in rows if abs(its[0] - middle) <= 5 * spread]
+    widest = 3 * np.median([its[1] for its in rows])  # of an interval that is shown whole
+    ends = [its[0] + way * min(its[1], widest) for its in near for way in (-1, 1)]
+    ends += [its[2] for its in rows if its[2] is not None and abs(its[2] - middle) <= 5 * spread]
+    margin = 0.08 * (max(ends) - min(ends)) or 0.01
+    return float(min(ends) - margin), float(max(ends) + margin)
+
+
+def amounts(name: str, rows: list[Measured], axes) -> None:
+    """Plot a quantity that starts at 0, such as seconds, as bars."""
+    for y, its in enumerate(reversed(rows)):
+        if (value := number(its, name)) is not None:
+            axes.barh(y, value, color=OURS, height=0.6)
+            text = f"{value:.2f}" if value < 10 else f"{value:.0f}"
+            axes.annotate(text, (value, y), (4, -4), textcoords="offset points", color=OURS)
+    axes.set_yticks(range(len(rows)), [fill(its.row.name, 38) for its in reversed(rows)])
+    axes.set(xlabel=name, ylim=(-0.6, len(rows) - 0.3))
+    axes.margins(x=0.15)
 
 
 def line(table: Table, rows: list[Measured], axes) -> None:
     """Plot the measure of the table as a function of x, one line per series."""
-    ours = [measured for measured in rows if measured.cells]
-    series = list(dict.fromkeys(measured.row.series for measured in ours))
-    for number, name in enumerate(series):
-        points = [measured for measured in ours if measured.row.series == name]
+    series = list(dict.fromkeys(its.row.series for its in rows))
+    for (color, marker, dashes), name in zip(STYLES, series, strict=False):
+        points = [its for its in rows if its.row.series == name]
         xs, ys = [point.row.x for point in points], [point.value for point in points]
-        errors = [point.interval if len(point.cells) > 2 else 0 for point in points]  # of two splits it is too wide
-        color, label = (OURS, "ours, 95 % interval") if len(series) == 1 else (f"C{number}", name)
-        axes.errorbar(xs, ys, yerr=errors, fmt="o-", color=color, capsize=3, label=label)
-    published = [measured.row for measured in rows if measured.row.published is not None]
-    if published:
-        values = [row.published for row in published]
-        axes.plot([row.x for row in published], values, "D", color=PUBLISHED, label="published")
+        errors = [point.interval or 0 for point in points] if any(point.interval for point in points) else None
+        label = name or ("ours, 95 % interval" if errors else "ours")
+        axes.errorbar(xs, ys, yerr=errors, fmt=marker, linestyle=dashes, color=color, capsize=3, label=label)
+    for its in rows:
+        if its.row.published is not None:
+            face, label = _published(its)
+            axes.plot(its.row.x, its.row.published, "D", color=PUBLISHED, markerfacecolor=face, label=label)
     axes.set(xscale="log" if table.log else "linear")
     axes.set(xlabel=table.axis, ylabel=f"test {table.measure.upper()} on {table.dataset}")
 
 
+def seconds(table: Table, rows: list[Measured], axes) -> None:
+    """Plot the measure of the table against the seconds of training, each row with its name."""
+    close = 0.05 * (max(its.value for its in rows) - min(its.value for its in rows))
+    for its in rows:
+        at = its.mean("seconds")
+        axes.errorbar(at, its.value, yerr=its.interval, fmt="o", color=OURS, capsize=3)
+        beside = [other for other in rows if at < other.mean("seconds") < 2 * at]
+        left = any(abs(other.value - its.value) < close for other in beside)
+        style = {"textcoords": "offset points", "ha": "right" if left else "left", "fontsize": 9}
+        axes.annotate(its.row.name, (at, its.value), (-7 if left else 7, -4), **style)
+    axes.margins(x=0.18)
+    axes.set(xscale="log", xlabel="seconds of training, on two cores")
+    axes.set(ylabel=f"test {table.measure.upper()} on {table.dataset}, 95 % interval")
+
+
 def curve(table: Table, rows: list[Measured], axes) -> None:
     """Plot the test RMSE after each epoch, one line per row of the table."""
-    ours = [measured for measured in rows if measured.cells]
-    for measured in ours:
-        axes.plot(range(1, len(measured.curve) + 1), measured.curve, label=measured.row.name)
-    lowest = min((min(measured.curve) for measured in ours), default=0.8)
+    for (color, marker, dashes), its in zip(STYLES, rows, strict=False):
+        epochs = range(1, len(its.curve) + 1)
+        style = {"marker": marker, "linestyle": dashes, "markevery": max(1, len(epochs) // 8), "markersize": 5}
+        axes.plot(epochs, its.curve, color=color, label=its.row.name, **style)
+    lowest = min((min(its.curve) for its in rows), default=0.8)
     axes.set(xlabel="epoch", ylabel=f"test {table.measure.upper()} on {table.dataset}")
     axes.set(ylim=(lowest - 0.005, lowest + 0.1))
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _legend(axes) -> None:
+def _published(its: Measured) -> tuple[str, str]:
+    """The face of a published mark, hollow if it was measured under another protocol, and its label."""
+    return ("none", f"published: {its.row.protocol}") if its.row.protocol else (PUBLISHED, "published")
+
+
+def _legend(axes, above: bool) -> None:
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    axes.legend(unique.values(), unique.keys(), frameon=False)
+    if unique:
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3} if above else {}
+        axes.legend(unique.values(), unique.keys(), frameon=False, fontsize=9, **place)

@@ -18,6 +18,7 @@ class Row:
     """One line of a table, or one point of a figure.
 
     published: the number in the paper, or in the source that `name` gives
+    protocol: how it was measured, if not as ours
     measure: "rmse"; for implicit feedback, one of `tinyrec.evaluation.ranking_metrics`, such as "ndcg@100"; or one of
         `tinyrec.evaluation.precision`, such as "precision@25%" or "precision@25%_round"
     train: the arguments of `find_configs`, and `valid`; None: a published number without a training of ours
@@ -31,6 +32,7 @@ class Row:
 
     name: str
     published: float | None = None
+    protocol: str = ""
     measure: str = "rmse"
     train: dict[str, Any] | None = None
     score: str = "usual"
@@ -60,7 +62,10 @@ class Table:
     """name: of its file;  paper: where the numbers were published;  about: remarks for the page, in Markdown
 
     splits: the number of random splits;  measure: of all rows;  columns: the further columns, see `pages.column`
-    plot: "bars"; "line", for rows with an x, whose axis is called `axis`; or "curve", for rows with a curve
+    plot: "bars"; "line", for rows with an x, whose axis is called `axis`; "curve", for rows with a curve; or "seconds",
+        the measure against the seconds of training
+    plotted: what the bars show, of `pages.QUANTITIES`; by default the measure
+    protocol: how the published numbers were measured, if not as ours
     log: whether the axis of x is logarithmic
     """
 
@@ -73,6 +78,8 @@ class Table:
     splits: int = 5
     measure: str = "rmse"
     plot: str = "bars"
+    plotted: list[str] = field(default_factory=list)
+    protocol: str = ""
     axis: str = ""
     log: bool = False
     columns: list[str] = field(default_factory=list)
@@ -86,6 +93,6 @@ def read(name: str) -> Table:
     """UsageError: there is no table of this name."""
     check_choice("table", name, names())
     document = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
-    defaults = {"dataset": document["dataset"], "measure": document.get("measure", "rmse")}
+    defaults = {name: document[name] for name in ("dataset", "measure", "protocol") if name in document}
     rows = [Row(**(defaults | row)) for row in document.pop("rows")]
     return Table(name=name, rows=rows, **document)
