@@ -31,6 +31,7 @@ MAY_IMPORT = {
 MAY_IMPORT["teach"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["bench"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["reproduce"] = " ".join(MAY_IMPORT)
+MAY_IMPORT["playground"] = "backend sparse nn optim models training gradcheck"
 MAY_IMPORT["cli"] = " ".join(MAY_IMPORT)
 MAY_IMPORT["__main__"] = "signals cli"
 

@@ -242,7 +242,7 @@ def positive(text: str) -> float:
 
 def check_outputs(args: argparse.Namespace) -> None:
     """Check, before any work, that every output file can be written and is not an input."""
-    outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot", "write", "csv")}
+    outputs = {name: getattr(args, name, None) for name in ("json", "save", "plot", "write", "csv", "html")}
     paths = [Path(path) for path in outputs.values() if path and path != "-"]
     read = [Path(value) for name, value in vars(args).items() if isinstance(value, str) and name not in outputs]
     read += [folder / "checkpoint.npz" for folder in read]

@@ -17,13 +17,39 @@ from typing import Any
 
 import tinyrec
 from tinyrec.backend.threads import deterministic, use_threads
-from tinyrec.cli import assignment, bench, data, doctor, evaluate, gradcheck, predict, recommend, reproduce, train, tune
+from tinyrec.cli import (
+    assignment,
+    bench,
+    data,
+    doctor,
+    evaluate,
+    gradcheck,
+    playground,
+    predict,
+    recommend,
+    reproduce,
+    train,
+    tune,
+)
 from tinyrec.cli.common import check_outputs
 from tinyrec.cli.settings import expand_config
 from tinyrec.errors import DataWarning, TinyrecError, UsageError
 from tinyrec.shard import end_all, is_heard, launched
 
-COMMANDS = (train, tune, evaluate, predict, recommend, data, gradcheck, doctor, bench, reproduce, assignment)
+COMMANDS = (
+    train,
+    tune,
+    evaluate,
+    predict,
+    recommend,
+    data,
+    gradcheck,
+    doctor,
+    bench,
+    reproduce,
+    assignment,
+    playground,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 
 The number in a cell is the sum over its terms of the products of their factors; in H, the sigmoid of it. A factor is
 [name, row, column], a cell of a recorded array, [name, row, column, -1], that cell one epoch earlier, or
-[text, number], a constant. i is a movie, j a user, l a hidden unit.
+[text, number], a constant. i is a movie, j a user, l a hidden unit (u in the code).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.playground.record import MODEL, MOVIES, USERS, Recording
+from tinyrec.backend import Array
+from tinyrec.playground.record import HIDDEN_UNITS, L2, MOVIES, USERS, Recording
 
-MOVIE, USER, UNIT, ONE = list(MOVIES), list(USERS), [str(unit + 1) for unit in range(MODEL["hidden_units"])], [""]
+MOVIE, USER, UNIT, ONE = list(MOVIES), list(USERS), [str(unit + 1) for unit in range(HIDDEN_UNITS)], [""]
 PARAMS = {"V": (USER, UNIT), "mu": (ONE, UNIT), "W": (USER, UNIT), "b": (ONE, USER)}
-AXES = {  # the names of the rows and of the columns of each array
+AXES: dict[str, tuple[list[str], list[str]]] = {  # the names of the rows and of the columns of each array
     **dict.fromkeys(("R", "Y", "E", "dY"), (MOVIE, USER)),
     **dict.fromkeys(("Z", "H", "1-H", "dH", "dZ"), (MOVIE, UNIT)),
     **dict.fromkeys(("error", "penalty", "loss"), (ONE, ONE)),
@@ -37,27 +38,31 @@ class Formula:
 
 def formulas(recording: Recording) -> dict[str, Formula]:
     """The formula of each array, by its name."""
-    rated = [np.flatnonzero(row).tolist() for row in recording.mask]  # by movie: the users who rated it
-    seen = [np.flatnonzero(column).tolist() for column in recording.mask.T]  # by user: the movies they rated
-    cells, weights = np.argwhere(recording.mask).tolist(), list(np.ndindex(len(USER), len(UNIT)))
-    l2 = MODEL["l2"]
-    penalty = ["λ", l2] if recording.gradient_l2 == l2 else ["2λ", recording.gradient_l2]
-    forward = {
+    penalty = ["λ" if recording.gradient_l2 == L2 else "2λ", recording.gradient_l2]
+    weights = {name: formula for of in PARAMS for name, formula in rprop(of).items()}
+    return forward(recording.mask) | backward(recording.mask, penalty) | weights
+
+
+def forward(mask: Array) -> dict[str, Formula]:
+    """From the ratings to the loss."""
+    rated = [np.flatnonzero(row).tolist() for row in mask]  # by movie: the users who rated it
+    cells, weights = np.argwhere(mask).tolist(), list(np.ndindex(len(USER), len(UNIT)))
+    return {
         "R": Formula("a rating, 1 to 5 stars", "The data. They do not change.", lambda i, j: []),
         "Z": Formula(
             "Σⱼ R[i,j] V[j,l] + mu[l]",
             "Only the users who rated the movie add a term.",
-            lambda i, l: [*([["R", i, j], ["V", j, l]] for j in rated[i]), [["mu", 0, l]]],
+            lambda i, u: [*([["R", i, j], ["V", j, u]] for j in rated[i]), [["mu", 0, u]]],
         ),
         "H": Formula(
             "σ(Z[i,l]) = 1 / (1 + exp(−Z[i,l]))",
             "The sigmoid of Z: the hidden code of the movie, between 0 and 1.",
-            lambda i, l: [[["Z", i, l]]],
+            lambda i, u: [[["Z", i, u]]],
         ),
         "Y": Formula(
             "Σₗ H[i,l] W[j,l] + b[j]",
             "The prediction in stars. It exists in all 20 cells, whether the movie is rated or not.",
-            lambda i, j: [*([["H", i, l], ["W", j, l]] for l in range(len(UNIT))), [["b", 0, j]]],
+            lambda i, j: [*([["H", i, u], ["W", j, u]] for u in range(len(UNIT))), [["b", 0, j]]],
         ),
         "E": Formula(
             "Y[i,j] − R[i,j]",
@@ -72,7 +77,7 @@ def formulas(recording: Recording) -> dict[str, Formula]:
         "penalty": Formula(
             "λ/2 (Σ W[j,l]² + Σ V[j,l]²)",
             "It keeps the weights small. The biases mu and b are not penalised.",
-            lambda *_: [[["λ/2", l2 / 2], [name, *at], [name, *at]] for name in ("W", "V") for at in weights],
+            lambda *_: [[["λ/2", L2 / 2], [name, *at], [name, *at]] for name in ("W", "V") for at in weights],
         ),
         "loss": Formula(
             "Σ E² + λ/2 (‖W‖² + ‖V‖²)",
@@ -80,7 +85,13 @@ def formulas(recording: Recording) -> dict[str, Formula]:
             lambda *_: [[["error", 0, 0]], [["penalty", 0, 0]]],
         ),
     }
-    backward = {
+
+
+def backward(mask: Array, penalty: list[Any]) -> dict[str, Formula]:
+    """From the loss to the gradient of each weight; penalty: λ, as a factor."""
+    rated = [np.flatnonzero(row).tolist() for row in mask]  # by movie: the users who rated it
+    seen = [np.flatnonzero(column).tolist() for column in mask.T]  # by user: the movies they rated
+    return {
         "dY": Formula(
             "2 E[i,j]",
             "The derivative of E². A cell without a rating is not in the loss, so it sends nothing back.",
@@ -89,12 +100,12 @@ def formulas(recording: Recording) -> dict[str, Formula]:
         "dH": Formula(
             "Σⱼ dY[i,j] W[j,l]",
             "H[i,l] enters the prediction for user j with the weight W[j,l], so dY comes back with the same weight.",
-            lambda i, l: [[["dY", i, j], ["W", j, l]] for j in rated[i]],
+            lambda i, u: [[["dY", i, j], ["W", j, u]] for j in rated[i]],
         ),
         "dW": Formula(
             f"Σᵢ dY[i,j] H[i,l] + {penalty[0]} W[j,l]",
             "W[j,l] is in every prediction for user j, multiplied by H[i,l]; the last term is from the penalty.",
-            lambda j, l: [*([["dY", i, j], ["H", i, l]] for i in seen[j]), [penalty, ["W", j, l]]],
+            lambda j, u: [*([["dY", i, j], ["H", i, u]] for i in seen[j]), [penalty, ["W", j, u]]],
         ),
         "db": Formula(
             "Σᵢ dY[i,j]",
@@ -104,23 +115,22 @@ def formulas(recording: Recording) -> dict[str, Formula]:
         "dZ": Formula(
             "dH[i,l] H[i,l] (1 − H[i,l])",
             "The derivative of the sigmoid is H (1 − H), at most 1/4.",
-            lambda i, l: [[["dH", i, l], ["H", i, l], ["1-H", i, l]]],
+            lambda i, u: [[["dH", i, u], ["H", i, u], ["1-H", i, u]]],
         ),
         "dV": Formula(
             f"Σᵢ R[i,j] dZ[i,l] + {penalty[0]} V[j,l]",
             "V[j,l] enters the code of each movie that user j rated, multiplied by the rating.",
-            lambda j, l: [*([["R", i, j], ["dZ", i, l]] for i in seen[j]), [penalty, ["V", j, l]]],
+            lambda j, u: [*([["R", i, j], ["dZ", i, u]] for i in seen[j]), [penalty, ["V", j, u]]],
         ),
         "dmu": Formula(
             "Σᵢ dZ[i,l]",
             "mu[l] is in the code of every movie.",
-            lambda _, l: [[["dZ", i, l]] for i in range(len(MOVIE))],
+            lambda _, u: [[["dZ", i, u]] for i in range(len(MOVIE))],
         ),
     }
-    return forward | backward | {name: formula for of in PARAMS for name, formula in rprop(of)}
 
 
-def rprop(name: str) -> list[tuple[str, Formula]]:
+def rprop(name: str) -> dict[str, Formula]:
     """A weight and its step, from those of the epoch before."""
     start = "0" if name in ("mu", "b") else "drawn from a normal distribution with standard deviation 0.01"
     weight = Formula(
@@ -135,4 +145,4 @@ def rprop(name: str) -> list[tuple[str, Formula]]:
         lambda *at: [[[f"eta {name}", *at], [f"step {name}", *at, -1]]],
         "0.0125, where each weight starts",
     )
-    return [(name, weight), (f"step {name}", step)]
+    return {name: weight, f"step {name}": step}

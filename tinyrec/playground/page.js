@@ -10,11 +10,11 @@ const at = (id) => document.getElementById(id);
 const MATRICES = [
   { name: "R", about: "ratings, in stars", labels: "yes", heads: true },
   { name: "V", about: "encoder", labels: "yes", heads: true },
-  { name: "mu" },
+  { name: "mu", about: "bias" },
   { name: "Z", about: "R V + mu" },
   { name: "H", about: "σ(Z)", labels: "phone" },
   { name: "W", about: "decoder", T: true, labels: "yes", heads: true },
-  { name: "b" },
+  { name: "b", about: "bias, in stars" },
   { name: "Y", about: "H Wᵀ + b, in stars" },
   { name: "E", about: "Y − R, where rated", labels: "phone", heads: true },
   { name: "error", title: "Σ E²", group: "losses" },
@@ -27,10 +27,10 @@ const MATRICES = [
   { name: "dZ", about: "dH∘H∘(1−H)", labels: "yes" },
   { name: "dV", about: "Rᵀ dZ + λ V", labels: "yes" },
   { name: "dmu", about: "Σ dZ" },
-  { name: "step W", T: true },
-  { name: "step b" },
-  { name: "step V" },
-  { name: "step mu" },
+  { name: "step W", T: true, about: "of RProp" },
+  { name: "step b", about: "of RProp" },
+  { name: "step V", about: "of RProp" },
+  { name: "step mu", about: "of RProp" },
 ];
 const SHOWN_AS = { "1-H": "H" }; // a factor that is not a matrix of its own lights up another cell
 for (const name of data.params) Object.assign(SHOWN_AS, { [`sign ${name}`]: `d${name}`, [`eta ${name}`]: `step ${name}` });
@@ -91,7 +91,7 @@ function buildMatrix({ name, title, about, T, labels, heads, group }) {
   if (about) caption.append(element("span", {}, about));
   const table = element("table", { role: "grid", "aria-label": about ? `${name}: ${about}` : name }, caption);
   if (heads) {
-    const line = element("tr", {}, ...(labels ? [element("td", { class: "corner" })] : []));
+    const line = element("tr", {}, ...(labels ? [element("th", { class: "corner" })] : []));
     line.append(...cols.map((text) => element("th", { scope: "col" }, text)));
     table.append(element("thead", {}, line));
   }
@@ -108,7 +108,7 @@ function buildMatrix({ name, title, about, T, labels, heads, group }) {
     body.append(line);
   });
   table.append(body);
-  table.dataset.labels = labels ?? "no";
+  if (labels) Object.assign(table.dataset, { labels, rows: { 2: "units", 4: "users", 5: "movies" }[rows.length] });
   if (/^(d|step)/.test(name)) table.classList.add("top");
   if (!group) table.style.gridArea = name.replace(" ", "-");
   return table;
@@ -143,7 +143,7 @@ function show() {
   at("epoch").value = epoch;
   const loss = short(data.runs[run].arrays.loss[epoch][0]);
   at("epoch").setAttribute("aria-valuetext", `epoch ${epoch} of ${LAST}, loss ${loss}`);
-  at("now").textContent = `epoch ${epoch}, loss ${loss}`;
+  at("now").textContent = `epoch ${epoch}\nloss ${loss}`;
 }
 
 function showCell(td, name, row, col) {
@@ -199,7 +199,8 @@ function pair(term, on) {
 function showCheck() {
   const { check } = data.runs[state.run];
   const wrong = data.params.filter((name) => !(check[name][state.epoch] <= data.tolerance));
-  at("passes").textContent = wrong.length ? `✗ fails for ${wrong.join(" and ")}` : "✓ passes";
+  const unseen = state.run === "no mask" ? ", and sees no mistake" : "";
+  at("passes").textContent = wrong.length ? `✗ fails for ${wrong.join(" and ")}` : `✓ passes${unseen}`;
   at("passes").className = wrong.length ? "bad" : "good";
   const errors = data.params.map((name) => `d${name} ${full(check[name][state.epoch])}`);
   at("errors").textContent = `Relative errors: ${errors.join(", ")}; up to ${full(data.tolerance)} is right.`;
@@ -215,13 +216,14 @@ function svg(tag, attributes, text = "") {
   return made;
 }
 
-/** left, right, top, bottom: of the plot in the SVG; low, high: of the axis. Returns the parts and the two scales. */
-function axes({ left, right, top, bottom, low, high, ticks }) {
+/** left, right, top, bottom: of the plot in the SVG; low, high: of the axis; outside: where the ticks are named. */
+function axes({ left, right, top, bottom, low, high, ticks, outside }) {
   const x = (epoch) => left + ((right - left) * epoch) / LAST;
   const y = (its) => bottom - ((bottom - top) * Math.log(its / low)) / Math.log(high / low);
   const parts = ticks.flatMap((tick) => [
     svg("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
-    svg("text", { class: "axis", x: right, y: y(tick) - 2, "text-anchor": "end" }, String(tick)),
+    svg("text", { class: "axis", x: outside ? right + 4 : right, y: y(tick) + (outside ? 4 : -2), "text-anchor": outside ? "start" : "end" },
+      String(tick)),
   ]);
   for (const epoch of [0, LAST / 2, LAST]) {
     const anchor = { 0: "start", [LAST]: "end" }[epoch] ?? "middle";
@@ -235,11 +237,11 @@ const line = (values, x, y) => "M" + values.map((its, epoch) => `${x(epoch).toFi
 function showLoss() {
   const { arrays, baseline } = data.runs[state.run];
   const losses = arrays.loss.map(([its]) => its);
-  const { parts, x, y } = axes({ left: 8, right: 292, top: 10, bottom: 98, low: 10, high: 200, ticks: [10, 20, 50, 100] });
+  const { parts, x, y } = axes({ left: 8, right: 258, top: 12, bottom: 98, low: 10, high: 200, ticks: [20, 50, 100] });
   parts.push(
-    svg("text", { class: "axis", x: 60, y: 9 }, "loss, logarithmic"),
-    svg("line", { class: "base", x1: 8, x2: 292, y1: y(baseline), y2: y(baseline) }),
-    svg("text", { class: "axis", x: 240, y: y(baseline) - 3, "text-anchor": "end" }, `mean of each user: ${short(baseline)}`),
+    svg("text", { class: "axis", x: 50, y: 10 }, "loss, logarithmic"),
+    svg("line", { class: "base", x1: 8, x2: 258, y1: y(baseline), y2: y(baseline) }),
+    svg("text", { class: "axis", x: 230, y: y(baseline) - 3, "text-anchor": "end" }, `mean of each user: ${short(baseline)}`),
     svg("path", { class: "curve", d: line(losses, x, y) }),
     svg("circle", { class: "here", cx: x(state.epoch), cy: y(losses[state.epoch]), r: 5 }),
   );
@@ -252,9 +254,9 @@ function showPath(cell) {
   const { name, row, col } = of ? { ...cell, name: of } : { name: "W", row: 2, col: 0 };
   const steps = data.runs[state.run].arrays[`step ${name}`].map((frame) => frame[row * width(name) + col]);
   const turns = steps.map((_, epoch) => epoch).filter((epoch) => value(`eta ${name}`, row, col, epoch) === 0.5);
-  const { parts, x, y } = axes({ left: 4, right: 176, top: 6, bottom: 134, low: 1e-5, high: 1, ticks: [1e-4, 0.01, 1] });
+  const { parts, x, y } = axes({ left: 4, right: 138, top: 6, bottom: 116, low: 1e-5, high: 1, ticks: [1e-4, 0.01, 1], outside: true });
   parts.push(
-    svg("line", { class: "now", x1: x(state.epoch), x2: x(state.epoch), y1: 6, y2: 134 }),
+    svg("line", { class: "now", x1: x(state.epoch), x2: x(state.epoch), y1: 6, y2: 116 }),
     svg("path", { class: "curve", d: line(steps, x, y) }),
     ...turns.map((epoch) => svg("path", { class: "turn", d: `M${x(epoch)} ${y(steps[epoch]) + 2}l3.5 6h-7z` })),
     svg("circle", { class: "here", cx: x(state.epoch), cy: y(steps[state.epoch]), r: 4 }),

@@ -19,16 +19,11 @@ DIGITS = 4  # significant ones
 
 def page(recordings: Mapping[str, Recording]) -> str:
     """The page, with every number that it shows."""
-    files = resources.files(__package__)
-    text = (files / "page.html").read_text("utf-8")
-    data = json.dumps(content(recordings), ensure_ascii=False, separators=(",", ":"))
-    for mark, part in {
-        "/* page.css */": (files / "page.css").read_text("utf-8"),
-        "/* recording */": data.replace("</", "<\\/"),
-        "/* page.js */": (files / "page.js").read_text("utf-8"),
-    }.items():
-        text = text.replace(mark, part)
-    return text
+    files = resources.files("tinyrec.playground")
+    text, style, script = ((files / f"page.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+    data = json.dumps(content(recordings), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    text = text.replace("/* page.css */", style).replace("/* page.js */", script)
+    return text.replace("/* recording */", data)
 
 
 def content(recordings: Mapping[str, Recording]) -> dict[str, Any]:
@@ -49,21 +44,14 @@ def content(recordings: Mapping[str, Recording]) -> dict[str, Any]:
 
 
 def run(recording: Recording) -> dict[str, Any]:
-    return {
-        "arrays": {name: [list(map(short, frame.ravel())) for frame in its] for name, its in recording.arrays.items()},
-        "check": {name: [float(f"{error:.0e}") for error in errors] for name, errors in recording.check.items()},
-        "baseline": short(recording.baseline),
-        "formulas": {
-            name: {
-                "rule": formula.rule,
-                "why": formula.why,
-                "start": formula.start,
-                "terms": {f"{i},{j}": formula.terms(i, j) for i, j in np.argwhere(counted).tolist()},
-            }
-            for name, formula in formulas(recording).items()
-            for counted in [~np.isnan(recording.arrays[name][0])]
-        },
-    }
+    arrays = {name: [list(map(short, frame.ravel())) for frame in its] for name, its in recording.arrays.items()}
+    check = {name: [float(f"{error:.0e}") for error in errors] for name, errors in recording.check.items()}
+    texts = {}
+    for name, its in formulas(recording).items():
+        counted = np.argwhere(~np.isnan(recording.arrays[name][0])).tolist()
+        terms = {f"{row},{col}": its.terms(row, col) for row, col in counted}
+        texts[name] = {"rule": its.rule, "why": its.why, "start": its.start, "terms": terms}
+    return {"arrays": arrays, "check": check, "baseline": short(recording.baseline), "formulas": texts}
 
 
 def verdicts(recordings: Mapping[str, Recording]) -> dict[str, str]:
@@ -71,12 +59,14 @@ def verdicts(recordings: Mapping[str, Recording]) -> dict[str, str]:
     at = (-1, MOVIES.index("Casablanca"), USERS.index("Ann"))
     stars = {name: recording.arrays["Y"][at] for name, recording in recordings.items()}
     loss = {name: recording.arrays["loss"][-1, 0, 0] for name, recording in recordings.items()}
-    forgotten = f"Ann gets {stars['no mask']:.1f} stars for Casablanca in the end, and {stars['correct']:.1f} with the mask."
-    doubled = f"The loss still falls, to {loss['double λ']:.1f}; with the right gradient it falls to {loss['correct']:.1f}."
     return {
         "correct": "The gradient is the derivative of the loss, and the loss is that of the paper.",
-        "no mask": f"The loss counts 6 ratings of 0 stars that nobody gave, and the gradient is exactly the derivative of this wrong loss. So the check cannot see it. {forgotten}",
-        "double λ": f"The gradient of λ/2 ‖W‖² is λ W, not 2λ W. {doubled} Only the check says that something is wrong.",
+        "no mask": "The loss counts 6 ratings of 0 stars that nobody gave. The gradient is exactly the derivative of "
+        f"this wrong loss, so the check cannot see it. In the end, Ann gets {stars['no mask']:.1f} stars for "
+        f"Casablanca, and {stars['correct']:.1f} with the mask.",
+        "double λ": "The gradient of λ/2 ‖W‖² is λ W, not 2λ W. The loss still falls, "
+        f"to {loss['double λ']:.1f}; with the right gradient it falls to {loss['correct']:.1f}. "
+        "Only the check says that something is wrong.",
         "no mask, double λ": "The check finds the wrong penalty, and does not see that the mask is forgotten.",
     }
 

@@ -15,12 +15,12 @@ from tinyrec.optim import RProp
 from tinyrec.sparse import Ratings
 from tinyrec.training.loop import begin
 
-na = np.nan
+na = np.nan  # not rated
 USERS = ("Ann", "Bob", "Cem", "Dee")
 MOVIES = ("Alien", "Brazil", "Casablanca", "Dumbo", "Eraserhead")
 RATINGS = np.array([[5, 4, na, 1, na], [4, na, 5, 1, 2], [1, na, 2, na, 5], [na, 1, 1, 4, 5]])  # users x movies
 EPOCHS, SEED = 120, 0
-MODEL = {"by": "item", "hidden_units": 2, "l2": 1.0}
+HIDDEN_UNITS, L2 = 2, 1.0
 RUNS = {  # name: (forget the mask, λ doubled in the gradient)
     "correct": (False, False),
     "no mask": (True, False),
@@ -63,15 +63,16 @@ def record(run: str = "correct", epochs: int = EPOCHS) -> Recording:
     """Train as tutorial 01 does, with the mistakes of this run, and record it."""
     forget_mask, double_l2 = RUNS[run]
     mask = ~np.isnan(RATINGS.T) | forget_mask  # (n, d)
-    R = Ratings.from_cells(*np.nonzero(mask), np.nan_to_num(RATINGS.T)[mask], mask.shape)
-    model = (DoubledPenalty if double_l2 else AutoRec)(**MODEL)
+    rows, cols = np.nonzero(mask)
+    R = Ratings.from_cells(rows, cols, np.nan_to_num(RATINGS.T)[mask], (len(MOVIES), len(USERS)))
+    model = (DoubledPenalty if double_l2 else AutoRec)(by="item", hidden_units=HIDDEN_UNITS, l2=L2)
     optimizer, start = RProp(), begin(model, R, RProp(), SEED)
     params, state, frames, errors = start.params, start.state, [], []
     for _ in range(epochs + 1):
         loss, grads = model.loss_and_grads(params, R)
         numeric = complex_step(partial(model.loss_and_grads, R=R), params)
         errors.append({name: relative_error(grads[name], numeric[name]) for name in params})
-        frame = {"R": dense(R, R.values), **params, **layers(params, R), "loss": loss}
+        frame = {"R": dense(R, R.values), **params, **layers(model, params, R), "loss": loss}
         frame |= {f"d{name}": grad for name, grad in grads.items()}
         moved, before = copy(params), copy(state["step"])
         optimizer.step(moved, grads, state, R.backend, loss)
@@ -82,14 +83,14 @@ def record(run: str = "correct", epochs: int = EPOCHS) -> Recording:
         params = moved
     return Recording(
         mask=mask,
-        gradient_l2=MODEL["l2"] * (1 + double_l2),
+        gradient_l2=L2 * (1 + double_l2),
         baseline=baseline(model, R),
         arrays={name: np.array([frame[name] for frame in frames]) for name in frames[0]},
         check={name: np.array([error[name] for error in errors]) for name in params},
     )
 
 
-def layers(params: Params, R: Ratings) -> Params:
+def layers(model: AutoRec, params: Params, R: Ratings) -> Params:
     """The layers of AutoRec.loss_and_grads, one after the other, and the derivative of the loss at each of them."""
     V, mu, W, b = params["V"], params["mu"], params["W"], params["b"]
     Z, _ = sparse_in(R, V, mu)  # (n, k)
@@ -98,8 +99,8 @@ def layers(params: Params, R: Ratings) -> Params:
     error, back_to_y = squared_error(y, R.values)
     dy = back_to_y()  # (p,)
     dH, _, _ = back_to_H(dy)  # (n, k)
-    Y = AutoRec(**MODEL).decode(params, H, cols=np.arange(len(b)))  # (n, d), all cells
-    penalty = l2_penalty(MODEL["l2"], params, {"W": 0 * W, "V": 0 * V}, R.backend)
+    Y = model.decode(params, H, cols=np.arange(len(b)))  # (n, d), all cells
+    penalty = l2_penalty(L2, params, {"W": 0 * W, "V": 0 * V}, R.backend)
     forward = {"Z": Z, "H": H, "1-H": 1 - H, "Y": Y, "E": dense(R, y - R.values), "error": error, "penalty": penalty}
     return {**forward, "dY": dense(R, dy), "dH": dH, "dZ": back_to_Z(dH)}
 
