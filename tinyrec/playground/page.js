@@ -116,8 +116,10 @@ function buildMatrix({ name, title, about, T, labels, heads, group }) {
 
 function build() {
   const losses = element("div", { class: "losses" });
-  for (const matrix of MATRICES) (matrix.group ? losses : at("matrices")).append(buildMatrix(matrix));
-  at("matrices").append(losses);
+  for (const matrix of MATRICES) {
+    if (matrix.group) at("matrices").append(losses);
+    (matrix.group ? losses : at("matrices")).append(buildMatrix(matrix));
+  }
   at("epoch").max = LAST;
 }
 
@@ -157,7 +159,7 @@ function showCell(td, name, row, col) {
   td.classList.toggle("negative", number < 0);
   td.classList.toggle("turned", turned);
   td.textContent = number === null ? "" : short(number, name);
-  td.style.setProperty("--t", number === null ? 0 : 0.75 * Math.sqrt(Math.min(1, Math.abs(number) / data.scales[name])));
+  td.style.setProperty("--fill", `${75 * Math.sqrt(Math.abs(number) / data.scales[name])}%`);
   const said = number === null ? "not rated" : td.textContent;
   td.setAttribute("aria-label", `${nameOf(name, row, col)}: ${said}${turned ? ", the sign has turned" : ""}`);
 }
