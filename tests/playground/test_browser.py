@@ -199,7 +199,12 @@ def test_where_training_starts(browser):
     cell(browser, "V[Ann, 1]:").click()
     assert "standard deviation 0.01" in get(browser, "formula").text
     get(browser, "next").click()
-    assert "before" in get(browser, "formula").text and labels(browser, "earlier")
+    assert "− sign dV[Ann, 1] before · step V[Ann, 1] before" in get(browser, "formula").text
+    assert labels(browser, "earlier") == {"dV[Ann, 1]", "step V[Ann, 1]", "V[Ann, 1]"}
+    cell(browser, "λ/2").click()
+    assert "λ/2 · W[Ann, 1]²" in get(browser, "formula").text
+    cell(browser, "H[Alien, 1]:").click()
+    assert "σ(Z[Alien, 1])" in get(browser, "formula").text
 
 
 @pytest.mark.parametrize("dark", [False, True])

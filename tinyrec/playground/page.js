@@ -33,14 +33,16 @@ const MATRICES = [
   { name: "step mu", about: "of RProp" },
 ];
 const SHOWN_AS = { "1-H": "H" }; // a factor that is not a matrix of its own lights up another cell
-for (const name of data.params) Object.assign(SHOWN_AS, { [`sign ${name}`]: `d${name}`, [`eta ${name}`]: `step ${name}` });
+for (const name of data.params)
+  Object.assign(SHOWN_AS, { [`sign ${name}`]: `d${name}`, [`eta ${name}`]: `step ${name}` });
 
 const state = { run: "correct", epoch: 0, selected: { name: "dW", row: 2, col: 0 }, hovered: null, timer: null };
 const cells = {}; // name -> row -> column -> td
+const abouts = {}; // name -> the line under it
 
 // ---- numbers and names
 
-const minus = (text) => text.replace("-", "−");
+const minus = (text) => text.replaceAll("-", "−");
 
 /** A number of a cell, short enough for it: never 0 unless it is 0. */
 function short(value, name) {
@@ -54,13 +56,15 @@ function short(value, name) {
 const full = (value) => minus(String(value));
 
 const width = (name) => data.axes[name][1].length;
-const value = (name, row, col, epoch = state.epoch) => data.runs[state.run].arrays[name][epoch][row * width(name) + col];
+const value = (name, row, col, epoch = state.epoch) =>
+  data.runs[state.run].arrays[name][epoch][row * width(name) + col];
 
 function nameOf(name, row, col) {
   const [rows, cols] = data.axes[name];
   const place = [rows[row], cols[col]].filter(Boolean).join(", ");
   const [head, of] = name.split(" ");
-  const text = { "1-H": "1 − H", eta: "η", sign: `sign d${of}`, error: "Σ E²", penalty: "λ/2 ‖·‖²" }[of ? head : name] ?? name;
+  const text = { eta: "η", sign: `sign d${of}`, error: "Σ E²", penalty: "λ/2 ‖·‖²" }[head] ?? name;
+  if (name === "1-H") return `(1 − H[${place}])`;
   return place ? `${text}[${place}]` : text;
 }
 
@@ -68,12 +72,14 @@ function nameOf(name, row, col) {
 function termsOf({ name, row, col }) {
   const terms = data.runs[state.run].formulas[name]?.terms[`${row},${col}`] ?? [];
   if (state.epoch === 0 && terms.flat().some((factor) => factor[3])) return null;
-  return terms.map((term) => term.map(([of, ...rest]) => {
-    if (rest.length === 1) return { text: of, value: rest[0] };
-    const [i, j, before = 0] = rest;
-    const cell = { name: SHOWN_AS[of] ?? of, row: i, col: j, earlier: before < 0 };
-    return { text: nameOf(of, i, j), value: value(of, i, j, state.epoch + before), cell };
-  }));
+  return terms.map((term) =>
+    term.map(([of, ...rest]) => {
+      if (rest.length === 1) return { text: of, value: rest[0] };
+      const [i, j, before = 0] = rest;
+      const cell = { name: SHOWN_AS[of] ?? of, row: i, col: j, earlier: before < 0 };
+      return { text: nameOf(of, i, j), value: value(of, i, j, state.epoch + before), cell };
+    }),
+  );
 }
 
 // ---- building the page
@@ -88,7 +94,7 @@ function element(tag, attributes = {}, ...children) {
 function buildMatrix({ name, title, about, T, labels, heads, group }) {
   const [rows, cols] = T ? [...data.axes[name]].reverse() : data.axes[name];
   const caption = element("caption", {}, element("b", {}, title ?? (T ? `${name}ᵀ` : name)));
-  if (about) caption.append(element("span", {}, about));
+  if (about) caption.append((abouts[name] = element("span", {}, about)));
   const table = element("table", { role: "grid", "aria-label": about ? `${name}: ${about}` : name }, caption);
   if (heads) {
     const line = element("tr", {}, ...(labels ? [element("th", { class: "corner" })] : []));
@@ -130,8 +136,9 @@ function show() {
   const selected = state.hovered ?? state.selected;
   const terms = selected && termsOf(selected);
   const sources = (terms ?? []).flat().filter((factor) => factor.cell);
-  for (const { name } of MATRICES) {
+  for (const { name, about } of MATRICES) {
     cells[name].forEach((line, row) => line.forEach((td, col) => showCell(td, name, row, col)));
+    if (about) abouts[name].textContent = run.includes("double λ") ? about.replace("λ", "2λ") : about;
   }
   at("matrices").classList.toggle("lit", Boolean(selected));
   for (const { cell } of sources) {
@@ -173,16 +180,15 @@ function showFormula(cell, terms) {
   const { rule, why, start } = data.runs[state.run].formulas[cell.name];
   const number = value(cell.name, cell.row, cell.col);
   const title = nameOf(cell.name, cell.row, cell.col);
-  const parts = [element("h2", {}, element("span", {}, title), element("span", {}, number === null ? "none" : full(number)))];
+  const parts = [
+    element("h2", {}, element("span", {}, title), element("span", {}, number === null ? "none" : full(number))),
+  ];
   parts.push(element("p", { class: "rule" }, terms ? `= ${rule}` : `= ${start}`), element("p", { class: "why" }, why));
   if (terms?.length) {
+    const wrap = (text) => (cell.name === "H" ? `σ(${text})` : text);
     const rows = terms.map((term, index) => {
-      const [open, close] = cell.name === "H" ? ["σ(", ")"] : ["", ""];
-      const texts = term.map((factor) => factor.text + (factor.cell?.earlier ? " before" : ""));
-      const numbers = term.map((factor, place) => (place && factor.value < 0 ? `(${full(factor.value)})` : full(factor.value)));
-      const plus = index ? "+ " : "";
-      const line = element("tr", {}, element("td", {}, plus + open + texts.join(" · ") + close),
-        element("td", {}, open + numbers.join(" · ") + close));
+      const [texts, numbers] = productOf(term, index > 0);
+      const line = element("tr", {}, element("td", {}, wrap(texts)), element("td", {}, wrap(numbers)));
       line.addEventListener("mouseenter", () => pair(term, true));
       line.addEventListener("mouseleave", () => pair(term, false));
       return line;
@@ -191,6 +197,19 @@ function showFormula(cell, terms) {
     parts.push(element("table", {}, element("tbody", {}, ...rows)));
   }
   panel.replaceChildren(...parts);
+}
+
+/** A term as two texts, with names and with numbers: the factor −1 is a sign, and equal factors are a square. */
+function productOf(term, signed) {
+  const [sign, factors] = term[0].value === -1 && !term[0].cell ? ["− ", term.slice(1)] : [signed ? "+ " : "", term];
+  const isSquare = factors.length > 1 && factors.at(-1).text === factors.at(-2).text;
+  const its = isSquare ? factors.slice(0, -1) : factors;
+  const names = its.map(({ text, cell }) => text + (cell?.earlier ? " before" : ""));
+  const numbers = its.map(({ value: number }, place) => {
+    const needsBrackets = number < 0 && (place > 0 || isSquare || sign);
+    return needsBrackets ? `(${full(number)})` : full(number);
+  });
+  return [names, numbers].map((texts) => sign + texts.join(" · ") + (isSquare ? "²" : ""));
 }
 
 /** Marks the cells of one term, while the pointer is on its line. */
@@ -224,17 +243,25 @@ function axes({ left, right, top, bottom, low, high, ticks, outside }) {
   const y = (its) => bottom - ((bottom - top) * Math.log(its / low)) / Math.log(high / low);
   const parts = ticks.flatMap((tick) => [
     svg("line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) }),
-    svg("text", { class: "axis", x: outside ? right + 4 : right, y: y(tick) + (outside ? 4 : -2), "text-anchor": outside ? "start" : "end" },
-      String(tick)),
+    outside
+      ? svg("text", { class: "axis", x: right + 4, y: y(tick) + 4 }, String(tick))
+      : svg("text", { class: "axis", x: right, y: y(tick) - 2, "text-anchor": "end" }, String(tick)),
   ]);
   for (const epoch of [0, LAST / 2, LAST]) {
     const anchor = { 0: "start", [LAST]: "end" }[epoch] ?? "middle";
-    parts.push(svg("text", { class: "axis", x: x(epoch), y: bottom + 11, "text-anchor": anchor }, epoch ? String(epoch) : "epoch 0"));
+    parts.push(
+      svg(
+        "text",
+        { class: "axis", x: x(epoch), y: bottom + 11, "text-anchor": anchor },
+        epoch ? String(epoch) : "epoch 0",
+      ),
+    );
   }
   return { parts, x, y };
 }
 
-const line = (values, x, y) => "M" + values.map((its, epoch) => `${x(epoch).toFixed(1)} ${y(its).toFixed(1)}`).join("L");
+const line = (values, x, y) =>
+  "M" + values.map((its, epoch) => `${x(epoch).toFixed(1)} ${y(its).toFixed(1)}`).join("L");
 
 function showLoss() {
   const { arrays, baseline } = data.runs[state.run];
@@ -243,7 +270,11 @@ function showLoss() {
   parts.push(
     svg("text", { class: "axis", x: 50, y: 10 }, "loss, logarithmic"),
     svg("line", { class: "base", x1: 8, x2: 258, y1: y(baseline), y2: y(baseline) }),
-    svg("text", { class: "axis", x: 230, y: y(baseline) - 3, "text-anchor": "end" }, `mean of each user: ${short(baseline)}`),
+    svg(
+      "text",
+      { class: "axis", x: 230, y: y(baseline) - 3, "text-anchor": "end" },
+      `mean of each user: ${short(baseline)}`,
+    ),
     svg("path", { class: "curve", d: line(losses, x, y) }),
     svg("circle", { class: "here", cx: x(state.epoch), cy: y(losses[state.epoch]), r: 5 }),
   );
@@ -256,7 +287,16 @@ function showPath(cell) {
   const { name, row, col } = of ? { ...cell, name: of } : { name: "W", row: 2, col: 0 };
   const steps = data.runs[state.run].arrays[`step ${name}`].map((frame) => frame[row * width(name) + col]);
   const turns = steps.map((_, epoch) => epoch).filter((epoch) => value(`eta ${name}`, row, col, epoch) === 0.5);
-  const { parts, x, y } = axes({ left: 4, right: 138, top: 6, bottom: 116, low: 1e-5, high: 1, ticks: [1e-4, 0.01, 1], outside: true });
+  const { parts, x, y } = axes({
+    left: 4,
+    right: 138,
+    top: 6,
+    bottom: 116,
+    low: 1e-5,
+    high: 1,
+    ticks: [1e-4, 0.01, 1],
+    outside: true,
+  });
   parts.push(
     svg("line", { class: "now", x1: x(state.epoch), x2: x(state.epoch), y1: 6, y2: 116 }),
     svg("path", { class: "curve", d: line(steps, x, y) }),
@@ -293,7 +333,9 @@ function chooseRun() {
 
 /** Moves the focus within a matrix; Tab goes to the next matrix, to the cell that had the focus last. */
 function moveFocus(event) {
-  const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+  const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [
+    0, 0,
+  ];
   const lines = [...event.target.closest("tbody").rows].map((row) => [...row.querySelectorAll("td")]);
   const r = lines.findIndex((its) => its.includes(event.target));
   const next = lines[r + down]?.[lines[r].indexOf(event.target) + right];
@@ -340,13 +382,14 @@ function listen() {
     }
   });
   const root = document.documentElement;
-  const isDark = () => (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : systemIsDark.matches);
   const nameTheme = () => (at("theme").textContent = isDark() ? "Light theme" : "Dark theme");
   at("theme").addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
     nameTheme();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameTheme);
+  systemIsDark.addEventListener("change", nameTheme);
   nameTheme();
 }
 
