@@ -211,7 +211,8 @@ def test_where_training_starts(browser):
 def test_both_themes_can_be_read(browser, dark):
     screen(browser, 1280, 1000, dark)
     toggle = get(browser, "theme")
-    assert toggle.text == ("Light theme" if dark else "Dark theme")
+    expected = "Light theme" if dark else "Dark theme"
+    WebDriverWait(browser, 60).until(lambda _: toggle.text == expected)  # the page hears of the system's theme later
     before = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     for epoch in (0, 30, EPOCHS):
         go(browser, epoch)
