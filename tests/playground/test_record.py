@@ -116,5 +116,12 @@ def test_the_mistakes_have_the_results_that_the_page_tells(recordings):
     assert loss["correct"] + 1 < loss["double λ"]
 
 
+def test_the_numbers_in_the_texts_of_the_page(recordings):
+    arrays = recordings["correct"].arrays
+    assert RATED.sum() == 14 and RATED.shape == (5, 4) and arrays["H"].shape[1:] == (5, 2)
+    assert RProp().step_init == 0.0125 and (arrays["mu"][0] == 0).all() and (arrays["b"][0] == 0).all()
+    assert 0.005 < np.std([arrays["V"][0], arrays["W"][0]]) < 0.02  # drawn with 0.01
+
+
 def test_a_recording_can_be_short():
     assert len(record("correct", epochs=2).arrays["loss"]) == 3

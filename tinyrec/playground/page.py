@@ -59,10 +59,11 @@ def verdicts(recordings: Mapping[str, Recording]) -> dict[str, str]:
     at = (-1, MOVIES.index("Casablanca"), USERS.index("Ann"))
     stars = {name: recording.arrays["Y"][at] for name, recording in recordings.items()}
     loss = {name: recording.arrays["loss"][-1, 0, 0] for name, recording in recordings.items()}
+    unrated = (~recordings["correct"].mask).sum()
     return {
         "correct": "The gradient is the derivative of the loss, and the loss is that of the paper.",
-        "no mask": "The loss counts 6 ratings of 0 stars that nobody gave. The gradient is exactly the derivative of "
-        f"this wrong loss, so the check cannot see it. In the end, Ann gets {stars['no mask']:.1f} stars for "
+        "no mask": f"The loss counts {unrated} ratings of 0 stars that nobody gave. The gradient is exactly the "
+        f"derivative of this wrong loss, so the check cannot see it. In the end, Ann gets {stars['no mask']:.1f} stars for "
         f"Casablanca, and {stars['correct']:.1f} with the mask.",
         "double λ": "The gradient of λ/2 ‖W‖² is λ W, not 2λ W. The loss still falls, "
         f"to {loss['double λ']:.1f}; with the right gradient it falls to {loss['correct']:.1f}. "
