@@ -63,8 +63,8 @@ def verdicts(recordings: Mapping[str, Recording]) -> dict[str, str]:
     return {
         "correct": "The gradient is the derivative of the loss, and the loss is that of the paper.",
         "no mask": f"The loss counts {unrated} ratings of 0 stars that nobody gave. The gradient is exactly the "
-        f"derivative of this wrong loss, so the check cannot see it. In the end, Ann gets {stars['no mask']:.1f} stars for "
-        f"Casablanca, and {stars['correct']:.1f} with the mask.",
+        "derivative of this wrong loss, so the check cannot see it. In the end, Ann gets "
+        f"{stars['no mask']:.1f} stars for Casablanca, and {stars['correct']:.1f} with the mask.",
         "double λ": "The gradient of λ/2 ‖W‖² is λ W, not 2λ W. The loss still falls, "
         f"to {loss['double λ']:.1f}; with the right gradient it falls to {loss['correct']:.1f}. "
         "Only the check says that something is wrong.",
