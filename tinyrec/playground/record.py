@@ -100,7 +100,7 @@ def layers(model: AutoRec, params: Params, R: Ratings) -> Params:
     dy = back_to_y()  # (p,)
     dH, _, _ = back_to_H(dy)  # (n, k)
     Y = model.decode(params, H, cols=np.arange(len(b)))  # (n, d), all cells
-    penalty = l2_penalty(L2, params, {"W": 0 * W, "V": 0 * V}, R.backend)
+    penalty = l2_penalty(L2, params, {"W": 0 * W, "V": 0 * V}, R)
     forward = {"Z": Z, "H": H, "1-H": 1 - H, "Y": Y, "E": dense(R, y - R.values), "error": error, "penalty": penalty}
     return {**forward, "dY": dense(R, dy), "dH": dH, "dZ": back_to_Z(dH)}
 
