@@ -194,7 +194,7 @@ print("ten mistakes, each with its size")
 # ## Questions
 #
 # 1. Which simple predictor is left of the model with the mean in place of the sum? Score it. (Expect about 1.04.)
-# 2. Rank among 999 drawn items in place of 99. What is HR@10 of EASE with $\lambda = 100$? (Expect about 0.41.)
+# 2. Rank among 999 drawn items in place of 99. What is HR@10 of EASE with $\lambda = 100$? (Expect about 0.40.)
 # 3. How much does the best of twenty splits flatter? (Expect about 0.012.)
 #
 # Assignment: [a1, what is not there](assignments/a1.md), tasks 2 and 3, where some of these mistakes cost points.
