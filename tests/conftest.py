@@ -24,6 +24,15 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_collection_modifyitems(items):
+    """Skip the numbers that tutorials tell their readers to expect: they take minutes, and are for a release."""
+    if os.environ.get("TINYREC_EXPECTED") != "1":
+        skip = pytest.mark.skip(reason="set TINYREC_EXPECTED=1 to check the numbers that tutorials tell to expect")
+        for item in items:
+            if item.get_closest_marker("expected"):
+                item.add_marker(skip)
+
+
 @pytest.fixture(scope="session", params=["reference", "numpy", "cupy", GPU])
 def backend(request):
     """The name of each backend: a test with this fixture runs once per backend, for "cupy" on the fake CuPy.
