@@ -181,11 +181,10 @@ _, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4), sharex=True, layout="const
 top.plot(range(1, 81), weights, color="C4")
 top.set(ylabel="weight V[0, 0]", title="One weight under iRprop-; dots: the derivative changed its sign")
 bottom.semilogy(range(1, 81), steps, color="C4")
-bottom.axhline(0.0125, color="black", linestyle="--", linewidth=1, label="first step")
-bottom.set(xlabel="epoch", ylabel="step size", xticks=[1, *range(10, 81, 10)])
+bottom.axhline(0.0125, color="black", linestyle="--", linewidth=1)
+bottom.set(xlabel="epoch", ylabel="step; dashed: the first", xticks=[1, *range(10, 81, 10)])
 for its, values in ((top, weights), (bottom, steps)):
     its.plot(turns, [values[epoch - 1] for epoch in turns], "o", color="C3", markersize=4)
-bottom.legend(fontsize=9)
 plt.show()
 print("All assertions passed: signs are enough.")
 
