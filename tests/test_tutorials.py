@@ -13,6 +13,21 @@ ROOT = Path(__file__).parents[1]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
 SECONDS = 900  # only stops a hang: a busy machine may need long, and numba may have to compile
 
+# The numbered tutorials, and what each of them says by its number in a paper
+LADDER = {
+    "00_is_0_83_good": ["section 3", "eq. 7"],
+    "01_autorec_by_hand": ["eq. 1", "eq. 2", "eq. 3"],
+    "02_is_the_gradient_right": ["eq. 2"],
+    "03_signs_and_steps": ["section 3", "Igel and Hüsken"],
+    "04_real_ratings": ["eq. 2", "table 1", "fig. 2"],
+    "05_only_the_cells_there_are": ["eq. 2"],
+    "06_denoising_and_side_information": ["eq. 1", "eq. 4", "fig. 2"],
+    "07_deep_layer_by_layer": ["section 3", "section 4.3"],
+    "08_clicks": ["eq. 10", "eq. 11"],
+    "09_predict_do_not_regularise": ["eq. 1", "eq. 2", "eq. 3", "eq. 6", "eq. 7", "eq. 8"],
+    "10_believe_a_result": ["table"],
+}
+
 every_tutorial = pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
 
 
@@ -52,6 +67,63 @@ def test_has_cells_and_starts_with_a_title(tutorial):
 def test_markdown_cells_contain_only_comments(tutorial):
     prose = [text for is_markdown, text in cells(tutorial) if is_markdown]
     assert all(line.startswith("#") for text in prose for line in text.splitlines() if line)
+
+
+@every_tutorial
+def test_is_short_enough_to_be_read_in_one_sitting(tutorial):
+    assert tutorial.read_text(encoding="utf-8").count("\n") <= 200
+
+
+@every_tutorial
+def test_ends_with_three_questions_and_an_assignment(tutorial):
+    is_markdown, last = cells(tutorial)[-1]
+    assert is_markdown and last.startswith("# ## Questions\n")
+    assert len(re.findall(r"(?m)^# \d\. ", last)) == 3
+    assert re.search(r"(?i)expect", last)
+    assignments = re.findall(r"assignments/(a\d\.md)", last)
+    assert assignments or tutorial.stem not in LADDER
+    assert all((ROOT / "tutorials" / "assignments" / name).exists() for name in assignments)
+
+
+@every_tutorial
+def test_each_number_to_expect_is_in_a_test(tutorial):
+    """tests/tutorials/test_expected_NN.py, or _NAME.py for a page without a number, computes what a reader is told."""
+    number = re.match(r"\d\d", tutorial.stem)
+    of = ROOT / "tests" / "tutorials" / f"test_expected_{number[0] if number else tutorial.stem}.py"
+    computed = of.read_text(encoding="utf-8").replace("_", "")
+    _, questions = cells(tutorial)[-1]
+    for told in re.findall(r"[Ee]xpect(?:\n# +| )about(?:\n# +| )(-?\d[\d.,]*(?:e-?\d+)?)", questions):
+        assert told.rstrip(".,").replace(",", "") in computed, told
+
+
+def test_the_ladder_has_no_missing_step():
+    numbered = [path.stem for path in TUTORIALS if path.stem[0].isdigit()]
+    assert numbered == list(LADDER)
+
+
+@pytest.mark.parametrize("name", LADDER)
+def test_says_where_in_a_paper_it_is(name):
+    text = (ROOT / "tutorials" / f"{name}.py").read_text(encoding="utf-8")
+    assert [what for what in LADDER[name] if not says(text, what)] == []
+
+
+def says(text, what):
+    """Whether a text names a section, a table, a figure or an equation, alone, in a list or in a range of them."""
+    kind, _, number = what.rpartition(" ")
+    kinds = {
+        "eq.": r"(?:eqs?\.|equations?)",
+        "fig.": r"(?:figs?\.|figures?)",
+        "section": r"(?:sections?|§)",
+        "table": r"tables?",
+    }
+    if kind not in kinds:
+        return what in text.replace("\n# ", " ")
+    for numbers in re.findall(rf"(?i){kinds[kind]} ?((?:[\d.a-d]+(?:, | and | to |-|–)?)+)", text.replace("\n# ", " ")):
+        named = re.findall(r"\d+(?:\.\d+)?", numbers)
+        ranges = re.findall(r"(\d+)(?: to |-|–)(\d+)", numbers)
+        if number in named or any(int(first) <= float(number) <= int(last) for first, last in ranges):
+            return True
+    return False
 
 
 @every_tutorial

@@ -22,7 +22,7 @@ from tinyrec.sparse import Ratings
 from tinyrec.training import fit
 
 real = bool(find("ml-100k"))
-sizes = {} if real else {"n_users": 500, "n_items": 400, "n_ratings": 60_000}
+sizes = {} if real else {"n_users": 400, "n_items": 300, "n_ratings": 36_000}
 data = tr.load_dataset("ml-100k" if real else "synthetic", **sizes)
 if not real:
     print('MovieLens 100K was not found (tr.load_dataset("ml-100k") downloads it), so this uses synthetic ratings.')
@@ -108,17 +108,18 @@ assert recommender.info["epochs"] == best_epoch and np.isclose(recommender.info[
 # paper). I-AutoRec is better than U-AutoRec here as in table 1a of the paper, where they have 0.831 and 0.874.
 
 # %%
+most = 500 if real else 100  # epochs; fewer on synthetic ratings, to be done soon
 l2s, ks = (5, 20, 50, 100, 400), (5, 20, 50, 200)
 by_l2 = {
-    by: [min(run(tr.AutoRec(by=by, hidden_units=50, l2=float(l2)), part, valid)[1]) for l2 in l2s]
+    by: [min(run(tr.AutoRec(by=by, hidden_units=50, l2=float(l2)), part, valid, most)[1]) for l2 in l2s]
     for by in ("item", "user")
 }
-by_k = [min(run(tr.AutoRec(by="item", hidden_units=k, l2=50.0), part, valid)[1]) for k in ks]
+by_k = [min(run(tr.AutoRec(by="item", hidden_units=k, l2=50.0), part, valid, most)[1]) for k in ks]
 print(
     f"λ {l2s}: {np.round(by_l2['item'], 3)} by item, {np.round(by_l2['user'], 3)} by user\nk {ks}: {np.round(by_k, 3)}"
 )
-assert np.argmin(by_l2["item"]) in (1, 2, 3) and by_k[0] > by_k[1] > by_k[2]
-assert not real or np.all(np.less(by_l2["item"], by_l2["user"]))
+assert np.argmin(by_l2["item"]) in (1, 2, 3) and by_k[0] > max(by_k[1:])
+assert not real or (np.all(np.less(by_l2["item"], by_l2["user"])) and np.all(np.diff(by_k) < 0))
 
 _, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True, layout="constrained")
 for by, values in by_l2.items():
@@ -179,7 +180,7 @@ for place, gain in enumerate(gains.values()):
 axes.axvline(0, color="black", linewidth=1)
 axes.axvline(biases - curve[-1], color="black", linestyle="--", linewidth=1)
 axes.set(xlim=(-0.02, 0.18), xlabel=f"change of the test RMSE of {curve[-1]:.3f} (stars); dashed: user and item biases")
-axes.set_title(f"Five mistakes on {data.name}, one split; the longest bars are cut off")
+axes.set_title(f"Five mistakes on {data.name}, one split; the longest bar is cut off")
 axes.invert_yaxis()
 plt.show()
 print("All assertions passed: what fit does, by hand, gives the same result.")
@@ -187,3 +188,13 @@ print("All assertions passed: what fit does, by hand, gives the same result.")
 # %% [markdown]
 # ## Questions
 #
+# Use MovieLens 100K and `model.fit(train, valid=0.1).info["valid_rmse"]`, above 0.891.
+#
+# 1. Is the sigmoid needed? With `activation="identity"` and $\lambda$ of 50 and 400, expect about 0.938 and 0.912.
+#    Table 1b of the paper has 0.872 without and 0.831 with a sigmoid, on MovieLens 1M.
+# 2. The paper explains why I-AutoRec is better by the number of ratings: there are more of an item than of a user.
+#    Count them. Expect about 59 and 106. Does the explanation hold here?
+# 3. Take 500 hidden units with $\lambda$ of 50 and of 100. Expect about 0.890 and 0.885. What do you conclude on how to
+#    search for $k$ and $\lambda$?
+#
+# Assignment: [a8](assignments/a8.md), somebody new, for a user whom training has not seen.
