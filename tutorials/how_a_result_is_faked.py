@@ -100,7 +100,7 @@ class ZerosFilledIn(tr.AutoRec):
         weights = np.ones(R.shape[1], R.values.dtype)  # of unobserved cells
         error, (dH, dW, db) = linear_error(H, params["W"], params["b"], R, weights)
         dV, dmu = back_to_params(back_to_Z(dH))
-        penalty = l2_penalty(self.l2, params, {"W": dW, "V": dV}, R.backend)
+        penalty = l2_penalty(self.l2, params, {"W": dW, "V": dV}, R)
         return error + penalty, {"V": dV, "mu": dmu, "W": dW, "b": db}
 
 
