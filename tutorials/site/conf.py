@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # our extensions; tinyrec as it is here, also in the tutorials
-os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+sys.path[:0] = [str(HERE / "extensions"), str(HERE.parents[1])]
+os.environ["PYTHONPATH"] = str(HERE.parents[1])  # also in the tutorials, tinyrec as it is here
 os.environ["TINYREC_OFFLINE"] = "1"
 
 import tinyrec
@@ -38,6 +38,7 @@ extensions = [
     "downloads",
     "gallery",
     "links",
+    "sources",
 ]
 
 # Pages: Markdown, and scripts in percent format, which are run when they are read
@@ -72,3 +73,12 @@ mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
 assert mathjax and mathjax.origin
 html_static_path.append(str(Path(mathjax.origin).parent / "static" / "mathjax" / "tex-svg-full.js"))
 mathjax_path = "tex-svg-full.js"
+
+
+def setup(app):
+    app.connect("builder-inited", keep_pictures, priority=900)
+
+
+def keep_pictures(app):
+    """What tutorials draw: in the output folder, and not beside it, as MyST-NB has it."""
+    app.env.mystnb_config = app.env.mystnb_config.copy(output_folder=str(app.doctreedir / "executed"))

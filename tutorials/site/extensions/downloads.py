@@ -1,11 +1,13 @@
 """Each tutorial as a notebook, beside its script in _sources; templates/page.html links to both."""
 
+from pathlib import Path
+
 import jupytext
 
 
 def write_notebooks(app, problem):
     if problem is None and app.builder.format == "html":
-        for script in (app.outdir / "_sources" / "tutorials").glob("*.py"):
+        for script in Path(app.outdir, "_sources", "tutorials").glob("*.py"):
             jupytext.write(jupytext.read(script, fmt="py:percent"), script.with_suffix(".ipynb"))
 
 

@@ -1,0 +1,30 @@
+"""Links from a page to a file of Python that is no page, such as a test: to a copy of it, and from names to our code."""
+
+from importlib import import_module
+from operator import attrgetter
+
+from sphinx.addnodes import download_reference, pending_xref
+
+
+def link_to_copies(app, doctree):
+    """MyST takes each .py for a page, as the tutorials are."""
+    for link in list(doctree.findall(pending_xref)):
+        target = f"{link['reftarget']}.py"
+        if link.get("refdomain") == "doc" and link["reftarget"] not in app.env.found_docs:
+            copy = download_reference("", "", *link.children, reftarget=f"/{target}", refdoc=app.env.docname)
+            link.replace_self(copy)
+
+
+def module_of(app, module, name):
+    """Where a name is defined, for sphinx.ext.viewcode, which would take the type dict[str, Array] for builtins."""
+    try:
+        found = getattr(attrgetter(name)(import_module(module)), "__module__", module)
+    except AttributeError:  # a field that instances have
+        return module
+    return found if found.startswith("tinyrec") else module
+
+
+def setup(app):
+    app.connect("doctree-read", link_to_copies, priority=400)  # before Sphinx collects what is downloaded
+    app.connect("viewcode-follow-imported", module_of)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
