@@ -1,49 +1,49 @@
-"""Docstrings of tinyrec as reStructuredText: prose, lists of names, and what is set in columns stays as it is."""
+"""Docstrings of tinyrec as reStructuredText: prose becomes paragraphs, and what has lines of its own keeps them."""
 
 import re
 
 import tinyrec
 
-NAMED = re.compile(r"^[\w.()\[\], ]{1,60}: ")  # starts "name: what it is"
+NAMED = re.compile(r"[\w.()\[\]*, ]{1,60}: ")  # starts "name: what it is"
 
 
-def as_rst(lines):
-    """The lines of a docstring, in plain text with `code`, as lines of reStructuredText."""
-    out = []
-    for block in re.split(r"\n\s*\n", "\n".join(lines).strip("\n")):
-        rows = block.split("\n")
-        if re.search(r"\S {3,}\S|^ {4}", block, re.MULTILINE) or "->" in block:
-            indented = all(row.startswith("    ") for row in rows)
-            out += ["::", "", *(row if indented else f"    {row}" for row in rows), ""]
-        elif any(NAMED.match(row) for row in rows):
-            items = []
-            for row in rows:
-                if NAMED.match(row) or not items:
-                    items.append(row)
-                else:
-                    items[-1] += f" {row.strip()}"
-            out += [*(f"| {escaped(item)}" for item in items), ""]
+def as_rst(docstring):
+    """The docstring, plain text with `code`, in reStructuredText."""
+    return "\n\n".join(block_as_rst(block) for block in re.split(r"\n\s*\n", docstring.strip("\n")))
+
+
+def block_as_rst(block):
+    """Code, or columns, as they are; equations, shapes and lists of names line by line; a paragraph else."""
+    rows = block.split("\n")
+    if all(row.startswith("    ") for row in rows) or sum(bool(re.search(r"\S {3,}\S", row)) for row in rows) > 1:
+        return "\n    ".join([".. code-block:: text\n", *rows])
+    if not any(NAMED.match(row) or re.search(r"->|\S {3,}\S", row) for row in rows):
+        return "\n".join(escaped(row.strip()) for row in rows)
+    named, lines = any(NAMED.match(row) for row in rows), []
+    for row in rows:
+        if lines and (row.startswith("    ") or named and not NAMED.match(row)):
+            lines[-1] += f" {row.strip()}"  # goes on
         else:
-            out += [*(escaped(row.strip()) for row in rows), ""]
-    return out
+            lines.append(row)
+    return "\n".join(f"| {escaped(re.sub(' {3,}', chr(8195), line))}" for line in lines)
 
 
 def escaped(text):
     """Without markup, but for `code`."""
-    pieces = re.split(r"(`[^`]+`)", text)
-    return "".join(f"`{piece}`" if i % 2 else re.sub(r"([\\*_|`])", r"\\\1", piece) for i, piece in enumerate(pieces))
+    parts = re.split(r"(`[^`]+`)", text)
+    return "".join(f"`{part}`" if i % 2 else re.sub(r"([\\*_|`])", r"\\\1", part) for i, part in enumerate(parts))
 
 
 def process(app, what, name, obj, options, lines):
-    lines[:] = as_rst(lines)
+    lines[:] = as_rst("\n".join(lines)).split("\n")
 
 
-def documented_under_tinyrec(app, what, name, obj, skip, options):
+def skip(app, what, name, obj, skipped, options):
     """Skip what is on the page of `tinyrec`, where it has its shortest name."""
     return True if name in tinyrec.__all__ and not app.env.docname.endswith("/tinyrec") else None
 
 
 def setup(app):
     app.connect("autodoc-process-docstring", process)
-    app.connect("autodoc-skip-member", documented_under_tinyrec)
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,12 +16,12 @@ def link_to_copies(app, doctree):
 
 
 def module_of(app, module, name):
-    """Where a name is defined, for sphinx.ext.viewcode, which would take the type dict[str, Array] for builtins."""
+    """Where a name is defined, for sphinx.ext.viewcode; else it takes the type dict[str, Array] for one of builtins."""
     try:
-        found = getattr(attrgetter(name)(import_module(module)), "__module__", module)
+        found = getattr(attrgetter(name)(import_module(module)), "__module__", None)
     except AttributeError:  # a field that instances have
-        return module
-    return found if found.startswith("tinyrec") else module
+        return None
+    return module if found == "builtins" else found
 
 
 def setup(app):
