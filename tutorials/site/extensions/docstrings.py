@@ -1,10 +1,12 @@
 """Docstrings of tinyrec as reStructuredText: prose becomes paragraphs, and what has lines of its own keeps them."""
 
 import re
+from itertools import pairwise
 
 import tinyrec
 
 NAMED = re.compile(r"[\w.()\[\]*, ]{1,60}: ")  # starts "name: what it is"
+WIDTH = 110  # a longer line of a docstring would not fit; at least 4 of 120 columns are its indentation
 
 
 def as_rst(docstring):
@@ -19,9 +21,10 @@ def block_as_rst(block):
         return "\n    ".join([".. code-block:: text\n", *rows])
     if not any(NAMED.match(row) or re.search(r"->|\S {3,}\S", row) for row in rows):
         return "\n".join(escaped(row.strip()) for row in rows)
-    named, lines = any(NAMED.match(row) for row in rows), []
-    for row in rows:
-        if lines and (row.startswith("    ") or named and not NAMED.match(row)):
+    lines = []
+    for before, row in pairwise(["", *rows]):
+        full = len(before) + len(row.split()[0]) > WIDTH
+        if before and not NAMED.match(row) and (row.startswith("    ") or full):
             lines[-1] += f" {row.strip()}"  # goes on
         else:
             lines.append(row)
@@ -38,6 +41,11 @@ def process(app, what, name, obj, options, lines):
     lines[:] = as_rst("\n".join(lines)).split("\n")
 
 
+def short(app, what, name, obj, options, signature, returned):
+    """Names of types as they are written; of those within others, Sphinx gives its own way to hold them."""
+    return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returned))
+
+
 def skip(app, what, name, obj, skipped, options):
     """Skip what is on the page of `tinyrec`, where it has its shortest name."""
     return True if name in tinyrec.__all__ and not app.env.docname.endswith("/tinyrec") else None
@@ -45,5 +53,6 @@ def skip(app, what, name, obj, skipped, options):
 
 def setup(app):
     app.connect("autodoc-process-docstring", process)
+    app.connect("autodoc-process-signature", short)
     app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

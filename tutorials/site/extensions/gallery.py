@@ -1,4 +1,4 @@
-"""The gallery: for each tutorial its title, its first sentences, and its first picture."""
+"""The gallery: for each tutorial its first picture, or its first paragraph, and its title."""
 
 import re
 
@@ -17,23 +17,19 @@ class Gallery(Directive):
 
 def fill(app, doctree, docname):
     for place in doctree.findall(gallery):
-        tutorials = [name for name in app.env.found_docs if re.fullmatch(r"tutorials/\w+", name)]
-        place.replace_self(nodes.container("", *(card(app, docname, name) for name in in_order(tutorials)), classes=["gallery"]))
+        tutorials = sorted(name for name in app.env.found_docs if re.fullmatch(r"tutorials/\w+", name))
+        cards = [card(app, docname, tutorial) for tutorial in tutorials]  # digits come before letters
+        place.replace_self(nodes.container("", *cards, classes=["gallery"]))
 
 
-def in_order(names):
-    """Numbered ones first."""
-    return sorted(names, key=lambda name: (not name.split("/")[-1][0].isdigit(), name))
-
-
-def card(app, docname, name):
-    page = app.env.get_doctree(name)
-    picture = next(iter(page.findall(nodes.image)), None)
-    number = re.match(r"\d*", name.split("/")[-1])[0]
-    title = f"{number} {app.env.titles[name].astext()}".strip()
-    uri = app.builder.get_relative_uri(docname, name)
-    link = nodes.reference("", "", nodes.inline("", title), refuri=uri, internal=True)
-    return nodes.container("", *([picture.deepcopy()] if picture else []), nodes.paragraph("", "", link), classes=["card"])
+def card(app, docname, tutorial):
+    page = app.env.get_doctree(tutorial)
+    lead = nodes.paragraph("", next(page.findall(nodes.paragraph)).astext(), classes=["lead"])
+    picture = next((image.deepcopy() for image in page.findall(nodes.image)), lead)
+    number = re.match(r"\d*", tutorial.removeprefix("tutorials/"))[0]
+    title = nodes.inline("", f"{number} {app.env.titles[tutorial].astext()}".strip())
+    link = nodes.reference("", "", title, refuri=app.builder.get_relative_uri(docname, tutorial), internal=True)
+    return nodes.container("", picture, nodes.paragraph("", "", link), classes=["card"])
 
 
 def setup(app):

@@ -1,9 +1,8 @@
-"""After the build: each local link leads to a file and a heading that exist, and no page loads anything from elsewhere."""
+"""After the build: each local link leads to a file and a heading that exist, and no page loads from elsewhere."""
 
+import logging
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
-
-from sphinx.util import logging
 
 LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
 
@@ -32,7 +31,7 @@ def problems(folder):
         where = path.relative_to(folder.resolve())
         for url in sorted(page.links | page.loads):
             parts = urlsplit(url)
-            if parts.scheme == "data" or (parts.netloc or parts.scheme) and url not in page.loads:
+            if parts.scheme == "data" or ((parts.netloc or parts.scheme) and url not in page.loads):
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if parts.netloc or parts.scheme:
@@ -49,7 +48,7 @@ def problems(folder):
 def check(app, problem):
     if problem is None and app.builder.format == "html":
         for sentence in problems(app.outdir):
-            logging.getLogger(__name__).warning(sentence)
+            logging.getLogger("sphinx.links").warning(sentence)
 
 
 def setup(app):

@@ -1,4 +1,4 @@
-"""Links from a page to a file of Python that is no page, such as a test: to a copy of it, and from names to our code."""
+"""Links to files of Python that are no pages, such as tests: to a copy; and links from names to our code."""
 
 from importlib import import_module
 from operator import attrgetter
