@@ -45,6 +45,7 @@ extensions = [
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_timeout = 600
 nb_execution_in_temp = True
 nb_output_stderr = "warn"
@@ -71,6 +72,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 templates_path = ["templates"]
 html_additional_pages = {"index": "to_front_page.html"}
+html_show_search_summary = False  # a page in a folder may not read another one
 html_sourcelink_suffix = ""
 mathjax = importlib.util.find_spec("sphinx-mathjax-offline")
 assert mathjax and mathjax.origin
