@@ -44,8 +44,7 @@ extensions = [
 # Pages: Markdown, and scripts in percent format, which are run when they are read
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = "force"
-nb_execution_raise_on_error = True
-nb_execution_show_tb = True
+nb_execution_show_tb = True  # of a tutorial that fails; that is a warning, and -W makes it an error
 nb_execution_timeout = 600
 nb_execution_in_temp = True
 nb_output_stderr = "warn"
