@@ -142,7 +142,7 @@ def test_runs_to_the_end_on_synthetic_data(tutorial, tmp_path):
     assert "ml-100k:" not in output
 
 
-OWN = ROOT / "tutorials" / "04_write_your_own_model.py"
+OWN = ROOT / "tutorials" / "write_your_own_model.py"
 
 
 def test_the_commands_of_the_page_on_ones_own_model_run(tmp_path):
