@@ -1,78 +1,12 @@
 # %% [markdown]
-# # Deep autoencoders, and implicit feedback
+# # Clicks
 #
-# NCAE ("Neural Collaborative Autoencoder", Li et al.) works with both kinds of feedback. For ratings it is a deep
-# autoencoder that is pretrained layer by layer. For implicit feedback there are no low ratings, only which items a user
-# has interacted with. This tutorial computes the parts in dense NumPy and `assert`s that tinyrec gives the same
-# numbers. Read `01_autorec_by_hand.py` first. It needs matplotlib, an optional dependency (`pip install matplotlib`).
+# Often there are no ratings, only which items a user has interacted with: clicks, plays, purchases. This is *implicit
+# feedback*. There is no low rating to learn from, and no RMSE to measure. NCAE (Li et al.) has a loss for it. This
+# tutorial computes the loss in dense NumPy and without visiting every cell, ranks with ties, and recommends to a user.
+# Read `01_autorec_by_hand.py` first.
 #
-# ## 1. Pretraining layer by layer: a head start that is soon gone
-#
-# A deep network trained from random weights may end no better than a shallow one. NCAE is therefore pretrained in three
-# stages (section 4.3). Here they are, and what they are worth on a small data set: a head start, and no better end.
-#
-# * Stage 1 trains the first hidden layer supervised: it predicts the ratings through a decoder that is then discarded.
-# * Stage 2 trains the second hidden layer unsupervised: it reconstructs the output of the first and uses no ratings.
-# * Stage 3 trains the output layer supervised, with all layers below it frozen.
-
-# %%
-import matplotlib.pyplot as plt
-import numpy as np
-
-import tinyrec as tr
-from tinyrec.data.sets.fetch import find
-from tinyrec.optim import Adam
-from tinyrec.recommenders.scaling import Scaling
-from tinyrec.training import fit
-from tinyrec.training.early_stopping import validator
-from tinyrec.training.loop import begin
-from tinyrec.training.run import pretrain
-
-data = tr.load_dataset("ml-100k" if find("ml-100k") else "synthetic")
-train, test = tr.split_random(data, test=0.1, seed=0)
-model = tr.NCAE(hidden_units=(100, 100), l2=0.15, balance=0.0, pretrain_epochs=5)
-scaling = Scaling.of(train, model.offset)
-R = scaling.to_model(train.ratings, np.float32).T.to("auto")  # (n movies, d users)
-
-adam = Adam(0.003, beta1=0.7, beta2=0.9, linear_decay=True)
-stages = {1: [], 2: [], 3: []}
-pretrained_params = pretrain(
-    model, R, adam, batch_size=64, observe=lambda epoch, layer: stages[layer].append(epoch.loss)
-)
-tasks = {1: "predict ratings", 2: "reconstruct the codes of layer 1", 3: "predict ratings, lower layers frozen"}
-for layer, task in tasks.items():
-    print(f"stage {layer}, {task}: loss {stages[layer][0]:.3f} -> {stages[layer][-1]:.3f}")
-    assert stages[layer][-1] < stages[layer][0]
-
-# %% [markdown]
-# After pretraining, the loss is much lower than with random weights. The next cell trains a network from each of these
-# two starting points, for the same number of epochs, and computes the RMSE on the test ratings after each (nothing is
-# chosen by it). The pretrained network is ahead after one epoch, and at the end both have about the same RMSE, although
-# one of them has had the epochs of three stages on top. `python -m tinyrec reproduce ncae-table-3` compares the two on
-# MovieLens 1M.
-
-# %%
-random_params = model.init(R, np.random.default_rng(0))
-initial_losses = [float(model.loss_and_grads(params, R)[0]) for params in (random_params, pretrained_params)]
-print(f"loss before fine-tuning: {initial_losses[0]:.2f} with random weights, {initial_losses[1]:.2f} pretrained")
-assert initial_losses[1] < initial_losses[0]
-
-validate, curves = validator(model, R, scaling, train, test), {}
-for name, start in (("random weights", None), ("pretrained", begin(model, R, adam, params=pretrained_params))):
-    curves[name] = [validate(epoch.params) for epoch in fit(model, R, adam, epochs=15, batch_size=64, start=start)]
-    print(f"{data.name}, {name}: test RMSE {curves[name][0]:.4f} after 1 epoch, {curves[name][-1]:.4f} after 15")
-ahead = np.subtract(curves["random weights"], curves["pretrained"])
-assert ahead[0] > 0.01 and abs(ahead[-1]) < 0.008
-
-plt.figure(figsize=(6, 3.5), layout="constrained")
-for name, rmse in curves.items():
-    plt.plot(range(1, 16), rmse, ".-", label=f"{name}: {rmse[-1]:.3f} at the end")
-plt.gca().set(xlabel="epoch", ylabel="test RMSE (stars)", title=f"NCAE on {data.name}", xticks=[1, 5, 10, 15])
-plt.legend()
-plt.show()
-
-# %% [markdown]
-# ## 2. The loss for implicit feedback
+# ## 1. The loss for implicit feedback
 #
 # There are four users and five artists, and 1 means that the user has listened to the artist. An unobserved cell does
 # not mean that the user dislikes the artist. But it carries some information, since users would not like most of the
@@ -85,6 +19,13 @@ plt.show()
 #   + \sum_{j \text{ unobserved}} c_j\, nn(\tilde u)_j^2 \quad \text{(eq. 11)}$$
 
 # %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+import tinyrec as tr
+from tinyrec.data.sets.fetch import find
+from tinyrec.evaluation.ranking_metrics import rank
+from tinyrec.optim import Adam
 from tinyrec.sparse import Ratings
 
 X = np.array([[1, 1, 1, 1, 0], [0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [1, 0, 1, 0, 1]], float)  # figure 3 of the paper
@@ -93,8 +34,8 @@ model = tr.ImplicitNCAE(hidden_units=2, l2=0.1, c0=1.0, omega=1.0, output="ident
 f = X.sum(axis=0) / X.sum()
 c = f / f.sum()  # c0 = 1, omega = 1
 R = model.prepare(R)
-assert np.allclose(R.unobserved_weights, c)
-print(f"weights of unobserved cells: {c.round(2)}")
+assert np.allclose(R.unobserved_weights, c) and (c.round(2) == [0.17, 0.25, 0.33, 0.17, 0.08]).all()
+print(f"weights of unobserved cells, as in the paper: {c.round(2)}")
 
 params = model.init(R, np.random.default_rng(0))
 V, mu, W, b = (params[name] for name in ("V1", "mu1", "W", "b"))  # (d, k), (k,), (d, k), (d,)
@@ -108,7 +49,45 @@ assert np.isclose(loss, error + penalty)
 print(f"loss {loss:.4f}")
 
 # %% [markdown]
-# ## 3. The loss over all cells, without computing each cell
+# What the weights do on real data: Last.fm (HetRec 2011) if it is on this machine, and otherwise synthetic data: two
+# groups of users, each of which mostly listens to its own half of the artists, and to some artists more than to others.
+# $\omega$ shifts the same sum of weights, $c_0$, from all artists to the popular ones. With $\omega = 0$ all are equal.
+
+
+# %%
+def two_groups():
+    rng = np.random.default_rng(0)
+    share = np.where(np.arange(300)[:, None] % 2 == np.arange(400) % 2, 0.2, 0.02) * rng.uniform(0.1, 1, 400) ** 2
+    users, items = np.nonzero(rng.random(share.shape) < share)
+    return tr.Dataset.from_triples(users, items, np.ones(len(users)), name="two-groups").binarized()
+
+
+data = tr.load_dataset("lastfm") if find("lastfm") else two_groups()
+train, test = tr.split_leave_one_out(data, seed=0)
+print(data)
+c0 = 512.0 if data.name == "lastfm" else 40.0
+listeners = np.bincount(train.ratings.cols, minlength=len(data.items))
+known = listeners > 0
+popularity = listeners / listeners.sum()
+
+plt.figure(figsize=(6.4, 3.8), layout="constrained")
+for omega in (1.0, 0.5, 0.0):
+    c_j = c0 * popularity**omega / (popularity**omega).sum()
+    model = tr.ImplicitNCAE(hidden_units=2, c0=c0, omega=omega)
+    assert np.allclose(model.prepare(train.ratings).unobserved_weights, c_j) and np.isclose(c_j.sum(), c0)
+    plt.plot(listeners[known], c_j[known], ".", markersize=4, label=f"ω = {omega:g}")
+    most = listeners.argmax()
+    print(f"ω = {omega:g}: c is {c_j[most]:.2f} for the most popular artist, {np.median(c_j[known]):.4f} in the median")
+plt.axhline(1, color="grey", linestyle=":", label="an observed cell")
+plt.gca().set(
+    xscale="log", yscale="log", xlabel="popularity of the artist (listeners)", ylabel="weight $c_j$ in the loss"
+)
+plt.title(f"Weights of unobserved cells on {data.name}, $c_0$ = {c0:g}")
+plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## 2. The loss over all cells, without computing each cell
 #
 # Last.fm has 1,892 users and 17,632 artists: 33 million cells, of which 93 thousand are observed. With an identity
 # output, the sum over the other cells can still be computed without computing each one (section 4.1 hints at it):
@@ -130,71 +109,83 @@ print(f"all cells as unobserved {all_unobserved:.4f} + correction {correction:.4
 dY = 2 * weight * (Y - X) / len(X)
 assert np.allclose(grads["W"], dY.T @ H + 0.1 * W)
 assert np.allclose(grads["V1"], X.T @ ((dY @ W) * (1 - H**2)) + 0.1 * V)
+assert data.name != "lastfm" or (len(data.users), len(data.items), data.ratings.size) == (1892, 17632, 92834)
 
 # %% [markdown]
 # With a tanh output, which the paper uses and which is better on Last.fm, there is no such shortcut: every cell is
 # computed, for a few users at a time (`tinyrec/nn/all_cells.py`).
 #
-# ## 4. Evaluate the ranking
+# ## 3. Evaluate the ranking
 #
-# There are no ratings to predict, so there is no RMSE. Instead, one item of each user is held out, and the model ranks
-# it among all items that the user has not interacted with in training. The hit ratio HR@10 is the share of users whose
-# held-out item is among the first ten. Its "±" is one standard error; a 95 % interval is about ± 2 of them. This part
-# uses Last.fm if it is on this machine, and otherwise synthetic data: two groups of users, each of which mostly listens
-# to its own half of the artists. On Last.fm, NCAE and EASE differ by less than one standard error at k = 10.
+# One item of each user is held out, and the model ranks it among all items that the user has not interacted with in
+# training. The hit ratio HR@k is the share of users whose held-out item is among the first k; its 95 % interval is
+# 1.96 standard errors to both sides. The baselines are popularity, the same list for all, and EASE, a linear
+# autoencoder (Steck 2019).
 
 # %%
-from tinyrec.evaluation.ranking_metrics import rank
-
-
-def two_groups():
-    rng = np.random.default_rng(0)
-    own = np.arange(300)[:, None] % 2 == np.arange(400) % 2
-    users, items = np.nonzero(rng.random(own.shape) < np.where(own, 0.1, 0.01))
-    return tr.Dataset.from_triples(users, items, np.ones(len(users)), name="two-groups").binarized()
-
-
-data = tr.load_dataset("lastfm") if find("lastfm") else two_groups()
-train, test = tr.split_leave_one_out(data, seed=0)
-print(data)
 options = {"epochs": 8, "batch_size": 64, "optimizer": Adam(0.003)}  # the paper: 30 epochs, learning rate 0.001
-ncae = tr.ImplicitNCAE(hidden_units=64, c0=512.0 if data.name == "lastfm" else 40.0).fit(train, **options)
-metrics = {}
-for name, baseline in (("popularity", tr.Pop()), ("EASE", tr.EASE())):
-    metrics[name] = baseline.fit(train).score(test)
-metrics["NCAE"] = ncae.score(test)
-for name, values in metrics.items():
-    print(f"{name:10}  HR@10 {values['hr@10']:.3f} ± {values['hr@10_se']:.3f}  NDCG@100 {values['ndcg@100']:.3f}")
+ncae = tr.ImplicitNCAE(hidden_units=64, c0=c0).fit(train, **options)
+pop, ease = (its.fit(train) for its in (tr.Pop(), tr.EASE()))
+metrics = {name: its.score(test) for name, its in (("popularity", pop), ("EASE", ease), ("NCAE", ncae))}
+for name, its in metrics.items():
+    print(f"{name:10}  HR@10 {its['hr@10']:.3f} ± {1.96 * its['hr@10_se']:.3f}  NDCG@100 {its['ndcg@100']:.3f}")
 assert metrics["NCAE"]["hr@10"] > metrics["popularity"]["hr@10"]
-if data.name == "lastfm":
+if data.name == "lastfm":  # NCAE and EASE differ by less than one standard error
     assert abs(metrics["NCAE"]["hr@10"] - metrics["EASE"]["hr@10"]) < metrics["EASE"]["hr@10_se"]
 
-plt.figure(figsize=(6, 3.5), layout="constrained")
+plt.figure(figsize=(6.4, 3.8), layout="constrained")
 lengths = np.array([10, 50, 100])
-for shift, (name, values) in zip((-2, 0, 2), metrics.items(), strict=True):  # side by side, so that none is hidden
-    hr, se = ([values[f"hr@{k}{end}"] for k in lengths] for end in ("", "_se"))
-    plt.errorbar(lengths + shift, hr, yerr=se, fmt="o-", capsize=3, label=name)
+for shift, (name, its) in zip((-2, 0, 2), metrics.items(), strict=True):  # side by side, so that none is hidden
+    hr, se = ([its[f"hr@{k}{end}"] for k in lengths] for end in ("", "_se"))
+    plt.errorbar(lengths + shift, hr, yerr=1.96 * np.array(se), fmt="o-", capsize=3, label=name)
 plt.gca().set(xlabel="length of the list, k (items)", ylabel="hit ratio HR@k (share of users)", ylim=0, xticks=lengths)
-plt.title(f"Leave-one-out on {data.name} (bars: ± 1 standard error)")
-plt.legend()
+plt.title(f"Leave-one-out on {data.name} (bars: 95 % intervals)")
+plt.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
 # A model that gives all items the same score must not rank high. If only items with a *strictly* higher score counted,
-# every held-out item would have rank 1. tinyrec takes the mean over all orders of tied items: each of the c items that
-# a user does not have is then among the first 100 with probability 100 / c.
+# every held-out item would have rank 1. tinyrec takes the mean over all orders of tied items: each of the $m$ items
+# that a user does not have is then among the first 100 with probability $100 / m$.
 
 # %%
 constant = rank(lambda users: np.zeros((len(users), len(data.items))), train.ratings, test.ratings)
-print(f"equal scores: HR@100 {constant['hr@100']:.3f}")
-c = len(data.items) - np.bincount(train.ratings.rows)[test.ratings.rows]
-assert np.isclose(constant["hr@100"], (100 / c).mean())
+m = len(data.items) - np.bincount(train.ratings.rows)[test.ratings.rows]
+assert np.isclose(constant["hr@100"], (100 / m).mean())
+print(f"equal scores: HR@100 {constant['hr@100']:.3f}, and 1 with ties in its favour")
+
+# %% [markdown]
+# ## 4. Ten recommendations for one user
+#
+# These are the items with the highest scores that the user does not have yet. One user's list does not measure a model.
+# It shows how popular the items are: popularity recommends to all users the same items, less what each has already.
+
+# %%
+user = data.users.ids[0].item()
+names = data.item_info.get("name", np.array([f"artist {artist}" for artist in data.items.ids]))
+_, axes = plt.subplots(1, 2, figsize=(7.4, 3.8), sharex=True, layout="constrained")
+for ax, (name, its) in zip(axes, (("popularity", pop), ("NCAE", ncae)), strict=True):
+    ten = data.items.find([artist for artist, _ in its.recommend(user, n=10)])
+    print(f"{name}, for user {user}: {', '.join(f'{names[place]} ({listeners[place]})' for place in ten)}")
+    ax.barh(range(10), listeners[ten], color="C0" if its is pop else "C2")
+    ax.axvline(np.median(listeners[known]), color="grey", linestyle=":", label="median artist")
+    ax.set(title=f"{name}, for user {user}", xlabel="listeners in training", ylim=(9.5, -0.5))
+    ax.set_yticks(range(10), [names[place][:20] for place in ten], fontsize=8)
+    assert not set(ten) & set(train.ratings.cols[train.ratings.rows == 0])
+axes[0].legend(fontsize=8)
+plt.show()
+assert pop.recommend(user)[0][1] == listeners[data.items.find([pop.recommend(user)[0][0]])[0]]
 print("All assertions passed: the results by hand and those of tinyrec are the same.")
 
 # %% [markdown]
-# ## Exercises
+# ## Questions
 #
-# 1. In part 2, `omega=0.0` gives all unobserved cells the same weight. Check `c` by hand.
-# 2. In part 4, `output="identity"` is much faster. How much NDCG does it cost?
-# 3. Train NCAE as in the paper, and save it: `python -m tinyrec train --model ncae --feedback implicit --dataset lastfm
-#    --save lastfm.npz`, then `python -m tinyrec recommend lastfm.npz --user 2`.
+# 1. What is the weight of the most popular artist of Last.fm with $\omega = 0.5$, and with $\omega = 1$? Expect about
+#    Q1, and Q1b: more than an observed cell has.
+# 2. In part 3, `output="identity"` is much faster on Last.fm. What does it cost? Expect an NDCG@100 of about Q2.
+# 3. On Last.fm, how many different artists are on the ten-item lists of the first 100 users? Expect about Q3 by NCAE, and
+#    Q3b by popularity.
+#
+# Assignment a7 asks for the weights, the loss over all cells without visiting them, and ranks
+# (`tutorials/assignments/a7.md`). To train NCAE as in the paper:
+# `python -m tinyrec train --model ncae --feedback implicit --dataset lastfm --save lastfm.npz`.
