@@ -178,8 +178,8 @@ print("All assertions passed: the stages by hand and those of tinyrec are the sa
 # ## Questions
 #
 # 1. In part 3, train the network from random weights for as many epochs as the other has in all. Expect Q1.
-# 2. Train a shallow NCAE (`hidden_units=100`) on the same splits. Expect a mean test RMSE of about Q2. What is the second
-#    layer worth?
+# 2. Train a shallow NCAE (`hidden_units=100`) on the same splits. Expect a mean test RMSE of about Q2. What is the
+#    second layer worth?
 # 3. In part 1, Q3.
 #
 # No assignment asks for a deep network; a2 and a9 ask for the layers that it is made of (`tutorials/assignments/`).

@@ -168,11 +168,11 @@ for ax, (name, its) in zip(axes, (("popularity", pop), ("NCAE", ncae)), strict=T
     ten = data.items.find([artist for artist, _ in its.recommend(user, n=10)])
     print(f"{name}, for user {user}: {', '.join(f'{names[place]} ({listeners[place]})' for place in ten)}")
     ax.barh(range(10), listeners[ten], color="C0" if its is pop else "C2")
-    ax.axvline(np.median(listeners[known]), color="grey", linestyle=":", label="median artist")
+    ax.axvline(np.median(listeners[known]), color="black", linestyle=":", label="median artist")
     ax.set(title=f"{name}, for user {user}", xlabel="listeners in training", ylim=(9.5, -0.5))
     ax.set_yticks(range(10), [names[place][:20] for place in ten], fontsize=8)
     assert not set(ten) & set(train.ratings.cols[train.ratings.rows == 0])
-axes[0].legend(fontsize=8)
+axes[1].legend(fontsize=8, loc="lower right")
 plt.show()
 assert pop.recommend(user)[0][1] == listeners[data.items.find([pop.recommend(user)[0][0]])[0]]
 print("All assertions passed: the results by hand and those of tinyrec are the same.")
@@ -183,8 +183,8 @@ print("All assertions passed: the results by hand and those of tinyrec are the s
 # 1. What is the weight of the most popular artist of Last.fm with $\omega = 0.5$, and with $\omega = 1$? Expect about
 #    Q1, and Q1b: more than an observed cell has.
 # 2. In part 3, `output="identity"` is much faster on Last.fm. What does it cost? Expect an NDCG@100 of about Q2.
-# 3. On Last.fm, how many different artists are on the ten-item lists of the first 100 users? Expect about Q3 by NCAE, and
-#    Q3b by popularity.
+# 3. On Last.fm, how many different artists are on the ten-item lists of the first 100 users? Expect about Q3 by NCAE,
+#    and Q3b by popularity.
 #
 # Assignment a7 asks for the weights, the loss over all cells without visiting them, and ranks
 # (`tutorials/assignments/a7.md`). To train NCAE as in the paper:
