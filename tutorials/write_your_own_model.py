@@ -12,13 +12,11 @@
 #   \rho(e) = \begin{cases} e^2 & |e| \le \delta \\ 2 \delta |e| - \delta^2 & |e| > \delta \end{cases}$$
 #
 # Then it checks the gradient, trains the model, saves it and loads it. Tutorial 01 explains AutoRec itself.
-
-# %% [markdown]
+#
 # ## 1. The loss
 #
 # A loss takes predictions and ratings, both $(p,)$, and returns its value and a function that returns the gradient. The
-# forward must also work for complex numbers, since the gradient check uses them: compare real parts only, and write
-# $|e|$ as $\pm e$.
+# gradient check calls it with complex numbers, so compare real parts only, and write $|e|$ as $\pm e$.
 
 # %%
 from dataclasses import dataclass
@@ -56,20 +54,16 @@ def huber(y, r, delta=1.0):
 # | `loss_and_grads(params, R, rng)` | the objective on a batch of rows `R`, and its gradient by every parameter |
 #
 # * The gradient of tied weights is the sum of two: $V$ is used in the encoder *and* in the decoder.
-# * `l2_penalty` adds $\lambda w$ to the gradients that you list, in place, and returns $\lambda/2 \sum w^2$.
-#   `R.share` is the part of all rows that the batch holds, so that the penalties of all batches add up to the whole
-#   penalty.
-# * Parameters start at random: matrices as Glorot & Bengio (2010) propose, vectors at 0. Define `init(R, rng)` for
-#   others.
+# * `l2_penalty` adds $\lambda w$ to the gradients that you list, in place, and returns $\lambda/2 \sum w^2$. `R.share`
+#   is the part of all rows that the batch holds: the penalties of all batches add up to the whole.
+# * Matrices start at random (Glorot & Bengio 2010), vectors at 0. Define `init(R, rng)` for others.
 # * A second hidden layer is `tinyrec.nn.dense`. Noise is drawn from `rng`, which is `None` when there should be none:
-#   `tinyrec.nn.dropout(R, 0.3, rng)` hides ratings. The gradient of such a model is noisy, so train it with Adam, not
-#   with RProp, the default.
-# * A field called `output`, `activation`, `dropout` or `hidden_units` is checked as in the models of tinyrec, and an
+#   `tinyrec.nn.dropout(R, 0.3, rng)` hides ratings. Then train with Adam, not with RProp, the default.
+# * Fields called `output`, `activation`, `dropout` and `hidden_units` are checked as in the models of tinyrec. An
 #   `output` such as `"tanh"` is applied to predictions: then `loss_and_grads` must apply it, too.
 
+
 # %%
-
-
 @dataclass(frozen=True, kw_only=True)
 class TiedAutoRec(tr.Autoencoder):
     """h(r) = Vᵀ g(V r + mu) + b, with the Huber loss; parameters: V (d, k), mu (k,), b (d,)"""
@@ -108,25 +102,27 @@ class TiedAutoRec(tr.Autoencoder):
 # ## 3. Is the gradient right?
 #
 # `check_model` compares every entry of every gradient with the complex step, on matrices with all known traps: empty
-# rows and columns, observed zeros, a single cell. If something is wrong, it names the parameter. Here it is wrong on
-# purpose: the gradient through the decoder is forgotten.
+# rows and columns, observed zeros, a single cell. It names the parameter whose gradient is wrong, here on purpose.
 
 # %%
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
 from tinyrec.gradcheck import check_model
+from tinyrec.testing import check_recommender
 
 check_model(TiedAutoRec(hidden_units=3, l2=0.7))
 
 
-class Forgetful(TiedAutoRec):
+class Halved(TiedAutoRec):
     def loss_and_grads(self, params, R, rng=None):
         loss, grads = super().loss_and_grads(params, R, rng)
-        Z, back_to_params = sparse_in(R, params["V"], params["mu"])
-        return loss, {**grads, "V": back_to_params(Z)[0]}
+        return loss, {**grads, "V": grads["V"] / 2}
 
 
 try:
-    check_model(Forgetful(hidden_units=3, l2=0.7))
-    found = ""
+    check_model(Halved(hidden_units=3, l2=0.7))
 except AssertionError as problem:
     found = str(problem)
 print(found)
@@ -134,31 +130,21 @@ assert "dV" in found
 
 # %% [markdown]
 # A model with the right gradient can still predict badly, without any error: if `encode` and `decoder` do not compute
-# what `loss_and_grads` does, it learns one function and predicts another. `check_model` finds this, too. Apart from the
-# penalty, the loss depends on the parameters $\theta$ through the predictions $\hat r$ alone:
+# what `loss_and_grads` does, it learns one function and predicts another. `check_model` finds this, too, if the loss is
+# made of errors of predictions, and penalties in proportion to `l2` or `R.share` (`tinyrec/gradcheck/predictions.py`).
 #
-# $$\frac{\partial L}{\partial\theta} = J^\top x, \qquad J = \frac{\partial\hat r}{\partial\theta}, \qquad
-#   x = \frac{\partial L}{\partial\hat r}$$
-#
-# It solves this for $x$ by least squares, and fails if there is no solution, or if a larger error costs less. So it
-# expects a loss that is made of errors of predictions, and penalties in proportion to `l2` or `R.share`.
-
-# %% [markdown]
 # ## 4. Train, predict, save, load
 #
-# The rest works as for every model of tinyrec, with raw ids. On small data, `center=True` is needed to be better than
-# user and item biases alone. Without `epochs`, their number is chosen on a validation part (`valid=0.1`). To see what
-# the Huber loss is for, 1,500 of the 10,800 training ratings are replaced by 1 star. A `delta` of 100 makes it the
-# squared error.
+# The rest works as for every model of tinyrec, with raw ids. On small data, `center=True` is needed to beat the biases.
+# To see what the Huber loss is for, 1,500 of the 10,800 training ratings are replaced by 1 star. A `delta` of 100 makes
+# it the squared error.
 
 # %%
 data = tr.make_synthetic(300, 200, 12_000, seed=1)
 train, test = tr.split_random(data, test=0.1, seed=0)
 values = train.ratings.values.copy()
 values[np.random.default_rng(0).choice(len(values), 1500, replace=False)] = 1.0
-train = tr.Dataset.from_cells(
-    train.users, train.items, train.ratings.rows, train.ratings.cols, values, scale=train.scale, name="spoiled"
-)
+clean, train = train, replace(train, ratings=train.ratings.with_values(values), name="spoiled")
 rmse = {}
 for delta in (1.0, 100.0):
     fitted = TiedAutoRec(delta=delta, center=True).fit(train, epochs=60, seed=0)
@@ -169,9 +155,6 @@ print(f"user and item biases alone: {biases:.4f}; the best possible, given the n
 assert rmse[1.0] < biases and rmse[1.0] < rmse[100.0]
 
 # %%
-import tempfile
-from pathlib import Path
-
 print(fitted.recommend(data.users.ids[0].item(), n=3))
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "tied.npz"
@@ -183,13 +166,10 @@ assert np.array_equal(again.predict(users, items), fitted.predict(users, items))
 # %% [markdown]
 # ## 5. Does it keep every promise of a recommender?
 #
-# `check_recommender` runs the checks that all models of tinyrec pass: predictions that do not depend on the order of
-# the pairs, ids that come back as they were, one user, one item, one rating, empty rows, the same bits for the same
-# seed.
+# `check_recommender` runs the checks that all models of tinyrec pass: ids that come back as they were, one user, one
+# item, one rating, empty rows, the same bits for the same seed, and more.
 
 # %%
-from tinyrec.testing import check_recommender
-
 check_recommender(TiedAutoRec(hidden_units=3), epochs=3)
 
 # %% [markdown]
@@ -206,36 +186,18 @@ check_recommender(TiedAutoRec(hidden_units=3), epochs=3)
 #
 # A model file holds numbers and names but no code, so a model of your own needs `--model` again when it is loaded, and
 # in Python an `import mine` before `tr.load`, or `tr.load(path, model=TiedAutoRec)`.
-#
-# **A new activation** is a function that returns its output and its backward. Give it a name, and every model can use
-# it; a model file holds the name, so the line that registers it belongs into `mine.py`, too:
-
-# %%
-from tinyrec.gradcheck import check_function
-
-
-def softplus(X):
-    """Y = log(1 + exp(X))"""
-
-    def backward(dY):
-        return dY / (1 + np.exp(-X))
-
-    return np.log1p(np.exp(X)), backward
-
-
-check_function(softplus)
-ACTIVATIONS["softplus"] = softplus
-fitted = TiedAutoRec(activation="softplus", hidden_units=10).fit(train, epochs=20, seed=0)
-assert np.isfinite(fitted.score(test)["rmse"])
-
-# %% [markdown]
-# ## Exercises
-#
-# 1. Add `dropout`: hide a part of the ratings in each step, as `AutoRec.loss_and_grads` does. Which optimisers can
-#    train it then? (All but RProp and L-BFGS: they need the exact gradient.)
-# 2. Replace `huber` by $\log \cosh e$. Which line of `backward` changes? (It returns $\tanh e$.)
-# 3. Give the decoder its own scale $s_j$ per column: $h(r)_j = s_j\,(V g(V r + \mu))_j + b_j$. Which methods change?
-#    (`shapes`, `decoder`, `loss_and_grads`, and `init`, so that $s$ starts at 1; `encode` stays.)
+# A new activation is a function like `huber`: `tinyrec.gradcheck.check_function` checks it, and a line such as
+# `ACTIVATIONS["softplus"] = softplus` in `mine.py` gives it a name.
 
 # %%
 print("All assertions passed: a model of one's own is checked, trained, saved and loaded.")
+
+# %% [markdown]
+# ## Questions
+#
+# 1. Train part 4 on the ratings before 1,500 of them were spoiled, with both values of `delta`. Expect a test RMSE of
+#    about Q1 with 1 and Q1b with 100. What does the Huber loss cost where no rating is strange?
+# 2. How many parameters has the model of part 4, and how many an AutoRec with as many hidden units? Expect Q2 and Q2b.
+# 3. Replace `huber` by $\log \cosh e$, whose gradient is $\tanh e$. Expect about Q3 in part 4.
+#
+# Assignments a2 and a4 go with this page: the layers, and a gradient check of your own (`tutorials/assignments/`).
