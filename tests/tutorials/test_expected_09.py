@@ -11,7 +11,14 @@ BEFORE_CHECK = "(train_printed, test_printed)"
 
 
 def test_09_mlp_head():
-    rmse = run(NAME, BEFORE_CHECK, ('{"head": "dot", "hidden_units": (30, 10)', '{"head": "mlp", "head_units": (20, 10), "hidden_units": (30, 10)'))["rmse"]
+    rmse = run(
+        NAME,
+        BEFORE_CHECK,
+        (
+            '{"head": "dot", "hidden_units": (30, 10)',
+            '{"head": "mlp", "head_units": (20, 10), "hidden_units": (30, 10)',
+        ),
+    )["rmse"]
     assert round(rmse["held out"][1], 2) == 0.95
 
 

@@ -17,13 +17,13 @@ def page():
 
 def test_your_own_ratings_cold_pairs():
     time = page()["scores"]["time"]
-    assert round(time["rmse"] - time["rmse_warm"], 3) == 0.0
+    assert round(time["rmse"] - time["rmse_warm"], 3) == 0.05
 
 
 def test_your_own_ratings_difference():
     gain = page()["folds"]["BiasedMF"] - page()["folds"]["AutoRec"]
     half = 2.78 * gain.std(ddof=1) / 5**0.5
-    assert (round(gain.mean(), 4), round(half, 4)) == (0.0, 0.0)
+    assert (round(gain.mean(), 3), round(half, 3)) == (0.01, 0.006)
 
 
 def test_your_own_ratings_update():
@@ -32,4 +32,4 @@ def test_your_own_ratings_update():
     (its["folder"] / "week.csv").write_text("\n".join(lines), encoding="utf-8")
     week = tr.load_dataset(its["folder"] / "week.csv", scale=its["new"].scale)
     cold = [its[name].score(week)["cold"] for name in ("fitted", "updated")]
-    assert (week.ratings.size, *cold) == (0, 0, 0)
+    assert (week.ratings.size, *cold) == (1878, 702, 657)
