@@ -195,6 +195,6 @@ print("All assertions passed: the prediction by hand and that of tinyrec are the
 # 1. Train part 3 with `head="mlp"` and `head_units=(20, 10)`: expect a test RMSE of about 0.95. What can a network
 #    add to a product of two codes?
 # 2. In part 3, `target_in_input="leave one out"` removes only the rating of the pair itself: expect about 0.96.
-# 3. In part 4, what is the test RMSE, and with `dropout=0.0`? Expect about 0.92 and 0.96. Why do the features help less?
+# 3. In part 4, what is the test RMSE, and with `dropout=0.0`? Expect about 0.92 and 0.96. Why is it higher?
 #
 # Assignment a9 asks for the network that reads both codes, and its loss (`tutorials/assignments/a9.md`).

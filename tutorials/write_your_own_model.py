@@ -194,8 +194,7 @@ print("All assertions passed: a model of one's own is checked, trained, saved an
 #
 # 1. Train part 4 on the ratings before 1,500 of them were spoiled, with both values of `delta`. Expect a test RMSE of
 #    about 0.926 with 1 and 0.915 with 100. What does the Huber loss cost where no rating is strange?
-# 2. How many parameters has the model of part 4, and how many an AutoRec with as many hidden units? Expect 15,350 and
-#    30,350.
+# 2. How many parameters has the model of part 4, and an AutoRec with as many hidden units? Expect 15,350 and 30,350.
 # 3. Replace `huber` by $\log \cosh e$, whose gradient is $\tanh e$. Expect a test RMSE of about 1.014 in part 4.
 #
 # Assignments a2 and a4 go with this page: the layers, and a gradient check of your own (`tutorials/assignments/`).

@@ -13,7 +13,7 @@ from tinyrec.training.early_stopping import validator
 pytestmark = pytest.mark.expected
 
 
-@pytest.mark.parametrize(("start", "expected"), [("random", 0), ("unfolded", 0)])
+@pytest.mark.parametrize(("start", "expected"), [("random", 5600), ("unfolded", 5200)])
 def test_07_fine_tuned(start, expected):
     its = run("07_deep_layer_by_layer", "# %% [markdown]\n# ## 2.")
     params = {name: w.copy() for name, w in its[start].items()}
@@ -32,8 +32,8 @@ def last_rmse(epochs, **settings):
 
 
 def test_07_as_many_epochs():
-    assert round(last_rmse(22, hidden_units=(100, 100)), 3) == 0.0
+    assert round(last_rmse(22, hidden_units=(100, 100)), 3) == 0.887
 
 
 def test_07_shallow():
-    assert round(last_rmse(10, hidden_units=(100,)), 3) == 0.0
+    assert round(last_rmse(10, hidden_units=(100,)), 3) == 0.902
