@@ -120,7 +120,7 @@ plt.xscale("log")
 plt.xticks(lams, [f"{lam:g}" for lam in lams])
 plt.minorticks_off()
 plt.gca().set(xlabel="λ (log scale)", ylabel="validation RMSE (stars)", title=f"I-CFN on {data.name}; circle: best λ")
-plt.legend()
+plt.figlegend(loc="outside lower center", ncols=2)
 plt.show()
 
 # %% [markdown]

@@ -179,6 +179,7 @@ path, options = folder / "matrix.csv", {}
 data.to_polars().pivot("item", index="user", values="rating").write_csv(path)
 assert "look like a matrix of users x items, not a list of ratings; read it with wide=True" in read()
 assert set(read(wide=True)) == set(data)
+holder.cleanup()
 print("All assertions passed: a messy file was read, and the recommendations of two nights are written.")
 
 # %% [markdown]

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.expected
 
 @functools.cache
 def page():
-    return run("your_own_ratings", "# %% [markdown]\n# ## Questions")
+    return run("your_own_ratings", "holder.cleanup()")
 
 
 def test_your_own_ratings_cold_pairs():
