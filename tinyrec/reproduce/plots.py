@@ -57,9 +57,9 @@ def bars(table: Table, rows: list[Measured], axes) -> None:
         axes.annotate(f"{its.value:.4f}", at, offset, textcoords="offset points", ha=align, color=OURS)
         if its.row.published is not None:
             face, label = _published(its)
-            at = min(max(its.row.published, low), high)
-            shape = "D" if at == its.row.published else ">" if at == high else "<"
-            axes.plot(at, y, shape, color=PUBLISHED, markerfacecolor=face, label=label, alpha=0.8, clip_on=False)
+            x = min(max(its.row.published, low), high)
+            shape = "D" if x == its.row.published else ">" if x == high else "<"
+            axes.plot(x, y, shape, color=PUBLISHED, markerfacecolor=face, label=label, alpha=0.8, clip_on=False)
     axes.set_yticks(range(len(rows)), [fill(its.row.name, 38) for its in reversed(rows)])
     axes.set(xlabel=f"test {table.measure.upper()} on {table.dataset}", xlim=(low, high))
     axes.set(ylim=(-0.6, len(rows) - 0.3))
