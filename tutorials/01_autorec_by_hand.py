@@ -34,8 +34,8 @@ print(f"Brazil: mean {np.nanmean(X[:, 1])} over observed cells, {np.nan_to_num(X
 #
 # The code processes all items at once, one per row: $n = 5$ rows, $d = 4$ users, $k = 2$ hidden units. tinyrec stores
 # $V$ as $(d, k)$, the transpose of the paper's $V$, so `R @ V` computes $V r$ for all rows. An unobserved rating must
-# add nothing to the sum $V r$, and a 0 in its place adds nothing. Here, and only here, it is correct to fill unobserved
-# cells with zeros.
+# add nothing to the sum $V r$, and a 0 in its place adds nothing. So in the input it is correct to fill unobserved
+# cells with zeros. In the loss it is not: there, the mask takes them out again.
 
 # %%
 R0, mask = np.nan_to_num(X.T), ~np.isnan(X.T)  # (n, d), 0 where unobserved; (n, d), True where observed
@@ -91,12 +91,13 @@ print(f"dense NumPy computes {Y.size} cells, sampled_out {y.size}")
 #
 # Equation 2: $L = \sum_{\text{observed}} (Y - R)^2 + \frac{\lambda}{2} (\|W\|^2 + \|V\|^2)$.
 #
-# * The first term is a sum, so each rating has the same weight. With $\lambda = 1$, a weight of 1 costs as much as an
-#   error of $\sqrt{1/2}$ stars in one rating. With more ratings the first term grows and the penalty does not, so a
-#   larger data set needs a larger $\lambda$: 1 here, hundreds for MovieLens 1M. If code takes the mean instead of the
-#   sum, its $\lambda$ is on a different scale.
-# * The biases are not penalised. $b$ holds the typical rating of each user (3.6 stars, say). Pulling it towards 0 stars
-#   would be wrong for every movie. With $W = 0$, the best $b$ is the mean rating of each user, as it should be.
+# * The first term is a sum. The mean over all $p$ ratings has the same minimum with $\lambda / p$: code that takes the
+#   mean has its $\lambda$ on another scale, and the paper's value is far too strong in it. With $\lambda = 1$, a weight
+#   of 1 costs as much as an error of $\sqrt{1/2}$ stars in one rating. Part 5 says why $\lambda$ is in the hundreds on
+#   MovieLens 1M.
+# * The biases are not penalised. $b$ holds the typical rating of each user (3.6 stars, say); in tutorial 00, the mean
+#   was subtracted first. Pulling $b$ towards 0 stars would be wrong for every movie. With $W = 0$, the best $b$ is the
+#   mean rating of each user, as it should be.
 
 # %%
 lam = 1.0
@@ -148,18 +149,23 @@ for name in ("V", "W"):
 # %% [markdown]
 # ## 5. Why λ is large
 #
-# On MovieLens 1M the best $\lambda$ is about 250. Is that much? Take one hidden unit, $k = 1$, and look at the weight
-# $w_j$ of one user in eq. 2, with all other parameters fixed:
+# On MovieLens 1M the best $\lambda$, found by trying, is about 250. Is that much? Take one hidden unit, $k = 1$, and
+# look at the weight $w_j$ of one user in eq. 2, with all other parameters fixed:
 # $\sum_i (h_i w_j + b_j - R_{ij})^2 + \frac{\lambda}{2} w_j^2$, over the items $i$ that the user has rated. Its
 # derivative is 0 at
 #
 # $$w_j = \frac{\sum_i h_i (R_{ij} - b_j)}{\sum_i h_i^2 + \lambda / 2} .$$
 #
-# This is the damping of tutorial 00: $\lambda / 2$ is added to a sum over the user's ratings. It is large or small only
-# next to that sum. A training part of MovieLens 1M has 149 ratings per user, and the damping of 125 is of that order. A
-# user with few ratings keeps a small weight, close to 0 and to the prediction $b_j$. A user with many is hardly held
-# back. Below, the five movies are copied 1, 10 and 100 times: the same tastes, and more and more ratings of each user.
-# The fixed $\lambda$ has less and less effect, and the ratio of $w_j$ to its value for $\lambda = 0$ goes to 1.
+# This is the damping of tutorial 00, here $\lambda / 2$. It should be $\sigma^2 / \sigma_w^2$, the variance of what is
+# left, divided by that of the weights. It was 6 for the one bias of a user. Here, 500 weights share what biases leave
+# over: the variance that AutoRec explains beyond them is $0.906^2 - 0.831^2 = 0.13$. With $h^2 \approx 1/4$, as of a
+# sigmoid near ½, a weight has a variance of about $0.13 / (500 / 4) = 0.001$. What is left has $0.831^2 = 0.69$, so the
+# damping should be about 660. That is rough, as hidden units are not independent. But it says why $\lambda$ is in the
+# hundreds: the weights are many, and each is small.
+#
+# A user with few ratings keeps a small weight, and predictions close to $b_j$. One with many is hardly held back:
+# below, the five movies are copied 1, 10 and 100 times, and the ratio of $w_j$ to its value for $\lambda = 0$ goes to
+# 1.
 
 
 # %%
@@ -174,7 +180,8 @@ def best_weight(copies, lam, user=0):
 kept = [best_weight(copies, lam) / best_weight(copies, 0) for copies in (1, 10, 100)]
 print(f"Ann's weight, as a part of the one without a penalty: {np.array(kept)} for 3, 30 and 300 ratings")
 assert np.round(kept, 2).tolist() == [0.79, 0.97, 1.0]
-assert round(900_188 / 6_040) == 149 and 250 / 2 == 125
+assert round(0.906**2 - 0.831**2, 2) == 0.13 and round(0.13 / (500 / 4), 3) == 0.001
+assert round(0.831**2, 2) == 0.69 and round(0.69 / (0.13 / (500 / 4)), -1) == 660
 print("All assertions passed: the results by hand and those of tinyrec are the same.")
 
 # %% [markdown]
@@ -186,6 +193,6 @@ print("All assertions passed: the results by hand and those of tinyrec are the s
 #    $\lambda = 1$ here? Expect about 0.071. And as $\lambda = 250$ with the 900,188 training ratings of MovieLens 1M?
 #    Expect about 0.00028.
 # 3. How many parameters has an I-AutoRec with 500 hidden units for the 6,040 users of MovieLens 1M? The paper counts
-#    $2mk + m + k$. Expect about 6.05 million, nearly seven for each of the ratings.
+#    $2mk + m + k$, with our $d$ as $m$. Expect about 6.05 million, nearly seven for each of the training ratings.
 #
 # Assignments: [a1](assignments/a1.md), what is not there, and then [a2](assignments/a2.md), encoder and decoder.

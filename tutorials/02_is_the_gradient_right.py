@@ -49,10 +49,11 @@ def by_hand(params, M=mask):
 #
 # ## 3. The complex step
 #
-# The complex step is more accurate (Squire and Trapp 1998). $L(w + ih) = L(w) + ih L'(w) - \dots$, so
-# $L'(w) = \mathrm{Im}\, L(w + ih) / h$ with an error proportional to $h^2$. Nothing is subtracted, so $h = 10^{-30}$
-# works, and the result is correct to the last digits. The price: the forward pass must take complex numbers. Products,
-# sums and `exp` do; `abs`, `max` and comparisons do not.
+# The complex step is more accurate (Squire and Trapp 1998). By Taylor's series, with the imaginary unit $i$,
+# $L(w + ih) = L + ih L' - h^2 L'' / 2 - i h^3 L^{(3)} / 6 + \dots$, so $L'(w) = \mathrm{Im}\, L(w + ih) / h$ with an
+# error proportional to $h^2$. Nothing is subtracted, so $h = 10^{-30}$ works, and the result is correct to the last
+# digits. The price: the forward pass must take complex numbers. Products, sums and `exp` do; `abs`, `max` and
+# comparisons do not.
 
 
 # %%
@@ -94,8 +95,8 @@ plt.show()
 # ## 4. Twelve bugs
 #
 # One derivative is not enough: each entry of each array may be wrong. `complex_step` of tinyrec goes through all of
-# them. The error of an array is its largest difference, divided by its largest entry. So a tiny derivative is not asked
-# for more digits than it has, and a large one not for fewer. The gradient by hand and that of `tr.AutoRec` pass.
+# them. The error of an array is its largest difference, divided by its largest entry, since a tiny derivative beside
+# large ones has fewer digits than they have. The gradient by hand and that of `tr.AutoRec` pass.
 
 
 # %%
@@ -161,10 +162,10 @@ plt.show()
 # gradient of another loss. Only an independent computation of the loss finds them: slow, one cell at a time, written
 # from the paper and not from the code.
 #
-# **A wrong place.** At $W = 0$, where a training may start, $dY\, W$ is 0, and so is all that it is multiplied by.
-# Three of the eight bugs pass there. So check at random parameters.
+# **A wrong place.** At $W = 0$, where a training may start, $dY\, W$ and $\lambda W$ are 0, and so is every product
+# with them. Three of the eight bugs go unnoticed there. So check at random parameters.
 #
-# **What is no gradient.** A wrong split, a wrong optimiser or ratings of the wrong user have no derivative.
+# **What is no gradient.** A wrong split or a wrong optimiser has no derivative. A known result finds it: tutorial 00.
 
 
 # %%
@@ -192,7 +193,7 @@ print("All assertions passed: eight bugs are caught by the gradient, four by the
 # 1. Use the one-sided difference, $(L(w + h) - L(w)) / h$. Its error grows like $h$, not $h^2$. Where is the best $h$?
 #    Expect about 3e-8, near $\sqrt\epsilon$, and an error of about 4e-8.
 # 2. Compute the loss in float32, and take the central difference with $h = 10^{-5}$. Expect about 3e-3. Which $h$ is
-#    better? Expect about 1e-3.
+#    better? Expect about 1e-3 for $h$.
 # 3. Write the loss with `(np.abs(E) ** 2).sum()`. It is the same number, and the gradient is right. What does
 #    `max_error` say? Expect about 1. Why? What is the absolute value of a complex number?
 #
