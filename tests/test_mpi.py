@@ -39,7 +39,10 @@ def train(ranks, *args):
 
 
 def ended(job):
-    out, err = job.communicate(timeout=SECONDS)
+    try:
+        out, err = job.communicate(timeout=SECONDS)
+    finally:
+        job.kill()
     kept = [line for line in err.splitlines() if line.startswith("tinyrec:") or "Traceback" in line]
     return job.returncode, out, kept
 
@@ -64,7 +67,7 @@ def test_ranks_train_what_one_process_trains(tmp_path):
 def test_what_travelled_is_told():
     job = start(2, "-m", "tinyrec", "train", "--mpi", *SHORT, "--epochs", 10)
     _, err = job.communicate(timeout=SECONDS)
-    told = re.search(r"2 ranks, ([\d.]+) MB summed in (\d+) pieces, \d+ % of the time waiting, \d+ % summing", err)
+    told = re.search(r"2 ranks, ([\d.]+) MB summed in (\d+) pieces, \d+ to \d+ % of the time waiting", err)
     assert told and float(told[1]) == pytest.approx(10 * 2 * 1500 * 8 * 4 / 1e6, abs=0.1)
 
 
@@ -111,18 +114,62 @@ def test_what_ends_one_rank_ends_the_others(tmp_path, what, code, said):
     assert its == code and err == ([said] if said else [])
 
 
+SLOW = """
+import sys, time
+from tinyrec.cli import main
+from tinyrec.recommenders import storage
+
+usual = storage.write
+
+def write(*args):
+    time.sleep(2)
+    usual(*args)
+
+storage.write = write
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_job_and_keeps_what_was_trained(tmp_path, number):
+    """Also if it takes long to write."""
+    (tmp_path / "slow.py").write_text(SLOW)
     folder = tmp_path / "checkpoint"
     flags = "--mpi", *SHORT, "--checkpoint", folder
-    job = start(2, "-m", "tinyrec", "train", *flags, "--epochs", 100_000)
-    while "training takes" not in job.stderr.readline():
-        pass
-    time.sleep(4)  # a few epochs, or none on a busy machine
+    job = start(2, tmp_path / "slow.py", "train", *flags, "--epochs", 100_000)
+    while "training takes" not in (line := job.stderr.readline()):
+        assert line, "the job has ended"
+    time.sleep(15)  # so that all ranks are past their imports and in the training, also on a busy machine
     stopped = time.monotonic()
     job.send_signal(number)
-    code, _, _ = ended(job)
+    code, _, err = ended(job)
     assert code == 128 + number and time.monotonic() - stopped < 10
-    if (folder / "checkpoint.npz").exists():
-        header, arrays = storage.read(folder / "checkpoint.npz", "checkpoint")
-        assert header["epoch"][0] >= 1 and len(arrays["params/V"]) == 1000  # the users of both ranks
+    assert len(err) == 1 and re.fullmatch(
+        r"tinyrec: stopped by a signal after epoch \d+; continue with --resume", err[0]
+    )
+    header, arrays = storage.read(folder / "checkpoint.npz", "checkpoint")
+    assert header["epoch"][0] >= 1 and len(arrays["params/V"]) == 1000  # the users of both ranks
+
+
+BEFORE = """
+import sys
+from tinyrec.cli import main
+from tinyrec.shard import launched
+
+folder = {folder!r} + str(launched()[0])
+sys.exit(main(["train", "--mpi", "--config", folder + "/flags.toml", "--quiet"]))
+"""
+
+
+def test_an_error_of_one_rank_before_the_training_ends_all(tmp_path):
+    """A file that is on the machine of one rank alone."""
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "flags.toml").write_text("epochs = 3\n")
+    (tmp_path / "before.py").write_text(BEFORE.format(folder=f"{tmp_path}/"))
+    code, _, err = ended(start(2, tmp_path / "before.py"))
+    assert code == 5 and len(err) == 1 and "flags.toml" in err[0]
+
+
+def test_help_and_usage_are_printed_once():
+    code, out, _ = train(2, "--mpi", "--help")
+    assert code == 0 and out.count("usage:") == 1

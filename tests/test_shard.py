@@ -1,6 +1,7 @@
 """Several ranks train what one process trains."""
 
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from tinyrec.gradcheck import complex_step, relative_error
 from tinyrec.optim import SGD, Adam, RProp
 from tinyrec.shard import Shard
 from tinyrec.sparse import Ratings
-from tinyrec.training import Progress, fit, train
+from tinyrec.training import Progress, checkpoint, fit, train
 from tinyrec.training.checkpoint import Checkpoint
+from tinyrec.training.loop import begin
 from tinyrec.training.run import pretrain
 
 
@@ -293,9 +295,71 @@ def test_a_checkpoint_continues_on_any_number_of_ranks(small, tmp_path, name, la
         assert apart(fitted.params, straight[0]) < (1e-4 if later != 2 else 1e-30)
 
 
-def test_a_loss_that_is_not_finite_stops_all_ranks_in_the_same_epoch(small):
-    with pytest.raises(Diverged, match=r"epoch \d: the loss is"):
-        on_ranks(2, small, tr.AutoRec(hidden_units=5, l2=1.0), epochs=9, optimizer=SGD(1e9), batch_size=0)
+def test_a_loss_that_is_not_finite_on_one_rank_stops_all_of_them_in_the_same_epoch(small):
+    model = tr.AutoRec(hidden_units=5, l2=1.0)
+    R = small.ratings.T.to("reference", np.float64)
+
+    def on_rank(comm):
+        S = Shard.of(R, comm)
+        start = begin(model, S, SGD(1e-4))
+        if comm.rank:
+            start.params["W"][0, 0] = np.nan
+        with pytest.raises(Diverged) as caught:
+            list(fit(model, S, SGD(1e-4), epochs=9, start=start))
+        return str(caught.value)
+
+    assert set(Ranks(2).run(on_rank)) == {
+        "training diverged in epoch 1: the loss is nan; try a smaller learning rate or l2"
+    }
+
+
+def test_ranks_whose_common_parameters_differ_are_stopped(small):
+    def on_rank(comm):
+        S = Shard.of(small.ratings.T.to("reference"), comm)
+        params = S.start(tr.AutoRec(hidden_units=5, l2=1.0), np.random.default_rng(0))
+        S.check_same(params)
+        params["V"][:] += comm.rank  # own rows may differ
+        S.check_same(params)
+        params["mu"][2] += 1e-7 * (comm.rank == 2)
+        with pytest.raises(BackendError, match="rank 2 has computed another mu than rank 0; use as many --threads"):
+            S.check_same(params)
+
+    Ranks(3).run(on_rank)
+
+
+def test_a_checkpoint_is_written_no_more_often_than_by_one_process(small, tmp_path, monkeypatch):
+    """The clock of the first rank decides, and it alone writes."""
+    written = []
+    monkeypatch.setattr(Checkpoint, "_store", lambda self, progress, *_: written.append(progress.rows.comm.rank))
+    monkeypatch.setattr(checkpoint, "MIN_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "MIN_RATIO", 1e9)  # after the first write, none is due
+
+    def on_rank(comm):
+        its = Checkpoint(tmp_path, {})
+        train(tr.AutoRec(hidden_units=5, l2=1.0), small, epochs=6, backend="reference", observe=its, comm=comm)
+
+    Ranks(2).run(on_rank)
+    assert written == [0]
+
+
+def test_no_rank_goes_on_before_a_checkpoint_is_written(small, tmp_path, monkeypatch):
+    done = []
+
+    def slow(self, progress, *_):
+        time.sleep(0.5)
+        done.append("written")
+
+    monkeypatch.setattr(Checkpoint, "_store", slow)
+
+    def on_rank(comm):
+        progress = Progress()
+        model = tr.AutoRec(hidden_units=5, l2=1.0)
+        train(model, small, epochs=2, backend="reference", resume=progress, comm=comm)
+        Checkpoint(tmp_path, {}).write(progress)
+        done.append(comm.rank)
+
+    Ranks(2).run(on_rank)
+    assert done[0] == "written" and sorted(done[1:]) == [0, 1]
 
 
 @pytest.mark.parametrize("model, options, said", [
@@ -313,20 +377,54 @@ def test_more_ranks_than_users_are_refused(small):
         on_ranks(3, few, tr.AutoRec(l2=1.0), epochs=1)
 
 
-def test_other_data_on_one_rank_are_refused(small):
-    other = small.select(np.arange(small.ratings.size) > 0)
-    with pytest.raises(DataError, match="rank 1 has read other ratings than rank 0; give all the same file"):
-        Ranks(2).run(lambda comm: train(tr.AutoRec(l2=1.0), other if comm.rank else small, epochs=1, comm=comm))
+@pytest.mark.parametrize("key, options, error", [
+    ("ratings", {"data": "other"}, DataError),
+    ("rating scale", {"data": "scaled"}, DataError),
+    ("features", {"data": "features"}, DataError),
+    ("model", {"l2": 2.0}, UsageError),
+    ("optimizer", {"optimizer": Adam(0.5)}, UsageError),
+    ("epochs", {"epochs": 2}, UsageError),
+    ("valid", {"valid": 0.2}, UsageError),
+    ("batch size", {"batch_size": 7}, UsageError),
+    ("seed", {"seed": 9}, UsageError),
+])  # fmt: skip
+def test_what_differs_on_one_rank_is_refused(small, key, options, error):
+    users, items, values = small.triples()
+    its = {
+        "other": small.select(np.arange(small.ratings.size) > 0),
+        "scaled": tr.Dataset.from_triples(users, items, values, scale=(0, 5)),
+        "features": small.with_features(users=tr.Features.of({"kind": ["a", "b"] * 30})),
+    }
+    usual = {"l2": 1.0, "optimizer": Adam(), "epochs": 1, "batch_size": 8, "seed": 0, "valid": None, "data": None}
+
+    def on_rank(comm):
+        given = usual | (options if comm.rank == 1 else {})
+        data = its.get(given.pop("data"), tr.Dataset.from_triples(users, items, values, scale=(1, 5)))
+        return train(tr.AutoRec(l2=given.pop("l2"), center=False), data, comm=comm, backend="reference", **given)
+
+    with pytest.raises(error, match=f"rank 1 has another {key} than rank 0; give all the same"):
+        Ranks(2).run(on_rank)
 
 
-class OwnNames(tr.AutoRec):
-    def checked_shapes(self, d, q=0):
-        return {"A": (d, 2), "mu": (2,)}
+class Own(tr.AutoRec):
+    """It may divide by the number of ratings, or draw noise for each."""
 
 
-def test_a_model_whose_parameters_have_other_names_is_refused(small):
-    with pytest.raises(UsageError, match="OwnNames has the parameter A, and ranks share out others"):
-        on_ranks(2, small, OwnNames(l2=1.0), epochs=1)
+class OwnOptimizer(Adam):
+    """It may need the norm of all weights."""
+
+
+def test_models_and_optimizers_of_ones_own_are_refused(small):
+    with pytest.raises(UsageError, match="Own may need sums over the ranks that nobody has written"):
+        on_ranks(2, small, Own(l2=1.0), epochs=1)
+    with pytest.raises(UsageError, match="OwnOptimizer may need sums"):
+        on_ranks(2, small, tr.AutoRec(l2=1.0), epochs=1, optimizer=OwnOptimizer())
+
+
+@pytest.mark.parametrize("kind", [tr.AutoRec, tr.DeepAutoRec, tr.CFN, tr.NCAE, tr.ImplicitNCAE])
+def test_the_parameters_of_visible_units_have_these_names(kind):
+    some, more = (kind().checked_shapes(d, 2) for d in (50, 60))
+    assert {name for name in some if some[name] != more[name]} == set(some) & set(shard.VISIBLE)
 
 
 def test_without_mpi_it_is_said_how_to_get_it(monkeypatch):

@@ -14,11 +14,12 @@ Two sums of n k numbers for each pass over the rows, however many users and rati
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,19 @@ VISIBLE = "V", "V1", "W", "b"  # the parameters with a row for each visible unit
 
 @dataclass
 class Traffic:
-    """What was summed so far: bytes, in so many pieces, and the seconds of waiting for the others and of summing."""
+    """What was summed since the start: bytes, in so many pieces; seconds of waiting for the others, and of summing."""
 
     bytes: int = 0
     pieces: int = 0
     waiting: float = 0.0
     summing: float = 0.0
+    start: float = field(default_factory=time.perf_counter)
 
 
 def launched() -> tuple[int, int]:
     """The rank of this process and the number of ranks that mpiexec started; (0, 1): it was started without it"""
+    if is_in_use():
+        return mpi().COMM_WORLD.rank, mpi().COMM_WORLD.size
     for rank, size in (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")):
         if size in os.environ:
             return int(os.environ[rank]), int(os.environ[size])
@@ -62,9 +66,9 @@ def world() -> Any:
     """All ranks that mpiexec started. From here on, an exception that nobody catches on one rank ends all."""
     comm, usual = mpi().COMM_WORLD, sys.excepthook
 
-    def hook(*problem: Any) -> None:
-        usual(*problem)
-        end_all(1)
+    def hook(kind: Any, problem: Any, trace: Any) -> None:
+        usual(kind, problem, trace)
+        end_all(getattr(problem, "exit_code", 1))
 
     sys.excepthook = hook
     return comm
@@ -79,7 +83,7 @@ def is_heard() -> bool:
     """Whether this rank is to say why it fails: the others may have the same reason, and the lowest one says it."""
     rank, _ = launched()
     if rank and is_in_use():
-        time.sleep(min(0.3 * rank, 3))  # by now, one below has ended all
+        time.sleep(min(0.5 + 0.5 * rank, 3))  # by now, one below has ended all
     return rank == 0 or is_in_use()
 
 
@@ -87,6 +91,7 @@ def end_all(code: int) -> None:
     """End all ranks with this exit code, if they wait for each other."""
     if is_in_use() and launched()[1] > 1:
         sys.stderr.flush()
+        time.sleep(0.2)  # until mpiexec has passed on what was printed
         mpi().COMM_WORLD.Abort(code)
 
 
@@ -135,15 +140,15 @@ class Shard(Ratings):
 
     def total(self, x: Array) -> Array:
         x = np.asarray(x, order="C")
-        started = time.perf_counter()
+        summed, started = np.empty_like(x), time.perf_counter()
         self.comm.Barrier()
         meeting = time.perf_counter()
-        self.comm.Allreduce(x.copy(), x)
+        self.comm.Allreduce(x, summed)
         self.traffic.waiting += meeting - started
         self.traffic.summing += time.perf_counter() - meeting
         self.traffic.bytes += x.nbytes
         self.traffic.pieces += 1
-        return x
+        return summed
 
     def once(self, x: Array, name: str = "") -> Array:
         return x if name in VISIBLE or self.comm.rank == 0 else 0 * x
@@ -180,12 +185,28 @@ class Shard(Ratings):
         return self.comm.rank == 0
 
     def report(self) -> dict[str, Any]:
-        """The number of ranks, and what they summed."""
-        return {"ranks": self.comm.size, **asdict(self.traffic)}
+        """The number of ranks, what each summed, and the least and the largest part of the time that this took."""
+        its = self.traffic
+        seconds = time.perf_counter() - its.start
+        parts = np.array(self.comm.allgather((its.waiting / seconds, its.summing / seconds)))
+        waiting, summing = np.stack([parts.min(axis=0), parts.max(axis=0)], axis=1).tolist()
+        counted = {"ranks": self.comm.size, "bytes": its.bytes, "pieces": its.pieces}
+        return counted | {"waiting": waiting, "summing": summing}
+
+    def check_same(self, params: Params) -> None:
+        """BackendError: a parameter that all ranks have is not the same on all, so that they train different models"""
+        for name in params.keys() - set(VISIBLE):
+            its = self.comm.allgather(hashlib.sha256(params[name].tobytes()).hexdigest())
+            if other := first_other(its):
+                cause = f"rank {other} has computed another {name} than rank 0"
+                raise BackendError(f"{cause}; use as many --threads, and the same NumPy, on all machines")
+
+    def to(self, backend: str, dtype: Any = None) -> Ratings:
+        raise NotImplementedError("move the whole matrix to a backend, and take the shard of that")
 
     def _rows_of_all(self, w: Array) -> Array:
         whole = np.empty((self.bounds[-1], *w.shape[1:]), w.dtype)
-        self.comm.Allgatherv(np.ascontiguousarray(w), (whole, np.diff(self.bounds) * (w[:1].size or whole[:1].size)))
+        self.comm.Allgatherv(np.ascontiguousarray(w), (whole, np.diff(self.bounds) * whole[:1].size))
         return whole
 
     def take_rows(self, rows: Array) -> Ratings:
@@ -217,22 +238,35 @@ def mapped(tree: dict[str, Any], change: Any) -> dict[str, Any]:
     return changed
 
 
-def check_ranks(model: Any, data: Any, optimizer: Any, backend: str, comm: Any) -> None:
-    """UsageError: this cannot be trained on several ranks;  DataError: they have read different data"""
+def first_other(its: Sequence[Any]) -> int | None:
+    """The first rank whose value is another than that of rank 0."""
+    return next((rank for rank, value in enumerate(its) if value != its[0]), None)
+
+
+def check_ranks(model: Any, data: Any, optimizer: Any, backend: str, comm: Any, **options: Any) -> None:
+    """UsageError: this cannot be trained on several ranks;  UsageError, DataError: they were given different things
+
+    options: all that the training depends on, beside model, data and optimizer
+    """
     name = type(model).__name__
+    for its in (model, optimizer):
+        if not type(its).__module__.startswith("tinyrec."):
+            cause = f"{type(its).__name__} may need sums over the ranks that nobody has written"
+            raise UsageError(f"{cause}; only models and optimizers of tinyrec are shared out, so leave --mpi out")
     if not hasattr(model, "checked_shapes"):
         raise UsageError(f"only autoencoders are trained on several ranks, and {name} is none; leave --mpi out")
     if optimizer.line_search:
         raise UsageError("L-BFGS, as SciPy has it, needs all parameters in one place; take rprop or adam")
     if get_backend(backend).name == "cupy":
         raise UsageError("several ranks train on the CPU; choose the backend numpy")
-    some, more = (model.checked_shapes(d, 0) for d in (5, 6))
-    if strange := [key for key in some if (some[key] != more[key]) != (key in VISIBLE)]:
-        cure = f"call the parameters with a row for each visible unit {', '.join(VISIBLE)}, and no others"
-        raise UsageError(f"{name} has the parameter {strange[0]}, and ranks share out others; {cure}")
     what, used = ("users", data.ratings.rows) if model.by == "item" else ("items", data.ratings.cols)
     if comm.size > (n := len(np.unique(used))):
         raise UsageError(f"{comm.size} ranks for {n} {what}; start fewer")
-    its = comm.allgather(data.fingerprint())
-    if other := next((rank for rank in range(comm.size) if its[rank] != its[0]), None):
-        raise DataError(f"rank {other} has read other ratings than rank 0; give all the same file")
+    features = [its and (its.names, float(its.X.values.sum())) for its in (data.user_features, data.item_features)]
+    given = {"ratings": data.fingerprint(), "rating scale": data.scale, "features": features}
+    given |= {"model": repr(model), "optimizer": repr(optimizer), **options}
+    everywhere = comm.allgather(given)
+    for key in given:
+        if other := first_other([its[key] for its in everywhere]):
+            kind = DataError if key in ("ratings", "rating scale", "features") else UsageError
+            raise kind(f"rank {other} has another {key} than rank 0; give all the same")

@@ -111,6 +111,9 @@ class Whole:
         """The largest of the processes' numbers."""
         return number
 
+    def check_same(self, params: Params) -> None:
+        """BackendError: a parameter that all processes have is not the same in all"""
+
 
 class Ratings(Whole):
     """The ratings r at the observed cells of an (n, d) matrix.

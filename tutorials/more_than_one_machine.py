@@ -179,11 +179,12 @@ plt.show()
 #
 # Every rank reads all ratings; parameters, the optimiser's state and the work are shared out. An error on one rank ends
 # all, with its sentence and exit code; Ctrl-C stops after the epoch, and `--resume` continues from `--checkpoint DIR`
-# on any number of ranks. L-BFGS and models of pairs are refused. In Python, `model.fit(data, comm=shard.world())`.
-# Tested with several processes of one machine, never on several machines.
+# on any number of ranks. L-BFGS, models of pairs and models of your own are refused. In Python,
+# `model.fit(data, comm=shard.world())`. Tested with several processes of one machine, never on several machines.
 #
-# What does not scale: the codes, $n k$ numbers on every rank; reading, as each rank reads everything; and one file for
-# the model. Many *different* trainings, as in `reproduce --jobs`, need none of this: joblib runs them on dask, too.
+# What does not scale: the codes, $n k$ numbers on every rank; the layers between hidden layers, which every rank
+# computes whole; reading, as each rank reads everything; and all parameters on every rank at the start and at the end,
+# for one file. Many *different* trainings, as in `reproduce --jobs`, need none of this: joblib runs them on dask, too.
 
 # %%
 print("All assertions passed: ranks train what one process trains.")
@@ -194,7 +195,7 @@ print("All assertions passed: ranks train what one process trains.")
 # 1. How many bytes does an epoch on MovieLens 1M send for each rank's part of the sums, with 3706 items and 500 hidden
 #    units in float32? Expect 14.8 MB, for 2 ranks as for 20, and for ten times as many users.
 # 2. On 64 machines with 10 Gbit/s, which part of an epoch is spent on the network? Expect about three quarters.
-# 3. Leave a sum out: put `S.total = lambda x: x` below the first line of `one_pass`. Expect half of the bytes, and if
-#    you take that assertion out, another loss: each rank encodes its own columns alone, and nothing stops.
+# 3. Leave a sum out: put `S.total = lambda x: x` below the first line of `one_pass`. Expect half of the bytes. Without
+#    that assertion each rank encodes its own columns alone, returns its own loss, and nothing stops.
 #
 # Assignment: [a8](assignments/a8.md), somebody new, folds a user in.

@@ -172,8 +172,8 @@ BROKEN = {
     "no encode": ("    def encode(self, params, R):", "    def encoded(self, params, R):", "define encode"),
     "no gradient of e": ('"c": dc, "e": de}', '"c": dc}', "the gradient of e is missing; fix loss_and_grads"),
     "a transposed gradient": (
-        "R.backend), grads\n",
-        "R.backend), {**grads, 'A': grads['A'].T}\n",
+        "R), grads\n",
+        "R), {**grads, 'A': grads['A'].T}\n",
         "the gradient of A has shape (4, 40), but A has (40, 4)",
     ),
     "no dataclass": (

@@ -27,8 +27,8 @@ MISTAKES = {
         INIT.format('start | {"f": start["c"]}'),
         "f is (4,) in what init returns, but missing in shapes",
     ),
-    "no gradients": ("R.backend), grads\n", "R.backend)\n", "loss_and_grads must return two things, the loss"),
-    "gradients in a tuple": ("R.backend), grads\n", "R.backend), (dA, dc, de)\n", "the loss and a dict of gradients"),
+    "no gradients": ("R), grads\n", "R)\n", "loss_and_grads must return two things, the loss"),
+    "gradients in a tuple": ("R), grads\n", "R), (dA, dc, de)\n", "the loss and a dict of gradients"),
     "a plain dataclass": ("@dataclass(frozen=True, kw_only=True)", "@dataclass", CURE),
     "a dataclass that is not frozen": ("frozen=True, ", "", CURE),
 }

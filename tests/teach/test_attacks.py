@@ -139,7 +139,6 @@ def can_isolate():
         return False
 
 
-pytestmark = pytest.mark.xdist_group("nobody")  # graders with the same user end each other's hand-ins
 isolated = pytest.mark.skipif(not can_isolate(), reason="needs root, and a Python that the user nobody can run")
 
 
@@ -223,7 +222,7 @@ def test_the_same_attack_works_where_nothing_is_isolated(package, tmp_path, name
 
 
 HUNGRY = {
-    "an endless loop": ("while True: pass", "Takes too long"),
+    "an endless loop": ("while True: pass", "too "),  # long by the clock, or much time of the processor
     "sleep": ("import time; time.sleep(1000)", "Takes too long"),
     "10 GB": ("def sparse_in(R, V, mu): return np.ones(10 * 10**9 // 8), None", "MemoryError"),
     "100 MB of output": (
@@ -241,10 +240,11 @@ def test_what_takes_everything_costs_its_own_task_alone(tmp_path, monkeypatch, n
         pytest.skip("only another user's processes can be counted")
     (tmp_path / "task2.py").write_text(f"import numpy as np\n{source}\n")
     (tmp_path / "task3.py").write_text(a2.MODEL)
-    seconds, started = 2, time.monotonic()
+    seconds = 2
     for task in load("a2").tasks:
         monkeypatch.setitem(task.__dict__, "seconds", seconds)
     with run.prepared("nobody" if can_isolate() else None) as child:
+        started = time.monotonic()
         mark = grade.grade("a2", tmp_path, base(load("a2")), 1, child)
     assert [verdict.points for verdict in mark.verdicts] == [0, 0, 2]
     assert says in mark.verdicts[1].says

@@ -220,7 +220,6 @@ def test_a_bundle_holds_the_grader_and_not_the_results(tmp_path, capsys, site):
     assert "a2" in out.stdout
 
 
-@pytest.mark.xdist_group("nobody")
 @isolated
 def test_what_gradescope_would_run(tmp_path, capsys):
     """run_autograder of the bundle, with this environment in place of the one that setup.sh makes."""

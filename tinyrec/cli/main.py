@@ -13,6 +13,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 import tinyrec
@@ -32,9 +33,10 @@ from tinyrec.cli import (
     tune,
 )
 from tinyrec.cli.common import check_outputs
+from tinyrec.cli.ranks import join
 from tinyrec.cli.settings import expand_config
 from tinyrec.errors import DataWarning, TinyrecError, UsageError
-from tinyrec.shard import end_all, is_heard, launched
+from tinyrec.shard import end_all, is_heard, launched, world
 
 COMMANDS = (
     train,
@@ -56,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `python -m tinyrec ARGV` and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
     try:
-        args = _parse(argv)
+        comm = world() if "--mpi" in argv else None  # before all that can fail on one rank alone
+        args = _parse_once(argv, comm)
+        args.comm = join(args, comm) if comm else None
         check_outputs(args)
         if getattr(args, "threads", None):
             use_threads(args.threads)
@@ -86,6 +90,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print_warning(message: Warning | str, *_: Any) -> None:
     if launched()[0] == 0:
         print(f"tinyrec: {message}", file=sys.stderr)
+
+
+def _parse_once(argv: Sequence[str], comm: Any) -> argparse.Namespace:
+    """Parse the arguments; what argparse prints is printed by the first rank alone."""
+    if not comm or comm.rank == 0:
+        return _parse(argv)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        return _parse(argv)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -12,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tinyrec.backend import get_backend
-from tinyrec.backend.threads import threads, use_threads
 from tinyrec.cli import common, report
 from tinyrec.cli.plot import check_plot, plot_learning_curve
+from tinyrec.cli.ranks import is_first, traffic_of
 from tinyrec.cli.settings import parse_settings
 from tinyrec.cli.split import check_split_flags, split_info, splits
 from tinyrec.cli.watch import Watch
@@ -24,7 +22,6 @@ from tinyrec.files import claimed
 from tinyrec.models import Autoencoder, Network, PairModel
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
-from tinyrec.shard import on_this_machine, world
 from tinyrec.training import Progress
 from tinyrec.training.checkpoint import NAME as CHECKPOINT
 from tinyrec.training.checkpoint import Checkpoint
@@ -71,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
     except UsageError as problem:
         raise UsageError(f"{problem} (flags of {args.config} included)" if args.config else str(problem)) from None
     check_flags(args, configs)
-    comm = join(args) if args.mpi else None
+    comm = args.comm
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):
         part = part.with_features(items=args.item_features, users=args.user_features)
@@ -90,6 +87,8 @@ def run(args: argparse.Namespace) -> None:
             tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part)
         fold = {"fold": len(results)} if args.folds else {}
         results.append({**fold, "settings_from": chosen_by, **run_one(args, seed, configs, part, test, start, comm)})
+    if not is_first(comm):
+        return
     result = results[0] if len(results) == 1 else report.summary(results)
     common.write_result(args, result, report.text(result))
 
@@ -115,11 +114,13 @@ def run_one(
     recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
     recommender.info["split"] = split_info(args, seed, test)
     if comm:
-        common.say(args, traffic_of(recommender.info["mpi"], members[0].info["history"]))
-    if args.save and is_first(comm):
+        common.say(args, traffic_of(recommender.info["mpi"]))
+    if not is_first(comm):
+        return {}
+    if args.save:
         recommender.save(args.save)
     result = report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
-    if args.plot and is_first(comm):
+    if args.plot:
         plot_learning_curve(args.plot, report.title(result), result)
     return result
 
@@ -191,11 +192,14 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
     for config in configs:
         model: Any = config.model
         shape = part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]  # of the matrix that it reads
+        ranks = args.comm.size if args.comm else 1  # each has so many of the columns
+        shape = shape[0], -(-shape[1] // ranks)
         size, q = find_batch_size(model, config.optimizer, config.batch_size), len(feature_names(part, model))
-        needed.append(training_bytes(model, shape, part.ratings.size, config.optimizer, size, q, backend))
+        needed.append(training_bytes(model, shape, part.ratings.size // ranks, config.optimizer, size, q, backend))
         fitted.append(8 * model.count(shape[1]))
     total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else present_bytes())
-    common.say(args, f"training takes about {total / 1e9:.2f} GB of {'GPU memory' if backend == 'cupy' else 'memory'}")
+    where = "GPU memory" if backend == "cupy" else "memory on each rank" if args.comm else "memory"
+    common.say(args, f"training takes about {total / 1e9:.2f} GB of {where}")
     check_memory(total, args.max_memory)
 
 
@@ -240,29 +244,3 @@ def open_checkpoint(
     if writes:
         checkpoint.start()
     return checkpoint, None
-
-
-def join(args: argparse.Namespace) -> Any:
-    """All ranks, of which the first alone prints and writes; None: there is no other. BackendError: no MPI here"""
-    comm = world()
-    if comm.size == 1:
-        common.say(args, "one rank: the same as without --mpi")
-        return None
-    if not args.threads:
-        use_threads(max(1, threads() // on_this_machine(comm)))
-    if comm.rank:
-        args.quiet, args.json = True, None
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    return comm
-
-
-def is_first(comm: Any) -> bool:
-    return not comm or comm.rank == 0
-
-
-def traffic_of(its: dict[str, Any], history: list[dict[str, Any]]) -> str:
-    """What travelled between the ranks in the last training, and how long that took."""
-    seconds = sum(row["seconds"] for row in history if row["trial"] is None) or 1
-    waiting, summing = (100 * its[what] / seconds for what in ("waiting", "summing"))
-    what = f"{its['ranks']} ranks, {its['bytes'] / 1e6:.1f} MB summed in {its['pieces']} pieces"
-    return f"{what}, {waiting:.0f} % of the time waiting, {summing:.0f} % summing"

@@ -58,8 +58,10 @@ class Watch:
     def __call__(self, progress: Progress) -> None:
         self.progress = progress
         self.bar(progress)
-        self.signal = int(progress.rows.agreed(self.signal))  # one that comes after this line waits for the next epoch
-        is_last = bool(self.signal)
+        agreed = int(progress.rows.agreed(self.signal))  # a signal that comes after this line waits for the next epoch
+        is_last = bool(agreed)
+        if is_last and not self.signal:  # another process caught it; if this one is yet to, it is the same
+            self.signal, self.since = agreed, time.monotonic()
         if self.checkpoint:
             self._write(progress, only_if_due=not is_last)
         if is_last:

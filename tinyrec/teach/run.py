@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 
 try:
     import pwd
@@ -77,6 +78,18 @@ class Child:
 
 
 @contextlib.contextmanager
+def alone(user: str) -> Iterator[None]:
+    """One grader at a time, as each ends all processes of the user after a hand-in; another one waits."""
+    import fcntl  # not on Windows, where no other user can be chosen
+
+    folder = platformdirs.user_cache_path("tinyrec")
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"grader-{user}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def prepared(user: str | None = None, python: str | None = None, needs: Sequence[str] = ()) -> Iterator[Child]:
     """A Child, with NumPy and the packages of an assignment's `needs` in a folder of its own.
 
@@ -84,7 +97,7 @@ def prepared(user: str | None = None, python: str | None = None, needs: Sequence
     """
     packages = ["numpy", *needs]
     folders = [its for package in packages for its in folders_of(package)]
-    with tempfile.TemporaryDirectory(prefix="tinyrec-numpy-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tinyrec-numpy-") as folder, contextlib.ExitStack() as stack:
         copied = Path(folder)
         if user is None:
             for its in folders:
@@ -92,6 +105,7 @@ def prepared(user: str | None = None, python: str | None = None, needs: Sequence
             yield Child(python or sys.executable, copied)
             return
         check_user(user)
+        stack.enter_context(alone(user))
         copied.chmod(0o755)
         for its in folders:
             shutil.copytree(its, copied / its.name, ignore=shutil.ignore_patterns("tests", "*.pyi"))

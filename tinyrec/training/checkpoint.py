@@ -43,7 +43,7 @@ class Checkpoint:
             raise FileError(f"cannot make {self.path.parent}: {problem.strerror}; choose another folder") from None
 
     def __call__(self, progress: Progress) -> None:
-        is_due = bool(progress.rows.agreed(time.monotonic() >= self.due))
+        is_due = bool(progress.rows.agreed(progress.rows.is_first and time.monotonic() >= self.due))
         if is_due and progress.epoch:  # pretraining has no state to continue from
             self.write(progress)
 
@@ -51,9 +51,13 @@ class Checkpoint:
         """Replace the checkpoint in one step, unless a parameter is not finite: the last good one stays."""
         epoch = progress.epoch
         assert epoch is not None, "there is nothing to write before the first epoch"
-        tree = progress.rows.gathered({"params": epoch.params, "state": epoch.state})
-        if not progress.rows.is_first or not all(np.isfinite(to_host(w)).all() for w in tree["params"].values()):
-            return
+        started, tree = time.monotonic(), progress.rows.gathered({"params": epoch.params, "state": epoch.state})
+        if progress.rows.is_first and all(np.isfinite(to_host(w)).all() for w in tree["params"].values()):
+            self._store(progress, epoch, tree)
+        progress.rows.agreed(0)  # no process goes on, or ends, before it is written
+        self.due = time.monotonic() + max(MIN_SECONDS, MIN_RATIO * (time.monotonic() - started))
+
+    def _store(self, progress: Progress, epoch: Epoch, tree: dict[str, Any]) -> None:
         arrays: dict[str, Any] = {}
         numbers: dict[str, Any] = {}
         for path, leaf in leaves(tree):
@@ -69,9 +73,7 @@ class Checkpoint:
             "rng": epoch.rng.bit_generator.state,
             "numbers": numbers,
         }
-        started = time.monotonic()
         storage.write(self.path, "checkpoint", header, arrays)
-        self.due = time.monotonic() + max(MIN_SECONDS, MIN_RATIO * (time.monotonic() - started))
 
     def read(self) -> Progress:
         """The Progress last written. UsageError: it belongs to another task; the fields that differ are named."""

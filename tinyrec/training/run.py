@@ -76,10 +76,14 @@ def train(
     optimizer = with_small_steps(optimizer) if start else optimizer
     check_options(model, optimizer, epochs, valid, batch_size, seed)
     check_feedback(model, data)
-    if comm:
-        check_ranks(model, data, optimizer, backend, comm)
     batch_size, state = find_batch_size(model, optimizer, batch_size), resume or Progress()
-    with Bar(epochs, leave=True) if progress else nullcontext() as bar:
+    if comm:
+        if start:
+            raise UsageError("one process starts from another model, and several do not; leave start or comm out")
+        at = len(state.history), state.epoch and state.epoch.number
+        given = {"epochs": epochs, "valid": valid, "batch size": batch_size, "seed": seed, "progress": at}
+        check_ranks(model, data, optimizer, backend, comm, **given)
+    with Bar(epochs, leave=True) if progress and (not comm or comm.rank == 0) else nullcontext() as bar:
         options = {"optimizer": optimizer, "batch_size": batch_size, "backend": backend, "seed": seed}
         observers = [its for its in (bar, observe) if its]
         run = partial(run_training, progress=state, observers=observers, comm=comm, **options)
@@ -180,6 +184,7 @@ def run_training(
         progress.epoch = moved(progress.epoch, R.backend)  # from the host, if it was read from a file
         if stop and stop.is_out_of_patience(progress.epoch.number):
             epochs = progress.epoch.number
+    R.check_same(progress.epoch.params)
     for epoch in fit(model, R, optimizer, epochs=epochs, batch_size=batch_size, start=progress.epoch):
         is_enough = stop(epoch) if stop else False
         progress.epoch = epoch
@@ -188,7 +193,8 @@ def run_training(
         record(epoch)
         if is_enough:
             break
-    params = R.gathered(progress.epoch.params)
+    R.check_same(progress.epoch.params)
+    params = progress.epoch.params if stop else R.gathered(progress.epoch.params)
     if stop:
         trial = {"settings": asdict(model), "epochs": stop.best_epoch, "valid_rmse": stop.best_rmse}
         progress.trials.append(trial)
