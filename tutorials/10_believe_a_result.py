@@ -89,7 +89,7 @@ plt.show()
 
 # %% [markdown]
 # A quarter of the usual intervals miss. For five splits, the correction is $\sqrt{(1/5 + 1/9) / (1/5)} = 1.25$. The
-# intervals that tinyrec prints are usual ones, so multiply them by it, if you ask how a model does on other ratings.
+# result pages print both, the corrected one in brackets. It answers how a model does on other ratings.
 
 # %%
 wider = ((1 / 5 + 1 / 9) / (1 / 5)) ** 0.5
