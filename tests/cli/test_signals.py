@@ -121,9 +121,9 @@ def test_a_signal_after_the_training_is_one_line_too(ratings, tmp_path):
 def test_processes_side_by_side_end_too(ratings, send, number, code):
     grid = ["--grid", "l2=1,2,3,4,5,6,7,8", "--set", "hidden_units=300", "--epochs", 20_000, "--backend", "reference"]
     process = start("tune", "--dataset", ratings, *grid, "--jobs", 2)
-    for line in process.stderr:
-        if line.startswith("l2="):
-            break
+    trained = (line for line in process.stderr if line.startswith("l2="))
+    for _ in range(3):  # by then each process has begun a training, and follows this one
+        next(trained)
     send(process.pid, number)
     _, said = process.communicate(timeout=20)  # until the last of them has closed its standard error
     lines = [line for line in said.splitlines() if not line.startswith("l2=")]
