@@ -64,6 +64,19 @@ def test_ranks_train_what_one_process_trains(tmp_path):
             assert np.abs(w - models[0].params[name]).max() < 0.02 and len(w) == len(models[0].params[name])
 
 
+def test_a_model_with_many_common_parameters_is_trained():
+    """Each process has a hash seed of its own, so that nothing may depend on the order of a set."""
+    flags = "--model", "cfn", "--set", "l2=5", "--set", "hidden_units=6x5x4", "--epochs", 2
+    code, out, err = train(3, "--mpi", *flags)
+    assert code == 0 and not err and "test ratings" in out
+
+
+def test_the_flag_in_a_file_is_too_late(tmp_path):
+    (tmp_path / "flags.toml").write_text("mpi = true\n")
+    code, _, err = train(2, "--config", tmp_path / "flags.toml", *SHORT)
+    assert code == 2 and len(err) == 1 and "add --mpi to train" in err[0]
+
+
 def test_what_travelled_is_told():
     job = start(2, "-m", "tinyrec", "train", "--mpi", *SHORT, "--epochs", 10)
     _, err = job.communicate(timeout=SECONDS)

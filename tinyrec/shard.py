@@ -195,7 +195,7 @@ class Shard(Ratings):
 
     def check_same(self, params: Params) -> None:
         """BackendError: a parameter that all ranks have is not the same on all, so that they train different models"""
-        for name in params.keys() - set(VISIBLE):
+        for name in sorted(params.keys() - set(VISIBLE)):  # the order of a set differs between processes
             its = self.comm.allgather(hashlib.sha256(params[name].tobytes()).hexdigest())
             if other := first_other(its):
                 cause = f"rank {other} has computed another {name} than rank 0"

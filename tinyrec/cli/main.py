@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_outputs(args)
         if getattr(args, "threads", None):
             use_threads(args.threads)
-        if (ranks := launched()[1]) > 1 and not getattr(args, "mpi", False):
+        if (ranks := launched()[1]) > 1 and not comm:  # also where --mpi is in a file of flags, read too late
             cure = "add --mpi to train, or start one"
             raise UsageError(f"mpiexec started {ranks} of these, and each would do the whole; {cure}")
         with warnings.catch_warnings(action="always", category=DataWarning):
