@@ -119,7 +119,8 @@ def seconds(table: Table, rows: list[Measured], axes) -> None:
         style = {"textcoords": "offset points", "ha": "right" if left else "left", "fontsize": 9}
         axes.annotate(its.row.name, (at, its.value), (-7 if left else 7, -4), **style)
     axes.margins(x=0.18)
-    axes.set(xscale="log", xlabel="seconds of training, on two cores")
+    threads = sorted({cell["environment"]["threads"] for its in rows for cell in its.cells})
+    axes.set(xscale="log", xlabel=f"seconds of training, on {' or '.join(map(str, threads))} CPU threads")
     axes.set(ylabel=f"test {table.measure.upper()} on {table.dataset}, 95 % interval")
 
 
