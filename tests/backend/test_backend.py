@@ -22,7 +22,7 @@ from tinyrec.sparse import Ratings
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 ONE_CELL, NO_CELL = (Ratings.from_cells(cells, cells, np.ones(len(cells)), (1, 1)) for cells in ([0], []))
-WIDTHS = st.sampled_from([1, 2, 3, 5, 9, 32, 33, 70])  # up to three warps and two blocks
+WIDTHS = st.sampled_from([1, 2, 3, 4, 5, 9, 32, 33, 70, 132])  # each width of a read; up to five warps and three blocks
 CHUNKS = st.integers(1, 50)
 
 both_precisions = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -100,6 +100,61 @@ def test_sddmm_matches_the_reference(backend, dtype, R, k, chunk, rng):
     with small_chunks(backend, chunk, W):
         actual = product(backend, "sddmm", indptr, cols, H, W)
     assert_close(actual, reference.sddmm(indptr, cols, H, W), scale, dtype)
+
+
+@fast_backends
+def test_rows_of_more_cells_than_a_chunk_has_are_right(backend, rng=np.random.default_rng(0)):
+    indptr, cols = np.array([0, 0, 5000, 5001, 5001]), np.append(np.arange(5000), 7).astype(np.int32)
+    values, X, H = rng.standard_normal(5001), rng.standard_normal((5000, 2)), rng.standard_normal((4, 2))
+    for k in (1, 2):
+        expected = reference.spmm(indptr, cols, values, X[:, :k].copy())
+        np.testing.assert_allclose(product(backend, "spmm", indptr, cols, values, X[:, :k].copy()), expected, rtol=1e-9)
+    expected = reference.sddmm(indptr, cols, H, X)
+    np.testing.assert_allclose(product(backend, "sddmm", indptr, cols, H, X), expected, rtol=1e-9)
+
+
+@fast_backends
+@both_precisions
+@given(sizes=st.lists(st.integers(0, 2000), min_size=1, max_size=4), rng=GENERATORS)
+def test_sums_match_the_reference(backend, dtype, sizes, rng):
+    arrays = [rng.standard_normal(size).astype(dtype) for size in sizes] + [np.array(2.5, dtype)]
+    arrays += [rng.standard_normal((30, 40)).astype(dtype)]
+    actual, expected = get_backend(backend).sums(list(put(tuple(arrays), backend))), reference.sums(arrays)
+    assert isinstance(actual, np.ndarray) and actual.dtype == np.float64
+    scale = np.array([np.abs(x).sum() for x in arrays])
+    assert (np.abs(actual - expected) <= TOLERANCE[dtype] * scale).all()
+
+
+@fast_backends
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_sums_over_many_blocks_are_right_and_the_same_each_time(backend, dtype):
+    x = np.random.default_rng(1).standard_normal(600_000).astype(dtype)  # more than the blocks have threads
+    actual, again = (get_backend(backend).sums([put(x, backend)])[0] for _ in range(2))
+    assert actual == again == pytest.approx(x.sum(dtype=np.float64), abs=TOLERANCE[dtype] * float(np.abs(x).sum()))
+
+
+@fast_backends
+@given(
+    shapes=st.lists(st.sampled_from([0, 1, 2, 7, 64, 999, 20_001, (3, 5), (40, 200)]), max_size=5), seed=st.integers(0)
+)
+def test_each_backend_draws_the_same_random_numbers(backend, shapes, seed):
+    ours, numpys = np.random.default_rng(seed), np.random.default_rng(seed)
+    for shape in shapes:
+        drawn = fetch(get_backend(backend).uniform(ours, shape))
+        np.testing.assert_array_equal(drawn, numpys.random(shape, dtype=np.float32), strict=True)
+        assert known(ours) == known(numpys)
+
+
+def known(rng):
+    """What the next draws depend on."""
+    state = rng.bit_generator.state
+    return state["state"], state["has_uint32"] and state["uinteger"]
+
+
+@fast_backends
+def test_a_generator_of_another_kind_draws_on_the_host(backend):
+    ours, others = (np.random.Generator(np.random.Philox(3)) for _ in range(2))
+    np.testing.assert_array_equal(fetch(get_backend(backend).uniform(ours, 5)), others.random(5, dtype=np.float32))
 
 
 @fast_backends

@@ -39,6 +39,8 @@ class Backend:
     rmsprop: Callable[..., None]
     adam: Callable[..., None]
     add_l2: Callable[..., Array]
+    sums: Callable[..., Array]
+    uniform: Callable[..., Array]
 
 
 @functools.cache

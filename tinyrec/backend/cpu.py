@@ -240,6 +240,14 @@ def _l2_cells(start, stop, w, g, l2, sums, length):
     sums[start // length] = total
 
 
+def sums(arrays):
+    return np.array([x.sum() for x in arrays], np.float64)
+
+
+def uniform(rng, shape):
+    return rng.random(shape, dtype=np.float32)
+
+
 def _update(kernel, w, g, state, constants, *flags):
     """Run an optimizer's kernel over all elements: one pass over memory, where NumPy would need ten."""
     assert all(array.flags.c_contiguous for array in (w, *state)), "reshape would update a copy"

@@ -1,7 +1,25 @@
-// The GPU kernels in CUDA C. gpu.py compiles them twice, with REAL = float and REAL = double, and launches them;
-// reference.py specifies what they compute. Each output element has one owner, which sums in a fixed order without
-// atomics, so the results are bitwise reproducible.
+// The GPU kernels in CUDA C. gpu.py compiles them with REAL = float or double, and launches them; reference.py specifies
+// what they compute. Each output element has one owner, which sums in a fixed order, so the results are bitwise
+// reproducible.
 //
+// WIDTH: how many neighbouring columns of a dense matrix a thread reads at once, 1, 2 or 4. It divides k, the number of
+// columns, so that each read is aligned. Two floats in one read take half as many instructions, and half as many
+// requests to the caches, which bound the products: X is gathered p times, far more often than it has rows.
+struct __align__(WIDTH * sizeof(REAL)) Columns
+{
+    REAL x[WIDTH];
+};
+
+__device__ long long element() { return blockIdx.x * (long long)blockDim.x + threadIdx.x; } // of all threads, this one
+
+// The sum of the totals of a warp's 32 lanes, on lane 0: 32 sums become 16, then 8, ...
+__device__ REAL sum_of_warp(REAL total)
+{
+    for (int distance = 16; distance > 0; distance /= 2)
+        total += __shfl_down_sync(0xffffffff, total, distance);
+    return total;
+}
+
 // A few rows hold most of the cells, so splitting the work by rows would be unbalanced. Instead, the work is a list of
 // n + p steps: one step for each row, followed by one step for each of its cells.
 //
@@ -24,17 +42,20 @@ __device__ int rows_before(long long step, const long long *indptr, int n)
     return low;
 }
 
-// The sum of values[j] X[cols[j]] over the cells j to end - 1, for the column of X (d, k) that `x` points to.
-__device__ REAL sum_cells(long long j, long long end, const int *cols, const REAL *values, const REAL *x, int k)
+// The sum of values[j] X[cols[j]] over the cells j to end - 1, for the columns of X (d, k) that `x` points to.
+__device__ Columns sum_cells(long long j, long long end, const int *cols, const REAL *values, const REAL *x, int k)
 {
-    REAL total = 0;
+    Columns total = {};
 #pragma unroll 8 // eight loads in flight at once hide the latency of memory
-    for (; j < end; j++)
-        total += values[j] * x[cols[j] * (long long)k];
+    for (; j < end; j++) {
+        Columns read = *(const Columns *)(x + cols[j] * (long long)k);
+        for (int m = 0; m < WIDTH; m++)
+            total.x[m] += values[j] * read.x[m];
+    }
     return total;
 }
 
-// out = S X. A block owns a chunk, and each of its threads one column c; the reads of a warp are coalesced.
+// out = S X. A block owns a chunk, and each of its threads WIDTH columns from c on; the reads of a warp are coalesced.
 // blockIdx.y, the slower index, selects a tile of columns: blocks that run together share a tile of X in the cache.
 //
 // A row, also an empty one, is written to `out` by the chunk in which it begins. If it continues in later chunks, each
@@ -46,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(64, 16)
     spmm(const long long *indptr, const int *cols, const REAL *values, const REAL *X, REAL *out, REAL *partial, int n,
          long long p, int k, long long length)
 {
-    int c = blockIdx.y * blockDim.x + threadIdx.x;
+    int c = (blockIdx.y * blockDim.x + threadIdx.x) * WIDTH;
     if (c >= k)
         return;
     long long chunk = blockIdx.x, start = chunk * length, stop = min(start + length, n + p);
@@ -56,7 +77,7 @@ extern "C" __global__ void __launch_bounds__(64, 16)
     REAL *target = partial + chunk * k + c; // for the cells of a row that began in an earlier chunk
     for (; row <= last; row++) {
         long long row_end = min(indptr[row], end); // where row - 1 ends and row begins
-        *target = sum_cells(j, row_end, cols, values, X + c, k);
+        *(Columns *)target = sum_cells(j, row_end, cols, values, X + c, k);
         target = out + row * (long long)k + c;
         j = row_end;
     }
@@ -79,39 +100,59 @@ extern "C" __global__ void add_partial(const long long *indptr, REAL *out, const
     }
 }
 
-// out = H W^T at the cells only. A warp owns a chunk: each lane sums every 32nd column, then a warp reduction adds the
-// lanes. It processes CELLS cells of a row at once: h is read once for all of them, and their loads of W overlap.
+// out = S x for one column x (d,). A warp owns a row: each lane sums every 32nd cell, then sum_of_warp adds the lanes.
+extern "C" __global__ void spmv(const long long *indptr, const int *cols, const REAL *values, const REAL *x, REAL *out,
+                                int n)
+{
+    long long row = element() / 32;
+    if (row >= n)
+        return;
+    REAL total = 0;
+#pragma unroll 4
+    for (long long j = indptr[row] + threadIdx.x % 32; j < indptr[row + 1]; j += 32)
+        total += values[j] * x[cols[j]];
+    total = sum_of_warp(total);
+    if (threadIdx.x % 32 == 0)
+        out[row] = total;
+}
+
+// out = H W^T at the cells only. A warp owns a chunk: each lane sums every 32nd group of WIDTH columns, then sum_of_warp
+// adds the lanes. It processes CELLS cells of a row at once: h is read once for all of them, and their loads of W overlap.
 extern "C" __global__ void __launch_bounds__(256, 4)
     sddmm(const long long *indptr, const int *cols, const REAL *H, const REAL *W, REAL *out, int n, long long p, int k,
           long long length)
 {
-    const int CELLS = 4;
+    const int CELLS = 2;
     int lane = threadIdx.x % 32;
-    long long chunk = (blockIdx.x * (long long)blockDim.x + threadIdx.x) / 32;
+    long long chunk = element() / 32;
     long long start = chunk * length, stop = min(start + length, n + p); // no cells after the last chunk
     int row = rows_before(start, indptr, n), last = rows_before(stop, indptr, n);
     long long j = start - row, end = stop - last; // the cells of this chunk
 
     for (; row <= last; row++) {
         long long row_end = min(indptr[row], end); // where row - 1 ends and row begins
-        const REAL *h = H + (row - 1) * (long long)k;
+        const Columns *h = (const Columns *)(H + (row - 1) * (long long)k);
         for (; j < row_end; j = min(j + CELLS, row_end)) {
-            const REAL *w[CELLS];
+            const Columns *w[CELLS];
             REAL total[CELLS];
 #pragma unroll
             for (int m = 0; m < CELLS; m++) {
-                w[m] = W + cols[min(j + m, row_end - 1)] * (long long)k; // repeat the last cell of the row
+                w[m] = (const Columns *)(W + cols[min(j + m, row_end - 1)] * (long long)k); // repeat the row's last cell
                 total[m] = 0;
             }
-#pragma unroll 4
-            for (int c = lane; c < k; c += 32)
+#pragma unroll 2
+            for (int c = lane; c < k / WIDTH; c += 32) {
+                Columns a = h[c];
 #pragma unroll
-                for (int m = 0; m < CELLS; m++)
-                    total[m] += h[c] * w[m][c];
+                for (int m = 0; m < CELLS; m++) {
+                    Columns b = w[m][c];
+                    for (int i = 0; i < WIDTH; i++)
+                        total[m] += a.x[i] * b.x[i];
+                }
+            }
 #pragma unroll
             for (int m = 0; m < CELLS; m++) {
-                for (int distance = 16; distance > 0; distance /= 2) // 32 sums become 16, then 8, ...
-                    total[m] += __shfl_down_sync(0xffffffff, total[m], distance);
+                total[m] = sum_of_warp(total[m]);
                 if (lane == 0 && j + m < row_end)
                     out[j + m] = total[m];
             }
@@ -121,8 +162,6 @@ extern "C" __global__ void __launch_bounds__(256, 4)
 
 // The optimizer updates. A thread owns one element of w and of the other arrays, so each array is read once.
 // It reads everything before it writes anything, so that no load waits for a store.
-
-__device__ long long element() { return blockIdx.x * (long long)blockDim.x + threadIdx.x; }
 
 // -1, 0 or 1; NaN for NaN, so that a NaN in the gradient shows in the weight
 __device__ REAL sign(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
@@ -177,4 +216,126 @@ extern "C" __global__ void adam(REAL *w, const REAL *g, REAL *m, REAL *v, long l
     w[i] -= rate * mean / (sqrt(square / correction2) + epsilon);
     m[i] = mean;
     v[i] = square;
+}
+
+// Sums over all elements, in double precision. Each block stores the sum of its elements in `partial`, and the block that
+// finishes last adds these: which one it is differs from run to run, the sum does not.
+__device__ unsigned finished; // of the blocks of a launch; 0 before and after it
+
+// Turn the total of each thread into that of all blocks. Returns whether this is the last block, the only one to have it.
+__device__ bool sum_of_all(double &total, double *partial)
+{
+    const int THREADS = 256;
+    __shared__ double sums[THREADS];
+    __shared__ bool is_last;
+    for (int turn = 0;; turn++) {
+        sums[threadIdx.x] = total;
+        for (int distance = THREADS / 2; distance > 0; distance /= 2) {
+            __syncthreads();
+            if (threadIdx.x < distance)
+                sums[threadIdx.x] += sums[threadIdx.x + distance];
+        }
+        __syncthreads();
+        total = sums[0];
+        if (turn == 1)
+            return true;
+        if (threadIdx.x == 0) {
+            partial[blockIdx.x] = total;
+            __threadfence(); // the last block sees what all others have stored
+            is_last = atomicInc(&finished, gridDim.x - 1) == gridDim.x - 1; // the last one sets it to 0 again
+        }
+        __syncthreads();
+        if (!is_last)
+            return false;
+        __threadfence();
+        total = 0;
+        for (unsigned i = threadIdx.x; i < gridDim.x; i += THREADS)
+            total += ((volatile double *)partial)[i];
+        __syncthreads();
+    }
+}
+
+extern "C" __global__ void sum(const REAL *x, double *partial, double *out, long long size)
+{
+    double total = 0;
+    for (long long i = element(); i < size; i += gridDim.x * (long long)blockDim.x)
+        total += x[i];
+    if (sum_of_all(total, partial) && threadIdx.x == 0)
+        *out = total;
+}
+
+// g += l2 w and penalty = l2/2 sum of w^2, in one pass
+extern "C" __global__ void add_l2(const REAL *w, REAL *g, double *partial, REAL *penalty, long long size, REAL l2)
+{
+    double total = 0;
+    for (long long i = element(); i < size; i += gridDim.x * (long long)blockDim.x) {
+        REAL weight = w[i];
+        g[i] += l2 * weight;
+        total += (double)weight * weight;
+    }
+    if (sum_of_all(total, partial) && threadIdx.x == 0)
+        *penalty = l2 / 2 * total;
+}
+
+// NumPy's default generator, PCG64, on all threads at once. Its state is a number of 128 bits, and each draw replaces it
+// by multiplier * state + increment (O'Neill 2014). `steps` such steps in a row are again of this form, with another
+// multiplier and increment, which are found in log2(steps) squarings; so each thread jumps to its own part of the
+// sequence, and all draw what NumPy would draw, to the last bit.
+
+struct Wide // an unsigned number of 128 bits
+{
+    unsigned long long high, low;
+};
+
+__device__ Wide times(Wide a, Wide b)
+{
+    return {__umul64hi(a.low, b.low) + a.high * b.low + a.low * b.high, a.low * b.low};
+}
+
+__device__ Wide plus(Wide a, Wide b)
+{
+    unsigned long long low = a.low + b.low;
+    return {a.high + b.high + (low < a.low), low};
+}
+
+__device__ Wide step(Wide state, Wide increment)
+{
+    const Wide multiplier = {2549297995355413924ULL, 4865540595714422341ULL};
+    return plus(times(multiplier, state), increment);
+}
+
+__device__ Wide jump(Wide state, Wide increment, unsigned long long steps)
+{
+    Wide multiplier = {2549297995355413924ULL, 4865540595714422341ULL};
+    for (; steps; steps /= 2) {
+        if (steps % 2)
+            state = plus(times(multiplier, state), increment);
+        increment = plus(times(multiplier, increment), increment); // of two steps, then of four, ...
+        multiplier = times(multiplier, multiplier);
+    }
+    return state;
+}
+
+// out = what Generator(PCG64).random(n, float32) draws from this state. A draw of 64 bits gives two numbers, the low half
+// first; each is made of its upper 24 bits. A thread draws `length` times, at most.
+//
+// If one number is left of an earlier draw, it is out[0], and `size` more follow.
+extern "C" __global__ void uniform(float *out, long long size, unsigned long long state_high,
+                                   unsigned long long state_low, unsigned long long increment_high,
+                                   unsigned long long increment_low, float left, int is_left, int length)
+{
+    long long i = element() * length * 2, end = min(i + length * 2, size);
+    Wide increment = {increment_high, increment_low};
+    Wide state = jump({state_high, state_low}, increment, i / 2);
+    if (is_left && i == 0)
+        out[0] = left;
+    for (; i < end; i++) {
+        if (i % 2 == 0)
+            state = step(state, increment);
+        unsigned long long folded = state.high ^ state.low;
+        unsigned rotation = state.high >> 58;
+        unsigned long long drawn = folded >> rotation | folded << (64 - rotation) % 64;
+        unsigned half = i % 2 == 0 ? drawn : drawn >> 32;
+        out[is_left + i] = (half >> 8) * (1.0f / 16777216);
+    }
 }

@@ -90,3 +90,16 @@ def add_l2(w, g, l2):
     """Return the penalty l2/2 Σ w², and add its gradient l2 w to `g` in place."""
     g += l2 * w
     return l2 / 2 * (w * w).sum()
+
+
+def sums(arrays):
+    """The sum of each array, of any shape, as an array of float64 in host memory.
+
+    arrays: a list of m arrays  ->  (m,)
+    """
+    return np.array([x.sum() for x in arrays], np.float64)
+
+
+def uniform(rng, shape):
+    """Random numbers, uniform on [0, 1), in float32: the same on every backend, to the last bit."""
+    return rng.random(shape, dtype=np.float32)

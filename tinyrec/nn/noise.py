@@ -16,7 +16,7 @@ def masked(R: Ratings, q: float, rng: np.random.Generator) -> tuple[Ratings, Arr
 
     Unlike in `dropout`, the other ratings are not scaled up, and the loss may give masked cells another weight.
     """
-    hidden = R.backend.asarray(R.noise(rng).random(R.size, dtype=np.float32) < q)
+    hidden = R.backend.uniform(R.noise(rng), R.size) < q
     return R.with_values(R.values * ~hidden), hidden
 
 
@@ -25,12 +25,10 @@ def dropout(R: Ratings, q: float, rng: np.random.Generator) -> Ratings:
 
     R (n, d) with p cells  ->  R̃ of the same pattern
 
-    The mean of x̃ is x, so predictions use R itself. No gradient flows into the ratings, hence no backward. The noise is
-    drawn on the host, so that every backend drops the same cells.
+    The mean of x̃ is x, so predictions use R itself. No gradient flows into the ratings, hence no backward.
     """
-    kept = R.noise(rng).random(R.size, dtype=np.float32) >= q
-    scale = (kept / (1 - q)).astype(R.values.dtype)
-    return R.with_values(R.values * R.backend.asarray(scale))
+    kept = R.backend.uniform(R.noise(rng), R.size) >= q
+    return R.with_values(R.values * (kept * R.values.dtype.type(1 / (1 - q))))
 
 
 def unit_dropout(H: Array, q: float, rng: np.random.Generator, backend: Backend) -> tuple[Array, Backward]:
@@ -38,8 +36,7 @@ def unit_dropout(H: Array, q: float, rng: np.random.Generator, backend: Backend)
 
     H (n, k)  ->  H̃ (n, k)
     """
-    kept = rng.random(H.shape, dtype=np.float32) >= q
-    scale = backend.asarray((kept / (1 - q)).astype(H.real.dtype))
+    scale = (backend.uniform(rng, H.shape) >= q) * H.real.dtype.type(1 / (1 - q))
 
     def backward(dH):
         return dH * scale

@@ -110,8 +110,7 @@ def checked(returned: tuple[Array, Params], params: Params, R: Any, number: int)
             found = f"has shape {grads[name].shape}, but {name} has {w.shape}" if name in grads else "is missing"
             raise UsageError(f"the gradient of {name} {found}; fix loss_and_grads")
     names = ["loss", *(f"gradient of {name}" for name in grads)]
-    sums = R.backend.xp.stack([loss, *(grad.sum() for grad in grads.values())])
-    sums = R.total(R.backend.to_host(sums).astype(np.float64))  # one read from the GPU
+    sums = R.total(R.backend.sums([loss, *grads.values()]))  # one read from the GPU
     for quantity, value in zip(names, sums, strict=True):
         if not math.isfinite(value):
             cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"

@@ -13,6 +13,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __align__(size) alignas(size)
 #define __shared__ static // the blocks run one after another
 
 struct dim3 { unsigned x = 1, y = 1, z = 1; };
@@ -71,6 +72,20 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, int line = _
 {
     int from = fake::lane() ^ bits;
     return fake::shuffle(mask, value, from < fake::segment(width) + width ? from : fake::lane(), line);
+}
+
+inline void __threadfence() {}
+
+inline unsigned atomicInc(unsigned *address, unsigned limit)
+{
+    unsigned old = *address;
+    *address = old >= limit ? 0 : old + 1;
+    return old;
+}
+
+inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b)
+{
+    return (unsigned __int128)a * b >> 64;
 }
 
 template <class T> T __ldg(const T *pointer) { return *pointer; }
