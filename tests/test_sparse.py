@@ -62,6 +62,25 @@ def test_take_rows_takes_rows_in_any_order_and_more_than_once(backend, R, data):
     assert part.backend.name == backend
 
 
+@given(R=matrices(), size=st.integers(1, 9), rng=GENERATORS)
+def test_the_batches_and_their_transposes_are_the_rows_taken_one_batch_at_a_time(backend, R, size, rng):
+    (n, _), order = R.shape, rng.permutation(R.shape[0])
+    side, share = put(np.arange(2.0 * n).reshape(n, 2), "reference"), 0.5
+    batches = list(R.with_side(side).with_share(share).to(backend).batches(order, size))
+    assert len(batches) == -(-n // size)
+    for i, batch in enumerate(batches):
+        rows = order[i * size : (i + 1) * size]
+        expected = R.take_rows(rows)
+        assert_same(batch, expected)
+        assert_same(batch.T, expected.T)
+        np.testing.assert_array_equal(fetch(batch.rows), expected.rows)
+        np.testing.assert_array_equal(fetch(batch.side), side[rows])
+        assert batch.share == pytest.approx(share * len(rows) / n)
+        assert batch.pattern.indptr.dtype == np.int64 and batch.cols.dtype == batch.rows.dtype == np.int32
+        ones = put(np.ones((len(rows), 3)), backend)
+        assert_close(batch.T @ ones, expected.T @ fetch(ones))
+
+
 @given(R=matrices())
 def test_transpose_of_the_transpose_is_the_matrix(R):
     r, observed = as_dense(R)

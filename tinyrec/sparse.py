@@ -6,6 +6,7 @@ tests a value to decide whether a cell is observed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -66,6 +67,27 @@ class Pattern:
         taken = Pattern((len(rows), self.shape[1]), indptr, self.cols[cells], xp)
         taken.rows = owner
         return taken, cells
+
+    def batches(self, size: int) -> Iterator[tuple[Pattern, slice]]:
+        """The patterns of `size` rows at a time, and which cells of this pattern theirs are, for a pattern on a GPU.
+
+        All cells are sorted at once, by batch, column and row: so a batch's transpose is a part that needs no sort.
+        """
+        (n, d), xp = self.shape, self.xp
+        firsts = range(0, n, size)
+        bounds = [*to_host(self.indptr[:-1:size]).tolist(), len(self.cols)]
+        batch, local = self.rows // size, self.rows % size
+        columns = batch.astype(np.int64) * d + self.cols  # numbered through all batches
+        order = xp.argsort(columns, kind="stable")
+        columns_begin = xp.searchsorted(columns[order], xp.arange(len(firsts) * d + 1))
+        its_rows, numbers = local[order], (order - self.indptr[batch * size]).astype(np.int32)
+        for i, first in enumerate(firsts):
+            m, cells = min(size, n - first), slice(bounds[i], bounds[i + 1])
+            pattern = Pattern((m, d), self.indptr[first : first + m + 1] - cells.start, self.cols[cells], xp)
+            indptr = columns_begin[i * d : i * d + d + 1] - cells.start
+            pattern.rows = local[cells]
+            pattern._transpose = Pattern((d, m), indptr, its_rows[cells], xp), numbers[cells]
+            yield pattern, cells
 
     def _owner(self, indptr: Array, p: int) -> Array:
         """The row that owns each of p cells, (p,) int32."""
@@ -250,6 +272,20 @@ class Ratings(Whole):
         pattern, cells = self.pattern.take_rows(rows)
         side = None if self.side is None else self.side[rows]
         return self._with(pattern=pattern, values=self.values[cells], side=side, share=share)
+
+    def batches(self, order: Array, size: int) -> Iterator[Ratings]:
+        """The rows in this order, `size` of them at a time."""
+        if self.xp is np:
+            yield from (self.take_rows(order[first : first + size]) for first in range(0, len(order), size))
+            return
+        R = self.take_rows(order)  # once an epoch: then nothing is sent to the GPU for a batch
+        first = 0
+        for pattern, cells in R.pattern.batches(size):
+            n = pattern.shape[0]
+            side = None if R.side is None else R.side[first : first + n]
+            share = R.share * n / len(order)
+            yield R._with(pattern=pattern, values=R.values[cells], side=side, share=share)
+            first += n
 
     def sum_rows(self) -> Array:
         """The sum of each column over the rows, (d,)."""

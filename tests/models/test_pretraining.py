@@ -130,11 +130,12 @@ def test_a_code_autoencoder_reconstructs_codes_as_its_equation_says(backend, rng
     assert fetch(loss) == pytest.approx(expected, rel=1e-12)
 
 
-def test_rows_are_taken_as_those_of_ratings_are(backend):
-    ops, X = get_backend(backend), np.arange(12.0).reshape(4, 3)
-    rows = Rows(ops.asarray(X), ops, share=0.25).take_rows(np.array([3, 0, 3]))
-    assert rows.shape == (3, 3) and rows.share == 0.25 * 3 / 4 and rows.backend is ops
-    np.testing.assert_array_equal(fetch(rows.values), X[[3, 0, 3]])
+def test_the_batches_are_those_of_ratings(backend):
+    ops, X, order = get_backend(backend), np.arange(12.0).reshape(4, 3), np.array([3, 0, 2, 1])
+    batches = list(Rows(ops.asarray(X), ops, share=0.25).batches(order, 3))
+    assert [(rows.shape, rows.share) for rows in batches] == [((3, 3), 0.25 * 3 / 4), ((1, 3), 0.25 / 4)]
+    assert all(rows.backend is ops for rows in batches)
+    np.testing.assert_array_equal(np.concatenate([fetch(rows.values) for rows in batches]), X[order])
 
 
 MODEL = tr.DeepAutoRec(hidden_units=(4, 2, 4), l2=4.0, l2_hidden=1.0, pretrain=6)

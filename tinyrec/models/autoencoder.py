@@ -101,9 +101,7 @@ def row_batches(R: Any, batch_size: int | None, rng: np.random.Generator) -> Ite
     if batch_size is None:
         yield R
         return
-    order = rng.permutation(R.shape[0])
-    for first in range(0, len(order), batch_size):
-        yield R.take_rows(order[first : first + batch_size])
+    yield from R.batches(rng.permutation(R.shape[0]), batch_size)
 
 
 def layer_shapes(d: int, hidden_units: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

@@ -27,9 +27,12 @@ class Rows(Whole):
     def shape(self) -> tuple[int, int]:
         return self.values.shape
 
-    def take_rows(self, rows: Array) -> Rows:
-        share = self.share * len(rows) / self.shape[0]
-        return Rows(self.values[self.backend.asarray(rows)], self.backend, share)
+    def batches(self, order: Array, size: int) -> Iterator[Rows]:
+        """The rows in this order, `size` of them at a time."""
+        X, n = self.values[self.backend.asarray(order)], len(order)
+        for first in range(0, n, size):
+            some = X[first : first + size]
+            yield Rows(some, self.backend, self.share * len(some) / n)
 
 
 @dataclass(frozen=True, kw_only=True)
