@@ -369,6 +369,16 @@ def test_pytorch_trains_the_same_as_the_gpu(rivals, backend, capsys, monkeypatch
     assert bench.remark(shape).endswith(f", with TF32 by {result['tf32_difference']:.0e}")
 
 
+@pytest.mark.parametrize("backend", [GPU], indirect=True)
+def test_pytorch_trains_the_same_on_the_gpu(rivals, backend):
+    if not rivals.torch.cuda.is_available():
+        pytest.skip("PyTorch cannot use this GPU")
+    model, R, _ = tiny_problem(backend)
+    result = contest(model, R, RProp(), rounds=2, seed=0)
+    assert list(result["contestants"]) == [OURS, "torch dense", TF32, "torch sparse"]
+    assert result["largest_difference"] < SAME and result["torch_device"] == "cuda"
+
+
 def test_the_device_of_pytorch_is_ours(rivals, monkeypatch):
     monkeypatch.setattr(rivals.torch.cuda, "is_available", lambda: True)
     backend = get_backend("reference")
@@ -422,12 +432,13 @@ def test_training_ends_at_the_target_or_after_all_epochs():
     assert race.train_to_target(iter([0.9, 0.85]), float, get_backend("reference"))["seconds"] == math.inf
 
 
-@pytest.mark.parametrize("backend", ["reference", "cupy"], indirect=True)
+@pytest.mark.parametrize("backend", ["reference", "cupy", GPU], indirect=True)
 def test_a_race_trains_both(rivals, backend, monkeypatch):
     monkeypatch.setattr(race, "load_dataset", lambda name: make_synthetic(60, 40, 900, seed=3))
     monkeypatch.setattr(race, "BATCH_SIZE", 10)
     monkeypatch.setattr(race, "TARGET", -1)
-    monkeypatch.setattr(rivals, "device_of", lambda backend: "cpu")
+    if not rivals.torch.cuda.is_available():
+        monkeypatch.setattr(rivals, "device_of", lambda backend: "cpu")
     result = race.race(2, backend)
     for name in (OURS, "torch"):
         for each in result["contestants"][name]["runs"]:

@@ -39,13 +39,20 @@ def at_precision(precision: str, epochs: Iterator[float]) -> Iterator[float]:
     Between the epochs, PyTorch has the precision that it had before.
     """
     while True:
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision(precision)
+        before = set_precision(precision)
         try:
             loss = next(epochs)
         finally:
-            torch.set_float32_matmul_precision(before)
+            set_precision(before)
         yield loss
+
+
+def set_precision(precision: str) -> str:
+    """Set the precision of float32 products, and return the one before."""
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # some versions announce another way
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision(precision)
+    return before
 
 
 def dense(R: Ratings, l2: float, optimizer: RProp, start: Params, device: str = "cpu") -> Iterator[float]:
