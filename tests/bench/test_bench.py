@@ -9,25 +9,27 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.strategies import as_dense
+from tests.strategies import GPU, as_dense
 from tinyrec.backend import get_backend
 from tinyrec.bench import machine, race, shapes
-from tinyrec.bench.contest import OURS, SAME, contest, largest_difference
+from tinyrec.bench.contest import OURS, SAME, TF32, contest, largest_difference
 from tinyrec.bench.measure import Case, measure, parts, summarize
 from tinyrec.bench.pairs import sized, steps
 from tinyrec.bench.shapes import SHAPES, Shape, draw, find_shape, inclusion_probabilities, weibull_quantiles
 from tinyrec.cli import bench
+from tinyrec.data import make_synthetic
 from tinyrec.errors import UsageError
 from tinyrec.models import AutoRec
 from tinyrec.optim import Adam, RProp
 from tinyrec.training.loop import begin
 
 TINY = "200x150x6000"
+on_gpu = pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+on_fake = pytest.mark.parametrize("backend", ["cupy"], indirect=True)
 LARGEST = {  # most ratings of a user and of an item in the real data
     "ml-100k": (737, 583),
     "ml-1m": (2_314, 3_428),
@@ -146,10 +148,61 @@ def test_measure_returns_all_results():
     assert result["peak_rss_mb"] > 10 and result["top10_seconds"] > 0 and result["contest"] is None
 
 
-def test_peak_rates_are_positive(monkeypatch):
-    monkeypatch.setattr(machine, "GEMM_SIZE", 16)
-    monkeypatch.setattr(machine, "MEMORY_SIZE", 10**5)
+@pytest.fixture
+def small_sizes(monkeypatch):
+    """Fast estimates of the peak rates."""
+    monkeypatch.setattr(machine, "GEMM_SIZE", dict.fromkeys(("cpu", "gpu"), 16))
+    monkeypatch.setattr(machine, "MEMORY_SIZE", dict.fromkeys(("cpu", "gpu"), 400_000))
+    monkeypatch.setattr(machine, "SPILL", 4000)
+
+
+def test_peak_rates_are_positive(small_sizes):
     assert all(rate > 0 for rate in machine.ceilings("reference").values())
+
+
+@on_gpu
+def test_peak_rates_of_a_gpu(backend, small_sizes):
+    assert all(rate > 0 for rate in machine.ceilings(backend).values())
+
+
+@on_fake
+def test_work_on_a_gpu_is_timed_by_its_events_and_the_launching_before_it_is_not(backend, monkeypatch):
+    events = iter([3.0, 3.5])  # of the GPU's clock, at the start and the end
+    cuda = get_backend(backend).xp.cuda
+    monkeypatch.setattr(cuda.Event, "record", lambda self: setattr(self, "time", next(events)))
+    filled = []
+    seconds_of = machine.stopwatch(get_backend(backend))
+    monkeypatch.setattr(type(get_backend(backend).xp.empty(1)), "fill", lambda self, value: filled.append(self.nbytes))
+    assert seconds_of(lambda: filled.append("work")) == 0.5
+    assert filled == [*[machine.SPILL] * 5, "work"] and sum(filled[:-1]) > 2**29
+
+
+def test_work_on_a_cpu_is_timed_by_the_clock():
+    assert 0.02 < machine.stopwatch(get_backend("reference"))(lambda: time.sleep(0.02)) < 2
+
+
+@on_fake
+def test_times_on_a_gpu_begin_when_it_is_idle_and_end_when_it_is_done(backend, monkeypatch):
+    happened = []
+    cuda = get_backend(backend).xp.cuda
+    monkeypatch.setattr(cuda.Device, "synchronize", lambda self: happened.append("idle"))
+    machine.timed(lambda: happened.append("work"), get_backend(backend))
+    assert happened == ["idle", "work", "idle"]
+
+
+@on_fake
+def test_a_gpu_is_described(backend, monkeypatch):
+    monkeypatch.setattr(machine, "driver_version", lambda: "580.1")
+    described = machine.description(backend)
+    its = {"name": "Fake GPU", "memory_gb": pytest.approx(8.59, abs=0.01), "driver": "580.1"}
+    versions = {"cuda_of_driver": "13.1", "cuda": "13.0", "cupy": get_backend(backend).xp.__version__}
+    assert described["gpu"] == its | versions and described["cpu"]
+    assert "gpu" not in machine.description("numpy")
+
+
+def test_without_nvidia_smi_the_driver_is_unknown(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.driver_version() is None
 
 
 def test_a_killed_process_is_a_memory_error():
@@ -191,11 +244,9 @@ def test_a_process_ends_with_its_parent(tmp_path):
 
 
 @pytest.fixture
-def in_this_process(monkeypatch):
+def in_this_process(monkeypatch, small_sizes):
     """Measure without new processes and with fast estimates of the peak rates."""
     monkeypatch.setattr(bench, "in_own_process", lambda function, *args: function(*args))
-    monkeypatch.setattr(machine, "GEMM_SIZE", 16)
-    monkeypatch.setattr(machine, "MEMORY_SIZE", 10**5)
 
 
 def test_the_table_fits_100_columns_and_the_json_has_every_round(in_this_process, capsys, tmp_path):
@@ -228,11 +279,53 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch, flags):
         run(*flags)
 
 
-def test_pytorch_on_the_cpu_is_not_compared_with_tinyrec_on_a_gpu(monkeypatch):
-    pytest.importorskip("torch")
-    monkeypatch.setattr(bench, "get_backend", lambda name: SimpleNamespace(name="cupy"))
-    with pytest.raises(UsageError, match="choose --backend numpy"):
-        run("--against", "torch")
+@on_fake
+@pytest.mark.parametrize("flags", [["--implicit"], ["--pairs", "--against", "torch"]])
+def test_work_on_the_cpu_is_not_compared_with_tinyrec_on_a_gpu(rivals, backend, flags):
+    with pytest.raises(UsageError, match="would run on the CPU, and tinyrec on the GPU; choose --backend numpy"):
+        run("--backend", backend, *flags)
+
+
+@on_fake
+@pytest.mark.parametrize("flags", [["--against", "torch"], ["--race"]])
+def test_pytorch_without_cuda_is_not_compared_with_tinyrec_on_a_gpu(rivals, backend, monkeypatch, flags):
+    monkeypatch.setattr(rivals.torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="PyTorch .* cannot use this GPU; install it for CUDA, see pytorch.org, or"):
+        run("--backend", backend, *flags)
+
+
+@on_fake
+def test_products_in_tf32_are_refused(backend, monkeypatch):
+    monkeypatch.setenv("CUPY_TF32", "1")
+    with pytest.raises(UsageError, match="CUPY_TF32 is set"):
+        run("--backend", backend)
+
+
+@on_fake
+def test_the_first_line_names_the_gpu(in_this_process, backend, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(machine, "driver_version", lambda: None)
+    path, plot = tmp_path / "bench.json", tmp_path / "bench.png"
+    flags = ["--shape", TINY, "--hidden-units", "4", "--rounds", "2", "--json", str(path), "--plot", str(plot)]
+    assert run("--backend", backend, *flags) == 0
+    lines = capsys.readouterr().out.splitlines()
+    name = f"Fake GPU (9 GB, driver for CUDA 13.1, CUDA 13.0, CuPy {get_backend(backend).xp.__version__})"
+    assert lines[0].startswith(f"{name}, backend: cupy; peak rates: ")
+    assert any("MB of GPU" in line for line in lines) and max(map(len, lines[1:])) <= 100
+    (shape,) = json.loads(path.read_text())["shapes"]
+    assert shape["gpu_peak_mb"] is not None and plot.exists()
+
+
+@pytest.mark.parametrize("number, width, digits, text", [
+    (45.6, 8, 1, "    45.6"),
+    (2.4312, 8, 1, "    2.43"),
+    (0.024312, 8, 1, "  0.0243"),
+    (0.0024312, 7, 3, "0.00243"),
+    (1e-9, 7, 3, "0.00000"),
+    (0, 8, 1, "     0.0"),
+    (12345.6, 9, 0, "    12346"),
+])  # fmt: skip
+def test_three_digits_are_printed(number, width, digits, text):
+    assert bench.decimal(number, width, digits) == text
 
 
 def test_an_unknown_shape_raises_before_any_measurement(in_this_process):
@@ -249,6 +342,47 @@ def rivals():
     from tinyrec.bench import rivals
 
     return rivals
+
+
+@on_fake
+def test_pytorch_trains_the_same_as_the_gpu(rivals, backend, capsys, monkeypatch):
+    emptied, work = [], rivals.at_precision
+    precisions = []
+
+    def at_precision(precision, epochs):
+        def noted():
+            for loss in epochs:
+                precisions.append((precision, rivals.torch.get_float32_matmul_precision()))
+                yield loss
+
+        return work(precision, noted())
+
+    monkeypatch.setattr(rivals, "at_precision", at_precision)
+    monkeypatch.setattr(rivals.torch.cuda, "empty_cache", lambda: emptied.append(1))
+    model, R, _ = tiny_problem(backend)
+    result = contest(model, R, RProp(), rounds=2, seed=0, device="cpu")
+    assert list(result["contestants"]) == [OURS, "torch dense", TF32, "torch sparse"]
+    assert result["largest_difference"] < SAME and result["tf32_difference"] < SAME  # a CPU has no TF32
+    assert precisions.count(("high", "high")) == 4 and precisions.count(("highest", "highest")) == 8
+    assert len(precisions) == 12 and len(emptied) == 8 and rivals.torch.get_float32_matmul_precision() == "highest"
+    shape = {"shape": TINY, "items": 150, "contest": result}
+    assert bench.remark(shape).endswith(f", with TF32 by {result['tf32_difference']:.0e}")
+
+
+@pytest.mark.parametrize("backend", [GPU], indirect=True)
+def test_pytorch_trains_the_same_on_the_gpu(rivals, backend):
+    if not rivals.torch.cuda.is_available():
+        pytest.skip("PyTorch cannot use this GPU")
+    model, R, _ = tiny_problem(backend)
+    result = contest(model, R, RProp(), rounds=2, seed=0)
+    assert list(result["contestants"]) == [OURS, "torch dense", TF32, "torch sparse"]
+    assert result["largest_difference"] < SAME and result["torch_device"] == "cuda"
+
+
+def test_the_device_of_pytorch_is_ours(rivals, monkeypatch):
+    monkeypatch.setattr(rivals.torch.cuda, "is_available", lambda: True)
+    backend = get_backend("reference")
+    assert (rivals.device_of(backend), rivals.device_of(replace(backend, name="cupy"))) == ("cpu", "cuda")
 
 
 @pytest.mark.parametrize("batch_cells", [2**26, 200 * 40])
@@ -282,7 +416,8 @@ def test_adam_reduces_the_loss(rivals):
     R = tiny_problem()[1]
     k, model = 10, AutoRec(hidden_units=10, l2=0.0)
     adam = Adam(learning_rate=0.005, beta1=0.5, beta2=0.9, linear_decay=True)
-    trained = rivals.params_of(list(rivals.adam(R, model, adam, epochs=20, batch_size=32, seed=0))[-1])
+    nets = list(rivals.adam(R, model, adam, epochs=20, batch_size=32, seed=0))
+    trained = rivals.params_of(nets[-1], R.backend)
     before, after = (
         model.loss_and_grads(params, R)[0] for params in (model.init(R, np.random.default_rng(0)), trained)
     )
@@ -295,6 +430,20 @@ def test_training_ends_at_the_target_or_after_all_epochs():
     assert [row["rmse"] for row in result["curve"]] == [0.9, 0.85, 0.83]
     assert result["seconds"] == result["curve"][-1]["seconds"] > 0
     assert race.train_to_target(iter([0.9, 0.85]), float, get_backend("reference"))["seconds"] == math.inf
+
+
+@pytest.mark.parametrize("backend", ["reference", "cupy", GPU], indirect=True)
+def test_a_race_trains_both(rivals, backend, monkeypatch):
+    monkeypatch.setattr(race, "load_dataset", lambda name: make_synthetic(60, 40, 900, seed=3))
+    monkeypatch.setattr(race, "BATCH_SIZE", 10)
+    monkeypatch.setattr(race, "TARGET", -1)
+    if not rivals.torch.cuda.is_available():
+        monkeypatch.setattr(rivals, "device_of", lambda backend: "cpu")
+    result = race.race(2, backend)
+    for name in (OURS, "torch"):
+        for each in result["contestants"][name]["runs"]:
+            curve = [row["rmse"] for row in each["curve"]]
+            assert len(curve) == race.EPOCHS and each["seconds"] == math.inf and curve[-1] <= max(curve[:2]) < 5
 
 
 def test_reading_is_compared_with_polars_alone(in_this_process, monkeypatch, capsys):

@@ -6,9 +6,10 @@ import sys
 import pytest
 
 import tinyrec as tr
+from tests.strategies import GPU
 from tinyrec.errors import OutOfMemory
 from tinyrec.optim import LBFGS, SGD, Adam, RProp
-from tinyrec.training.memory import check_memory, present_bytes, training_bytes
+from tinyrec.training.memory import check_memory, free_gpu_bytes, present_bytes, training_bytes
 
 FLAGS = [
     "--set hidden_units=1500",
@@ -52,6 +53,17 @@ def test_memory_grows_with_what_it_depends_on():
     assert training_bytes(model, (50, 60), 1000, SGD()) < training_bytes(model, (50, 60), 1000, Adam())
     assert training_bytes(model, (50, 60), 1000, SGD(), 10) < training_bytes(model, (50, 60), 1000, SGD())
     assert plain < training_bytes(tr.CFN(hidden_units=10, l2=1.0), (50, 60), 1000, RProp(), q=99)
+
+
+def test_the_vectors_of_lbfgs_are_not_in_the_memory_of_a_gpu():
+    model = tr.AutoRec(hidden_units=10, l2=1.0)
+    few, many = (training_bytes(model, (50, 60), 1000, LBFGS(memory=m), backend="cupy") for m in (1, 100))
+    assert few == many < training_bytes(model, (50, 60), 1000, LBFGS(memory=1), backend="reference")
+
+
+@pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+def test_the_free_memory_of_a_gpu_is_a_plausible_number_of_bytes(backend):
+    assert 1e7 < free_gpu_bytes(backend) < 1e13
 
 
 def test_a_model_without_hidden_units_has_an_estimate():

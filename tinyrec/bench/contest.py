@@ -10,34 +10,47 @@ from typing import Any
 import numpy as np
 
 from tinyrec.backend import Backend
-from tinyrec.bench.machine import timed
+from tinyrec.bench.machine import free_cached, on_gpu, timed
 from tinyrec.models import AutoRec
 from tinyrec.optim import RProp
 from tinyrec.sparse import Ratings
 from tinyrec.training.loop import fit
 
 OURS = "tinyrec"
+TF32 = "torch dense TF32"  # with the factors of products rounded to 10 bits, as a GPU's tensor cores need it
 EPOCHS_PER_TURN = 2  # only the last one is timed: the first one also loads the caches
 PAUSE = 0.2  # seconds before each turn: idle threads of the previous implementation may still be spinning
 SAME = 1e-4  # largest relative difference between losses that counts as the same training
 
 
-def contest(model: AutoRec, R: Ratings, optimizer: RProp, rounds: int, seed: int) -> dict[str, Any]:
-    """Compare epochs of tinyrec and of PyTorch from the same initial parameters."""
+def contest(
+    model: AutoRec, R: Ratings, optimizer: RProp, rounds: int, seed: int, device: str | None = None
+) -> dict[str, Any]:
+    """Compare epochs of tinyrec and of PyTorch from the same initial parameters; device: of PyTorch, by default ours.
+
+    The losses with TF32 have a difference of their own: they are not the same training.
+    """
     from tinyrec.bench import rivals  # imports torch, which is optional
 
+    device = device or rivals.device_of(R.backend)
     ours = (epoch.loss for epoch in fit(model, R, optimizer, epochs=EPOCHS_PER_TURN * rounds, seed=seed))
     start = model.init(R, np.random.default_rng(seed))
     contestants: dict[str, Iterator[float]] = {OURS: ours}
     l2 = model.l2 or 0.0
     if np.prod(R.shape) <= rivals.MAX_DENSE_CELLS:
-        contestants["torch dense"] = rivals.dense(R, l2, optimizer, start)
-    contestants["torch sparse"] = rivals.sparse(R, l2, optimizer, start)
+        contestants["torch dense"] = rivals.at_precision("highest", rivals.dense(R, l2, optimizer, start, device))
+        if on_gpu(R.backend):
+            contestants[TF32] = rivals.at_precision("high", rivals.dense(R, l2, optimizer, start, device))
+    contestants["torch sparse"] = rivals.at_precision("highest", rivals.sparse(R, l2, optimizer, start, device))
     results = take_turns(contestants, rounds, R.backend)
+    losses = {name: result["losses"] for name, result in results.items()}
+    rounded = losses.pop(TF32, None)
     return {
+        "torch_device": device,
         "contestants": results,
         "dense_batch_size": min(rivals.batch_size(R), R.shape[0]),
-        "largest_difference": largest_difference([result["losses"] for result in results.values()]),
+        "largest_difference": largest_difference([*losses.values()]),
+        "tf32_difference": largest_difference([losses[OURS], rounded]) if rounded else None,
     }
 
 
@@ -46,7 +59,8 @@ def take_turns(contestants: dict[str, Iterator[float]], rounds: int, backend: Ba
     results: dict[str, dict[str, Any]] = {name: {"rounds": [], "losses": []} for name in contestants}
     for _ in range(rounds):
         for name, epochs in contestants.items():
-            time.sleep(PAUSE)
+            time.sleep(0 if on_gpu(backend) else PAUSE)  # a GPU would lower its clock rate
+            free_cached(backend)
             for _ in range(EPOCHS_PER_TURN):
                 duration, loss = timed(epochs.__next__, backend)
                 results[name]["losses"].append(loss)

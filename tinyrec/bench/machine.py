@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -20,39 +22,94 @@ import numpy as np
 from tinyrec.backend import Backend, get_backend
 from tinyrec.backend.threads import threads, use_threads
 
-GEMM_SIZE = 2048
-MEMORY_SIZE = 2**26  # float32 numbers, far more than fit into any cache
-REPEATS = 7
+GEMM_SIZE = {"cpu": 2048, "gpu": 4096}
+MEMORY_SIZE = {"cpu": 2**28, "gpu": 2**30}  # bytes of a large array, far more than fit into any cache
+REPEATS = {"cpu": 7, "gpu": 50}  # a GPU needs a moment to raise its clock rate
+SPILL = 2**28  # bytes; several times a GPU's L2 cache
 
 
 def ceilings(name: str) -> dict[str, float]:
     """Measure peak GFLOP/s of a float32 matrix product, and peak memory GB/s, on the backend `name`.
 
-    The bytes are those that all threads read and write when they change a large array in place. Copying to a second
-    array would show less, because the hardware reads that array before it is written.
+    CPU: the bytes are those that all threads read and write when they change a large array in place. Copying to a
+    second array would show less, because the hardware reads that array before it is written.
+
+    GPU: the higher rate of a copy, which reads as much as it writes, and of A += B, which reads twice as much. CuPy's
+    loops move an element a thread, so that only elements of 16 bytes keep the memory busy. The product is without TF32.
     """
     backend = get_backend(name)
-    xp = backend.xp
+    kind, xp, seconds_of = ("gpu" if on_gpu(backend) else "cpu"), backend.xp, stopwatch(backend)
 
-    def best_seconds(work):
-        return min(timed(work, backend)[0] for _ in range(REPEATS))
+    def best(work):
+        return min(seconds_of(work) for _ in range(REPEATS[kind]))
 
-    A, B, C = (xp.ones((GEMM_SIZE, GEMM_SIZE), np.float32) for _ in range(3))
-    flops = 2 * GEMM_SIZE**3 / best_seconds(lambda: xp.matmul(A, B, out=C))
-    array = xp.ones(MEMORY_SIZE, np.float32)
-    parts = xp.array_split(array, threads())
-    with ThreadPoolExecutor(threads()) as pool:
-        seconds = best_seconds(lambda: list(pool.map(lambda part: xp.negative(part, out=part), parts)))
-    return {"gemm_gflops": flops / 1e9, "memory_gb_per_s": 2 * array.nbytes / seconds / 1e9}
+    n, size, rng = GEMM_SIZE[kind], MEMORY_SIZE[kind], np.random.default_rng(0)
+    A, B = (backend.asarray(rng.random((n, n), np.float32)) for _ in range(2))
+    C = xp.empty((n, n), np.float32)
+    flops = 2 * n**3 / best(lambda: xp.matmul(A, B, out=C))
+    if on_gpu(backend):
+        a, b = (xp.ones(size // 16, np.complex128) for _ in range(2))
+        rate = max(2 * size / best(a.copy), 3 * size / best(lambda: xp.add(a, b, out=a)))
+    else:
+        parts = xp.array_split(xp.ones(size // 4, np.float32), threads())
+        with ThreadPoolExecutor(threads()) as pool:
+            rate = 2 * size / best(lambda: list(pool.map(lambda part: xp.negative(part, out=part), parts)))
+    return {"gemm_gflops": flops / 1e9, "memory_gb_per_s": rate / 1e9}
+
+
+def on_gpu(backend: Backend) -> bool:
+    return backend.name == "cupy"
 
 
 def timed(work: Callable[[], Any], backend: Backend) -> tuple[float, Any]:
     """Run `work` and return the seconds until its result is ready, and the result."""
+    wait_for(backend)
     started = time.perf_counter()
     result = work()
-    if hasattr(backend.xp, "cuda"):  # GPU calls return before the kernels finish
-        backend.xp.cuda.Device().synchronize()
+    wait_for(backend)
     return time.perf_counter() - started, result
+
+
+def wait_for(backend: Backend) -> None:
+    """Wait until the GPU has done its work, if there is one: calls return before that. Of PyTorch, too."""
+    if on_gpu(backend):
+        backend.xp.cuda.Device().synchronize()
+
+
+def stopwatch(backend: Backend) -> Callable[[Callable[[], Any]], float]:
+    """A function that runs some work, and returns its seconds: on a GPU, those of the GPU alone.
+
+    There, a large array is filled before the work. Meanwhile, Python launches the kernels of the work, and the L2 cache
+    is left with nothing that they could read faster than from memory.
+    """
+    if not on_gpu(backend):
+        return lambda work: timed(work, backend)[0]
+    cuda, spill = backend.xp.cuda, backend.xp.empty(SPILL // 4, np.float32)
+
+    def seconds_of(work):
+        start, end = cuda.Event(), cuda.Event()
+        for _ in range(5):
+            spill.fill(0)
+        start.record()
+        work()
+        end.record()
+        end.synchronize()
+        return cuda.get_elapsed_time(start, end) / 1000
+
+    return seconds_of
+
+
+def free_cached(backend: Backend) -> None:
+    """Free the GPU memory that CuPy and PyTorch have no use for now, so that each can have that of the other."""
+    if on_gpu(backend):
+        backend.xp.get_default_memory_pool().free_all_blocks()
+        if torch := sys.modules.get("torch"):
+            torch.cuda.empty_cache()
+
+
+def gpu_peak_mb(backend: Backend) -> float | None:
+    """The most GPU memory that CuPy has held since `free_cached`, in MB of 2²⁰ bytes; None without a GPU."""
+    return backend.xp.get_default_memory_pool().total_bytes() / 2**20 if on_gpu(backend) else None
 
 
 def in_own_process(function: Callable[..., Any], *args: Any) -> Any:
@@ -77,9 +134,9 @@ def _exit_with_parent() -> None:
     os._exit(1)
 
 
-def description() -> dict[str, Any]:
-    """Describe the machine and the software versions, to report beside measurements."""
-    return {
+def description(backend: str = "numpy") -> dict[str, Any]:
+    """Describe the machine and the software versions, to report beside measurements; for "cupy", the GPU as well."""
+    machine = {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "threads": threads(),
@@ -87,6 +144,35 @@ def description() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("numpy", "numba", "torch")},
     }
+    return machine | {"gpu": gpu(get_backend(backend))} if backend == "cupy" else machine
+
+
+def gpu(backend: Backend) -> dict[str, Any]:
+    """Describe the GPU; driver: the version of NVIDIA's driver, or None if nvidia-smi does not tell it."""
+    runtime = backend.xp.cuda.runtime
+    properties = runtime.getDeviceProperties(backend.xp.cuda.Device().id)
+    return {
+        "name": properties["name"].decode(),
+        "memory_gb": properties["totalGlobalMem"] / 1e9,
+        "driver": driver_version(),
+        "cuda_of_driver": cuda_version(runtime.driverGetVersion()),
+        "cuda": cuda_version(runtime.runtimeGetVersion()),
+        "cupy": backend.xp.__version__,
+    }
+
+
+def cuda_version(number: int) -> str:
+    """13000 -> 13.0"""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def driver_version() -> str | None:
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip().partition("\n")[0] or None
 
 
 def cpu_name() -> str:

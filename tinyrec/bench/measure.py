@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyrec.backend import Params, get_backend, to_host
 from tinyrec.bench.contest import contest
-from tinyrec.bench.machine import timed
+from tinyrec.bench.machine import free_cached, gpu_peak_mb, stopwatch, timed
 from tinyrec.bench.shapes import draw, find_shape
 from tinyrec.data import Dataset
 from tinyrec.data.ids import Index
@@ -62,17 +62,19 @@ def measure(case: Case) -> dict[str, Any]:
 
 def measure_training(case: Case, model: AutoRec, R: Ratings, optimizer: RProp) -> dict[str, Any]:
     """Measure the training by tinyrec; its gigabytes of parameters are freed before the contest."""
+    free_cached(R.backend)
     start = begin(model, R, optimizer, case.seed)
     epochs = fit(model, R, optimizer, epochs=1 + case.rounds, start=start)
     times = [timed(lambda: next(epochs), R.backend)[0] for _ in range(1 + case.rounds)]
-    peak = peak_rss_mb()  # of drawing and training only
-    works = parts(model, R, optimizer, start.params, start.state)
-    part_times = {part: [timed(part.run, R.backend)[0] for _ in range(case.rounds)] for part in works}
+    peak, gpu_peak = peak_rss_mb(), gpu_peak_mb(R.backend)  # of drawing and training only
+    works, seconds_of = parts(model, R, optimizer, start.params, start.state), stopwatch(R.backend)
+    part_times = {part: [seconds_of(part.run) for _ in range(case.rounds)] for part in works}
     epoch = summarize(times[1:], sum(part.flops for part in works), sum(part.bytes for part in works))
     return {
         "epoch": epoch,
         "ns_per_rating": epoch["seconds"] / R.size * 1e9,
         "peak_rss_mb": peak,
+        "gpu_peak_mb": gpu_peak,
         "parts": {part.name: summarize(rounds, part.flops, part.bytes) for part, rounds in part_times.items()},
         "top10_seconds": top10_seconds(model, start.params, R) if np.prod(R.shape) <= MAX_TOP10_CELLS else None,
     }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from tinyrec.backend import Backend
+from tinyrec.backend import Backend, get_backend
 from tinyrec.bench.contest import OURS
 from tinyrec.bench.machine import timed
 from tinyrec.data import load_dataset
@@ -30,17 +30,19 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
     """Train in turns with the seeds 0, 1, ..., and report the median seconds to the target RMSE."""
     from tinyrec.bench import rivals  # imports torch, which is optional
 
+    device = rivals.device_of(get_backend(backend))
     train, test = split_random(load_dataset("ml-1m"), 0.1, seed=0)
     scaling = Scaling.of(train, "scale")
     R = scaling.to_model(train.ratings, OPTIMIZER.dtype).T.to(backend)
     rmse = validator(MODEL, R, scaling, train, test)
     next(fit(MODEL, R, OPTIMIZER, epochs=1, batch_size=BATCH_SIZE))  # compiles the kernels
+    next(rivals.adam(R, MODEL, OPTIMIZER, 1, BATCH_SIZE, seed=0, device=device))  # loads those of PyTorch
     runs: dict[str, list] = {OURS: [], "torch": []}
     for seed in range(rounds):
         ours = fit(MODEL, R, OPTIMIZER, epochs=EPOCHS, batch_size=BATCH_SIZE, seed=seed)
         runs[OURS].append(train_to_target(ours, lambda epoch: rmse(epoch.params), R.backend))
-        theirs = rivals.adam(R, MODEL, OPTIMIZER, EPOCHS, BATCH_SIZE, seed)
-        runs["torch"].append(train_to_target(theirs, lambda net: rmse(rivals.params_of(net)), R.backend))
+        theirs = rivals.adam(R, MODEL, OPTIMIZER, EPOCHS, BATCH_SIZE, seed, device)
+        runs["torch"].append(train_to_target(theirs, lambda net: rmse(rivals.params_of(net, R.backend)), R.backend))
     results = {name: {"seconds": median(run["seconds"] for run in done), "runs": done} for name, done in runs.items()}
     return {"target": TARGET, "contestants": results}
 

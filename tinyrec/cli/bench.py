@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
+import os
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
 import tinyrec
 from tinyrec.backend import get_backend
-from tinyrec.bench.contest import OURS, SAME
+from tinyrec.bench.contest import OURS, SAME, TF32
 from tinyrec.bench.implicit import implicit_loss
 from tinyrec.bench.machine import ceilings, description, in_own_process
 from tinyrec.bench.measure import Case, measure
@@ -48,10 +50,10 @@ def add_to(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     cases = check_flags(args)
     backend = get_backend(args.backend).name
-    if backend == "cupy" and (args.against or args.race or args.implicit):
-        raise UsageError("PyTorch and NumPy would run on the CPU, and tinyrec on the GPU; choose --backend numpy")
+    if backend == "cupy":
+        check_gpu_flags(args)
     settings = {"hidden_units": args.hidden_units, "rounds": args.rounds, "seed": args.seed, "backend": backend}
-    result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description()}
+    result: dict[str, Any] = {"version": tinyrec.__version__, **settings, "machine": description(backend)}
     say(args, "measuring the peak rates of this machine")
     result |= {"ceilings": in_own_process(ceilings, backend), "shapes": [], "implicit": [], "reading": [], "pairs": []}
     key, function = ("implicit", implicit_loss) if args.implicit else ("shapes", measure)
@@ -93,15 +95,29 @@ def check_flags(args: argparse.Namespace) -> list[Case]:
     return [Case(name, args.hidden_units, args.rounds, args.backend, args.seed, args.against) for name in shapes]
 
 
+def check_gpu_flags(args: argparse.Namespace) -> None:
+    """UsageError: what the flags ask for, or this machine, would not give a fair comparison on the GPU"""
+    if args.implicit or (args.pairs and args.against):
+        them = "NumPy" if args.implicit else "PyTorch"
+        raise UsageError(f"{them} would run on the CPU, and tinyrec on the GPU; choose --backend numpy")
+    if os.environ.get("CUPY_TF32", "0") != "0":
+        raise UsageError("CUPY_TF32 is set: products would be in TF32, which is less exact than float32; unset it")
+    if args.against or args.race:
+        from tinyrec.bench import rivals  # imports torch, which is optional
+
+        rivals.device_of(get_backend("cupy"))
+
+
 def text(result: dict[str, Any]) -> str:
     """Return the result as text with tables."""
     machine, best, shapes = result["machine"], result["ceilings"], result["shapes"]
-    lines = [f"{machine['cpu']}, threads: {machine['threads']}, backend: {result['backend']}; peak rates:"]
+    lines = [f"{processor(machine)}, backend: {result['backend']}; peak rates:"]
     lines[0] += f" {best['gemm_gflops']:.0f} GFLOP/s (GEMM) and {best['memory_gb_per_s']:.0f} GB/s (memory)"
     if shapes:
         heads = ["shape", "part of an epoch", "      ms", "GFLOP/s", "of GEMM", "    GB", "  GB/s", " of mem"]
         lines += ["", table([row for shape in shapes for row in part_rows(shape, best)], heads)]
-        heads = ["shape", "trained by", "s/epoch", "x tinyrec", "ns/rating", "peak MB", "top 10, s"]
+        heads = ["shape", "trained by", "s/epoch", "x tinyrec", "ns/rating"]
+        heads += ["MB of GPU" if machine.get("gpu") else "peak MB", "top 10, s"]
         lines += ["", table([row for shape in shapes for row in epoch_rows(shape)], heads)]
         lines += [remark(shape) for shape in shapes if shape["contest"]]
     if result["implicit"]:
@@ -136,13 +152,27 @@ def text(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def processor(machine: dict[str, Any]) -> str:
+    """The GPU if there is one, else the CPU."""
+    if not (gpu := machine.get("gpu")):
+        return f"{machine['cpu']}, threads: {machine['threads']}"
+    driver = f"driver {gpu['driver'] or 'for CUDA ' + gpu['cuda_of_driver']}"
+    return f"{gpu['name']} ({gpu['memory_gb']:.0f} GB, {driver}, CUDA {gpu['cuda']}, CuPy {gpu['cupy']})"
+
+
+def decimal(number: float, width: int, digits: int) -> str:
+    """The number with `digits` decimals, or with more, so that it has three digits other than leading zeros."""
+    needed = 2 - math.floor(math.log10(number)) if number > 0 else 0
+    return f"{number:{width}.{min(max(digits, needed), width - 2)}f}"
+
+
 def part_rows(shape: dict[str, Any], best: dict[str, float]) -> Iterator[list[str]]:
     """Yield a row for each part of an epoch, one for the remaining time, and one for the whole epoch."""
     parts, epoch = shape["parts"], shape["epoch"]
     for name, part in parts.items():
         yield [shape["shape"], name, *rates(part, best)]
     rest = epoch["seconds"] - sum(part["seconds"] for part in parts.values())
-    yield [shape["shape"], "all else", f"{max(rest, 0) * 1000:8.1f}", *[""] * 5]
+    yield [shape["shape"], "all else", decimal(max(rest, 0) * 1000, 8, 1), *[""] * 5]
     yield [shape["shape"], "the whole epoch", *rates(epoch, best)]
 
 
@@ -150,16 +180,18 @@ def rates(part: dict[str, Any], best: dict[str, float]) -> list[str]:
     """Return the columns after the names: time, operations, bytes."""
     flops = [f"{part['gflops']:7.1f}", f"{part['gflops'] / best['gemm_gflops']:7.0%}"] if part["flops"] else ["", ""]
     share = part["gb_per_s"] / best["memory_gb_per_s"]
-    moved = [f"{part['bytes'] / 1e9:6.2f}", f"{part['gb_per_s']:6.1f}", f"{share:7.0%}"]
-    return [f"{part['seconds'] * 1000:8.1f}", *flops, *moved]
+    moved = [decimal(part["bytes"] / 1e9, 6, 2), f"{part['gb_per_s']:6.1f}", f"{share:7.0%}"]
+    return [decimal(part["seconds"] * 1000, 8, 1), *flops, *moved]
 
 
 def epoch_rows(shape: dict[str, Any]) -> Iterator[list[str]]:
     """Yield a row for each implementation; memory and top 10 are measured for tinyrec only."""
     all_seconds = seconds_per_epoch(shape)
     for name, seconds in all_seconds.items():
-        pace = [f"{seconds:7.3f}", f"{seconds / all_seconds[OURS]:9.1f}", f"{seconds / shape['ratings'] * 1e9:9.0f}"]
-        peak, top10 = (shape[key] if name == OURS else None for key in ("peak_rss_mb", "top10_seconds"))
+        ratio, per_rating = seconds / all_seconds[OURS], seconds / shape["ratings"] * 1e9
+        pace = [decimal(seconds, 7, 3), decimal(ratio, 9, 1), decimal(per_rating, 9, 0)]
+        peak_of = "peak_rss_mb" if shape["gpu_peak_mb"] is None else "gpu_peak_mb"
+        peak, top10 = (shape[key] if name == OURS else None for key in (peak_of, "top10_seconds"))
         yield [shape["shape"], name, *pace, f"{peak:7.0f}" if peak else "", f"{top10:9.2f}" if top10 else ""]
 
 
@@ -173,6 +205,8 @@ def remark(shape: dict[str, Any]) -> str:
     """Say whether the losses agree, and how the dense PyTorch training fits into memory."""
     contest = shape["contest"]
     verdict = f"{shape['shape']}: {differences(contest)}"
+    if TF32 in contest["contestants"]:
+        verdict += f", with TF32 by {contest['tf32_difference']:.0e}"
     if "torch dense" not in contest["contestants"]:
         return f"{verdict}; torch dense is left out, because its matrices would take too much memory"
     if contest["dense_batch_size"] < shape["items"]:
@@ -211,7 +245,9 @@ def plot(path: str, result: dict[str, Any]) -> None:
     }
     rate = result["ceilings"]["gemm_gflops"] * 1e9
     ceiling = {shape["ratings"]: shape["epoch"]["flops"] / rate for shape in shapes}
-    title = f"One epoch of I-AutoRec, {result['hidden_units']} hidden units, threads: {result['machine']['threads']}"
+    gpu = result["machine"].get("gpu")
+    where = gpu["name"] if gpu else f"threads: {result['machine']['threads']}"
+    title = f"One epoch of I-AutoRec, {result['hidden_units']} hidden units, {where}"
     plot_epochs(path, title, curves, ceiling, {shape["shape"]: shape["ratings"] for shape in shapes})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -20,12 +21,13 @@ from tinyrec.data import Dataset
 from tinyrec.errors import DataError, FileError, UsageError
 from tinyrec.files import claimed
 from tinyrec.models import Autoencoder, Network, PairModel
+from tinyrec.optim import LBFGS
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
 from tinyrec.training import Progress
 from tinyrec.training.checkpoint import NAME as CHECKPOINT
 from tinyrec.training.checkpoint import Checkpoint
-from tinyrec.training.memory import check_memory, present_bytes, training_bytes
+from tinyrec.training.memory import check_memory, free_gpu_bytes, present_bytes, training_bytes
 from tinyrec.training.run import find_batch_size
 from tinyrec.training.warm_start import feature_names
 
@@ -85,6 +87,8 @@ def run(args: argparse.Namespace) -> None:
             check_held_out(args, start, test)
         if not results:  # the other splits need as much
             tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part)
+            if get_backend(args.backend).name == "cupy":
+                tell_gpu(args, [config for config in configs if isinstance(config.model, Network)])
         fold = {"fold": len(results)} if args.folds else {}
         results.append({**fold, "settings_from": chosen_by, **run_one(args, seed, configs, part, test, start, comm)})
     if not is_first(comm):
@@ -199,8 +203,26 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
         fitted.append(8 * model.count(shape[1]))
     total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else present_bytes())
     where = "GPU memory" if backend == "cupy" else "memory on each rank" if args.comm else "memory"
-    common.say(args, f"training takes about {total / 1e9:.2f} GB of {where}")
+    told = f"training takes about {total / 1e9:.2f} GB of {where}"
+    if backend == "cupy":
+        free = free_gpu_bytes(backend)
+        told += f", where {free / 1e9:.2f} GB are free" + (": it may not fit" if total > free else "")
+    common.say(args, told)
     check_memory(total, args.max_memory)
+
+
+def tell_gpu(args: argparse.Namespace, configs: list[TrainingConfig]) -> None:
+    """Print why a training on a GPU starts slowly, or stays slow."""
+    if any(isinstance(config.optimizer, LBFGS) for config in configs):
+        common.say(args, "L-BFGS is of SciPy: its vectors are in host memory, copied at each iteration; the GPU waits")
+    if configs and not has_gpu_kernels():
+        common.say(args, "compiling the kernels for this GPU (once)")
+
+
+def has_gpu_kernels() -> bool:
+    """Whether CuPy has kept compiled kernels on this disk, of whatever program."""
+    folder = Path(os.environ.get("CUPY_CACHE_DIR", "~/.cupy/kernel_cache")).expanduser()
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None:

@@ -19,6 +19,9 @@ class LBFGS(Optimizer):
     An epoch is a block of `iterations` iterations. SciPy cannot pass its curvature pairs on from one call to the next,
     so H is estimated anew in each block; hence training can be stopped and resumed between blocks, bit for bit.
 
+    SciPy's vectors are in host memory, also when the model is on a GPU: each evaluation of the loss copies all
+    parameters to the GPU and all gradients back, and the GPU waits meanwhile.
+
     The objective must raise if it is not finite: SciPy takes an infinite loss for convergence, and ignores a NaN.
     """
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from tinyrec.backend import get_backend
 from tinyrec.errors import OutOfMemory
 from tinyrec.models.autoencoder import Autoencoder
 from tinyrec.nn.all_cells import CELLS
-from tinyrec.optim import RProp
+from tinyrec.optim import LBFGS, RProp
 
 KERNELS = {"numpy": 40 * 2**20}  # bytes of numba's machine code
 
@@ -37,11 +38,14 @@ def training_bytes(
     update: on the reference backend, intermediate results of the largest parameter array
     pretraining: codes of all rows, and the autoencoder that reconstructs them
     prediction: codes of all rows at once
+
+    On a GPU, this is its own memory, without what CUDA takes for itself, and without the state of L-BFGS.
     """
     (n, d), width = shape, np.dtype(optimizer.dtype).itemsize
     parameters, rows = model.count(d, q), min(batch_size or n, n)
     units, largest = hidden_units(model, d, q), max(map(math.prod, model.shapes(d, q).values()))
-    kept, codes = parameters * (2 + optimizer.state_per_parameter), sum(units) + (max(units) + q if q else 0)
+    state = 0 if backend == "cupy" and isinstance(optimizer, LBFGS) else optimizer.state_per_parameter
+    kept, codes = parameters * (2 + state), sum(units) + (max(units) + q if q else 0)
     unobserved = unobserved_cells(model, rows, d, largest)
     loss = kept + parameters + rows * codes + max(3 * rows * max(units), unobserved)
     update = kept + largest * (6 if isinstance(optimizer, RProp) else 3) * (backend == "reference")
@@ -82,6 +86,12 @@ def present_bytes() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return int((peak_rss_mb() or 0) * 2**20)
+
+
+def free_gpu_bytes(backend: str) -> int:
+    """The memory of the GPU that nothing holds now, in bytes."""
+    free, _ = get_backend(backend).xp.cuda.Device().mem_info
+    return free
 
 
 def peak_rss_mb() -> float | None:

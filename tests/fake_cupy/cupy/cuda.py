@@ -63,6 +63,8 @@ runtime = SimpleNamespace(
     CUDARuntimeError=type("CUDARuntimeError", (RuntimeError,), {}),
     getDeviceCount=lambda: 1,
     getDeviceProperties=_properties,
+    driverGetVersion=lambda: 13010,  # 13.1
+    runtimeGetVersion=lambda: 13000,
 )
 memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
 compiler = SimpleNamespace(CompileException=CompileException)
