@@ -103,7 +103,8 @@ def test_sddmm_matches_the_reference(backend, dtype, R, k, chunk, rng):
 
 
 @fast_backends
-def test_rows_of_more_cells_than_a_chunk_has_are_right(backend, rng=np.random.default_rng(0)):
+def test_rows_of_more_cells_than_a_chunk_has_are_right(backend):
+    rng = np.random.default_rng(0)
     indptr, cols = np.array([0, 0, 5000, 5001, 5001]), np.append(np.arange(5000), 7).astype(np.int32)
     values, X, H = rng.standard_normal(5001), rng.standard_normal((5000, 2)), rng.standard_normal((4, 2))
     for k in (1, 2):

@@ -28,8 +28,8 @@ def compiler(tmp_path):
 def test_they_compile(figure, size, compiler):
     wanted = size((90,), test_kernels_cu.ARCHITECTURES)
     known = [number for number in wanted if number in compiler.architectures()]
-    for real in ("float", "double"):
-        assert compiler.compile(test_kernels_cu.SOURCE, real, known) == ""
+    for variant in test_kernels_cu.VARIANTS:
+        assert compiler.compile(test_kernels_cu.SOURCE, *variant, known) == ""
     figure(f"compiled by {type(compiler).__name__} for {', '.join(f'sm_{number}' for number in known)}")
     assert known
 
