@@ -647,6 +647,7 @@ def test_device_properties(cp):
     assert cp.is_available() and cp.cuda.is_available() and cp.cuda.runtime.getDeviceCount() >= 1
     assert isinstance(properties["name"], bytes) and properties["multiProcessorCount"] >= 1
     assert cp.cuda.Device().compute_capability == f"{properties['major']}{properties['minor']}"
+    assert cp.cuda.runtime.driverGetVersion() >= 12000 and cp.cuda.runtime.runtimeGetVersion() >= 12000
     free, total = cp.cuda.Device().mem_info
     assert 0 < free <= total <= properties["totalGlobalMem"]
     assert issubclass(cp.cuda.memory.OutOfMemoryError, MemoryError)

@@ -61,8 +61,10 @@ def _properties(device):
 
 runtime = SimpleNamespace(
     CUDARuntimeError=type("CUDARuntimeError", (RuntimeError,), {}),
+    driverGetVersion=lambda: 13020,  # CUDA 13.2
     getDeviceCount=lambda: 1,
     getDeviceProperties=_properties,
+    runtimeGetVersion=lambda: 13000,
 )
 memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
 compiler = SimpleNamespace(CompileException=CompileException)
