@@ -94,7 +94,8 @@ SHARED = {
     "max of NaN": (lambda cp: cp.asarray([np.nan, 1.0]).max(), array(np.nan, F64)),
     "maximum of NaN": (lambda cp: cp.maximum(cp.asarray([np.nan]), 1), array([np.nan], F64)),
     "any, all": (lambda cp: cp.any(cp.arange(2)) & ~cp.all(cp.arange(2)), array(True, BOOL)),
-    "sign of NaN is 0": (lambda cp: cp.sign(cp.asarray([np.nan, -2, 0])), array([0, -1, 0], F64)),
+    "sign": (lambda cp: cp.sign(cp.asarray([-np.inf, -2, 0, 3])), array([-1, -1, 0, 1], F64)),
+    "sign of int32": (lambda cp: cp.sign(cp.asarray([-2, 0, 3], I32)), array([-1, 0, 1], I32)),
     "clip of NaN": (lambda cp: cp.asarray([np.nan, 5]).clip(0, 1), array([np.nan, 1], F64)),
     "clip keeps float32": (lambda cp: cp.clip(arange(cp, 3), 0.5, 1.5), array([0.5, 1, 1.5], F32)),
     "np.tanh(device)": (lambda cp: np.tanh(cp.zeros(1)), array([0], F64)),
@@ -113,10 +114,8 @@ SHARED = {
     "argsort supports only stable": (lambda cp: cp.argsort(cp.arange(3), kind="quicksort"), ValueError),
     "searchsorted": (lambda cp: cp.searchsorted(cp.arange(3), cp.asarray([1, 5])), array([1, 3], I64)),
     "bincount": (lambda cp: cp.bincount(cp.asarray([0, 2, 2]), minlength=4), array([1, 0, 2, 0], I64)),
-    "bincount of an empty array": (lambda cp: cp.bincount(cp.zeros(0, I64), minlength=4), ValueError),
     "repeat": (lambda cp: cp.repeat(cp.arange(2), 2), array([0, 0, 1, 1], I64)),
     "repeat by a list": (lambda cp: cp.repeat(cp.arange(2), [2, 1]), array([0, 0, 1], I64)),
-    "repeat by a device array": (lambda cp: cp.repeat(cp.arange(2), cp.ones(2, I64)), ValueError),
     "unique": (lambda cp: cp.unique(cp.asarray([2, 1, 2])), array([1, 2], I64)),
     "flatnonzero": (lambda cp: cp.flatnonzero(cp.asarray([0, 3])), array([1], I64)),
     "where": (lambda cp: cp.where(cp.arange(2) > 0, F32(7), arange(cp, 2)), array([0, 7], F32)),
@@ -163,6 +162,28 @@ SHARED = {
     "asnumpy": (lambda cp: type(cp.asnumpy(cp.arange(3))), np.ndarray),
 }
 
+# Where versions of CuPy differ, the fake raises ValueError: (call, version of the change, expected since then, before).
+CHANGED = {
+    "sign of NaN": (
+        lambda cp: cp.sign(cp.asarray([np.nan, -2, 0])),
+        (14, 2),
+        array([np.nan, -1, 0], F64),
+        array([0, -1, 0], F64),
+    ),
+    "bincount of an empty array": (
+        lambda cp: cp.bincount(cp.zeros(0, I64), minlength=4),
+        (14, 2),
+        array([0, 0, 0, 0], I64),
+        ValueError,
+    ),
+    "repeat by a device array": (
+        lambda cp: cp.repeat(cp.arange(2), cp.asarray([2, 1])),
+        (14, 1),
+        array([0, 0, 1], I64),
+        ValueError,
+    ),
+}
+
 # Where the fake raises TypeError, but CuPy synchronizes, copies, or has undefined behaviour.
 STRICTER = {
     "float": lambda a: float(a[0]),
@@ -197,9 +218,12 @@ STRICTER = {
 }
 
 
-@pytest.mark.parametrize("behaviour", SHARED)
-def test_matches_cupy(cp, behaviour):
-    call, expected = SHARED[behaviour]
+def version(cp):
+    """The first two numbers of the version, as integers."""
+    return tuple(map(int, cp.__version__.split(".")[:2]))
+
+
+def assert_gives(cp, call, expected):
     if isinstance(expected, type) and issubclass(expected, Exception):
         with pytest.raises(expected):
             call(cp)
@@ -210,6 +234,19 @@ def test_matches_cupy(cp, behaviour):
         np.testing.assert_array_equal(found.get(), expected, strict=True)
     else:
         assert call(cp) == expected
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize("behaviour", SHARED)
+def test_matches_cupy(cp, behaviour):
+    assert_gives(cp, *SHARED[behaviour])
+
+
+@pytest.mark.parametrize("behaviour", CHANGED)
+def test_raises_where_versions_of_cupy_differ(cp, behaviour):
+    call, changed, since, before = CHANGED[behaviour]
+    real = since if version(cp) >= changed else before
+    assert_gives(cp, call, ValueError if cp is fake else real)
 
 
 @pytest.mark.parametrize("behaviour", STRICTER)
@@ -610,6 +647,7 @@ def test_device_properties(cp):
     assert cp.is_available() and cp.cuda.is_available() and cp.cuda.runtime.getDeviceCount() >= 1
     assert isinstance(properties["name"], bytes) and properties["multiProcessorCount"] >= 1
     assert cp.cuda.Device().compute_capability == f"{properties['major']}{properties['minor']}"
+    assert cp.cuda.runtime.driverGetVersion() >= 12000 and cp.cuda.runtime.runtimeGetVersion() >= 12000
     free, total = cp.cuda.Device().mem_info
     assert 0 < free <= total <= properties["totalGlobalMem"]
     assert issubclass(cp.cuda.memory.OutOfMemoryError, MemoryError)

@@ -13,9 +13,9 @@ import numpy as np
 
 import tinyrec
 from tinyrec.backend import Backend, get_backend, to_host
-from tinyrec.cli import promises
+from tinyrec.cli import gpu, promises
 from tinyrec.cli.common import add_command, table, write_result
-from tinyrec.errors import BackendError
+from tinyrec.errors import BackendError, UsageError
 
 NEEDED_FOR = {
     "numpy": "everything",
@@ -30,22 +30,28 @@ NEEDED_FOR = {
 
 def add_to(subparsers: Any) -> None:
     summary = "Check what works on this machine, and what to install for the rest."
-    promises.add_flags(add_command(subparsers, "doctor", run, summary, "doctor --promises"))
+    parser = add_command(subparsers, "doctor", run, summary, "doctor --promises")
+    parser.add_argument("--gpu", action="store_true", help="compare the GPU with the CPU and time both, for a report")
+    promises.add_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     promises.check_flags(args)
+    if args.gpu and args.promises is not None:
+        raise UsageError("--gpu and --promises check different things; give one of them")
     if args.promises is not None:
         return promises.run(args)
+    if args.gpu:
+        return gpu.run(args, the_gpu())
     versions = {name: version(name) for name in NEEDED_FOR}
     backend = get_backend("auto")
-    on_gpu, gpu = check_gpu()
+    on_gpu, card = check_gpu()
     result = {
         "tinyrec": tinyrec.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "gpu": gpu,
+        "gpu": card,
         "packages": versions,
         "backend": backend.name,
         "kernels_agree": kernels_agree(backend) and (on_gpu is None or kernels_agree(on_gpu)),
@@ -61,15 +67,29 @@ def run(args: argparse.Namespace) -> int:
 
 def check_gpu() -> tuple[Backend | None, str]:
     """Return the backend of the GPU and the GPU's name, or None and what is missing."""
-    packages = {name for found in metadata.distributions() if (name := found.name).lower().startswith("cupy")}
-    if len(packages) > 1:
-        return None, f"{' and '.join(sorted(packages))} conflict with each other: uninstall all, then install one"
+    if conflict := packages_that_conflict():
+        return None, conflict
     try:
         backend = get_backend("cupy")
     except BackendError as problem:
         return None, str(problem).partition(";")[0]
     properties = backend.xp.cuda.runtime.getDeviceProperties(0)
     return backend, f"{properties['name'].decode()}, {properties['totalGlobalMem'] / 1e9:.0f} GB"
+
+
+def the_gpu() -> Backend:
+    """Return the backend of the GPU.  BackendError: there is none"""
+    if conflict := packages_that_conflict():
+        raise BackendError(conflict)
+    return get_backend("cupy")
+
+
+def packages_that_conflict() -> str | None:
+    """Say which packages of CuPy are installed beside each other; None: at most one is."""
+    packages = {name for found in metadata.distributions() if (name := found.name).lower().startswith("cupy")}
+    if len(packages) < 2:
+        return None
+    return f"{' and '.join(sorted(packages))} conflict with each other: uninstall all, then install one"
 
 
 def kernels_agree(backend: Backend) -> bool:

@@ -1,7 +1,7 @@
 """Parse the arguments, run the subcommand, and turn an error into one line and an exit code.
 
-0 ok, 1 a check failed (gradcheck, bench, doctor --promises), 2 usage, 3 data, 4 backend missing, 5 file, 6 diverged,
-7 memory, 130 and 143 stopped by a signal
+0 ok, 1 a check failed (gradcheck, bench, doctor --promises), 2 usage, 3 data, 4 backend missing or wrong (doctor),
+5 file, 6 diverged, 7 memory, 130 and 143 stopped by a signal
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 With the parent folder on sys.path, `import cupy` finds this package. It defines only names that are known to exist in
 CuPy; check CuPy before adding one. Where CuPy would silently synchronize with the GPU, the fake raises or counts, and
-where CuPy's behaviour is undefined, the fake does something unexpected, so that tests fail.
+where CuPy's behaviour is undefined, the fake does something unexpected, so that tests fail. Where the versions since
+14.0 differ, it raises.
 """
 
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from .kernel import RawModule
 from .rules import FUNCTIONS
 
 __all__ = ["RawModule", "cuda", "fake_counts", "get_default_memory_pool", "is_available", "ndarray"]
-__version__ = "14.0.1+fake"
+__version__ = "14.2.0+fake"
 
 FROM_NUMPY = """
     bool_ complex64 complex128 dtype finfo float16 float32 float64 iinfo inf int8 int16 int32 int64 nan newaxis pi

@@ -23,7 +23,7 @@ class ndarray(NDArrayOperatorsMixin):  # the mixin passes operators to __array_u
     def __init__(self, shape, dtype=float):
         self._memory = poisoned(np.empty(shape, dtype))
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype=None):  # without `copy`, as in CuPy: np.array(a) warns first
         raise TypeError(
             "Implicit conversion to a NumPy array is not allowed. "
             "Please use `.get()` to construct a NumPy array explicitly."

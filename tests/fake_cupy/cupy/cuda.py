@@ -61,6 +61,7 @@ def _properties(device):
 
 runtime = SimpleNamespace(
     CUDARuntimeError=type("CUDARuntimeError", (RuntimeError,), {}),
+    driverGetVersion=lambda: 13020,  # CUDA 13.2
     getDeviceCount=lambda: 1,
     getDeviceProperties=_properties,
     driverGetVersion=lambda: 13010,  # 13.1

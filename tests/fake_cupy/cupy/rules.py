@@ -47,7 +47,7 @@ def _stable(kind):
 
 
 def bincount(x, weights=None, minlength=None):
-    """CuPy synchronizes to read the maximum, and raises for an empty array, which has none."""
+    """CuPy synchronizes to read the maximum, and before 14.2 raises for an empty array, which has none."""
     fake_counts.to_host += 1
     if not x.size:
         raise ValueError("zero-size array to reduction operation cupy_max which has no identity")
@@ -64,7 +64,7 @@ def flatnonzero(a):
 
 
 def repeat(a, repeats, axis=None):
-    """CuPy takes `repeats` only from the host, as it must know the size of the result."""
+    """Before 14.1, CuPy takes `repeats` only from the host; since then it synchronizes to know the size."""
     if isinstance(repeats, ndarray):
         raise ValueError("cupy.ndarray cannot be specified as `repeats` argument.")
     if not isinstance(repeats, list | tuple):
@@ -75,10 +75,10 @@ def repeat(a, repeats, axis=None):
 
 
 def sign(x, out=None):
-    """CuPy returns 0 for NaN: it computes (x > 0) - (x < 0)."""
-    result = run(np.sign, x, out=out)
-    result._memory[np.isnan(result._memory)] = 0
-    return result
+    """Of NaN, CuPy returns NaN, but 0 before 14.2."""
+    if np.isnan(for_numpy(x)).any():
+        raise ValueError("the sign of NaN depends on the version of CuPy")
+    return run(np.sign, x, out=out)
 
 
 def take(a, indices, axis=None, out=None):
