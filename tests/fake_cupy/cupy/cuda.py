@@ -64,7 +64,6 @@ runtime = SimpleNamespace(
     driverGetVersion=lambda: 13020,  # CUDA 13.2
     getDeviceCount=lambda: 1,
     getDeviceProperties=_properties,
-    driverGetVersion=lambda: 13010,  # 13.1
     runtimeGetVersion=lambda: 13000,
 )
 memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
