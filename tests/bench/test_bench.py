@@ -195,7 +195,7 @@ def test_a_gpu_is_described(backend, monkeypatch):
     monkeypatch.setattr(machine, "driver_version", lambda: "580.1")
     described = machine.description(backend)
     its = {"name": "Fake GPU", "memory_gb": pytest.approx(8.59, abs=0.01), "driver": "580.1"}
-    versions = {"cuda_of_driver": "13.1", "cuda": "13.0", "cupy": get_backend(backend).xp.__version__}
+    versions = {"cuda_of_driver": "13.2", "cuda": "13.0", "cupy": get_backend(backend).xp.__version__}
     assert described["gpu"] == its | versions and described["cpu"]
     assert "gpu" not in machine.description("numpy")
 
@@ -308,7 +308,7 @@ def test_the_first_line_names_the_gpu(in_this_process, backend, monkeypatch, cap
     flags = ["--shape", TINY, "--hidden-units", "4", "--rounds", "2", "--json", str(path), "--plot", str(plot)]
     assert run("--backend", backend, *flags) == 0
     lines = capsys.readouterr().out.splitlines()
-    name = f"Fake GPU (9 GB, driver for CUDA 13.1, CUDA 13.0, CuPy {get_backend(backend).xp.__version__})"
+    name = f"Fake GPU (9 GB, driver for CUDA 13.2, CUDA 13.0, CuPy {get_backend(backend).xp.__version__})"
     assert lines[0].startswith(f"{name}, backend: cupy; peak rates: ")
     assert any("MB of GPU" in line for line in lines) and max(map(len, lines[1:])) <= 100
     (shape,) = json.loads(path.read_text())["shapes"]

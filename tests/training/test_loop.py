@@ -349,4 +349,4 @@ def test_a_gradient_that_is_missing_or_of_another_shape_is_named(grads, said):
     params = {"w": np.ones(2)}
     with pytest.raises(UsageError, match=said):
         checked((np.float64(1), grads), params, R, 1)
-    assert checked((np.float64(1), {"w": np.ones(2)}), params, R, 1)[0] == 1
+    assert checked((np.float64(1), {"w": np.ones(2)}), params, R, 1)[0]() == 1

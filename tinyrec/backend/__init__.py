@@ -39,7 +39,7 @@ class Backend:
     rmsprop: Callable[..., None]
     adam: Callable[..., None]
     add_l2: Callable[..., Array]
-    sums: Callable[..., Array]
+    sums: Callable[..., Callable[[], Array]]
     uniform: Callable[..., Array]
 
 

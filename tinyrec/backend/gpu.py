@@ -1,6 +1,7 @@
 """The GPU backend: checks the arrays and launches the kernels of `kernels.cu`. Only this file imports cupy.
 
-All arrays are on the GPU. Only `sums` synchronizes and copies to the host; all else queues launches asynchronously.
+All arrays are on the GPU. Nothing here synchronizes or copies to the host, so launches are queued asynchronously; only
+the function that `sums` returns waits and copies.
 Indices are not checked here: the matrix checks them once, when it is created.
 """
 
@@ -24,6 +25,7 @@ TILE = 64  # columns of X per block of spmm: few enough that these columns of al
 BLOCK = 256  # threads per block in the other kernels
 THREADS = 2**21  # upper bound for the threads of a product; a large GPU runs about 2**17 at a time
 MIN_STEPS = 32  # steps per chunk at least, to amortize the binary search for its first row
+ARRAYS = 8  # that one launch can sum
 SUM_BLOCKS = 1024  # of a sum over all elements, at most
 DRAWS = 8  # of 64 bits per thread, to amortize the jump to the first
 
@@ -43,7 +45,7 @@ def spmm(indptr, cols, values, X):
     sizes = np.int32(n), np.int64(p), np.int32(k), np.int64(length)
     grid, block = (chunks, _ceil_div(k, TILE)), TILE // width
     _launch("spmm", real, width, grid, block, indptr, cols, values, X, out, partial, *sizes)
-    _launch("add_partial", real, width, (chunks,), BLOCK, indptr, out, partial, *sizes)
+    _launch("add_partial", real, width, (chunks, _ceil_div(k, TILE)), TILE, indptr, out, partial, *sizes)
     return out
 
 
@@ -97,17 +99,36 @@ def add_l2(w, g, l2):
 
 
 def sums(arrays):
-    out = xp.empty(len(arrays), np.float64)
-    for i, x in enumerate(arrays):
-        grid, partial = _sum_blocks(x.size)
-        _launch("sum", x.dtype, 1, grid, BLOCK, _cast(x.dtype, x), partial, out[i : i + 1], np.int64(x.size))
-    return to_host(out)
+    """A second stream reads the sums, and waits for them alone, not for what is queued after them."""
+    real = np.result_type(*(x.dtype for x in arrays))
+    arrays = [_cast(real, x) for x in arrays]
+    out, nothing = xp.empty(_ceil_div(len(arrays), ARRAYS) * ARRAYS, np.float64), arrays[0]
+    for first in range(0, len(arrays), ARRAYS):
+        some = arrays[first : first + ARRAYS]
+        (blocks,), partial = _sum_blocks(max(x.size for x in some), len(some))
+        sizes = [np.int64(x.size) for x in some] + [np.int64(0)] * (ARRAYS - len(some))
+        pointers = some + [nothing] * (ARRAYS - len(some))
+        _launch("sum", real, 1, (blocks, len(some)), BLOCK, *pointers, *sizes, partial, out[first:])
+    done = cupy.cuda.Event(disable_timing=True)
+    done.record()
+
+    def read():
+        stream = _reading_stream()
+        stream.wait_event(done)
+        return out.get(stream=stream)[: len(arrays)]
+
+    return read
 
 
-def _sum_blocks(size):
-    """The grid of a sum over so many elements, and the array for the sums of its blocks."""
+def _sum_blocks(size, arrays=1):
+    """The grid of sums over so many elements of each of `arrays` arrays, and the array for the sums of its blocks."""
     blocks = min(max(1, _ceil_div(size, BLOCK)), SUM_BLOCKS)
-    return (blocks,), xp.empty(blocks, np.float64)
+    return (blocks,), xp.empty(arrays * blocks, np.float64)
+
+
+@functools.cache
+def _reading_stream():
+    return cupy.cuda.Stream(non_blocking=True)
 
 
 def uniform(rng, shape):

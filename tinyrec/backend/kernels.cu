@@ -83,21 +83,23 @@ extern "C" __global__ void __launch_bounds__(64, 16)
     }
 }
 
-// The second pass of spmm. A block owns a chunk and completes the row that begins in it and continues in later ones.
+// The second pass of spmm. The blocks of blockIdx.x complete the row that begins in this chunk and continues in later
+// ones: each thread one column.
 extern "C" __global__ void add_partial(const long long *indptr, REAL *out, const REAL *partial, int n, long long p,
                                        int k, long long length)
 {
+    int c = blockIdx.y * blockDim.x + threadIdx.x;
     long long chunk = blockIdx.x, start = chunk * length, stop = min(start + length, n + p);
     int row = rows_before(stop, indptr, n) - 1; // the last row that begins before `stop`
     long long row_stop = indptr[row + 1] + row + 1; // the step after the last one of this row
-    if (indptr[row] + row < start || row_stop <= stop)
+    if (c >= k || indptr[row] + row < start || row_stop <= stop)
         return;
-    for (int c = threadIdx.x; c < k; c += blockDim.x) {
-        REAL total = out[row * (long long)k + c];
-        for (long long later = chunk + 1; later * length < row_stop; later++)
-            total += partial[later * k + c];
-        out[row * (long long)k + c] = total;
-    }
+    REAL total = out[row * (long long)k + c];
+    long long chunks = (row_stop + length - 1) / length; // up to the last one that has cells of this row
+#pragma unroll 8
+    for (long long later = chunk + 1; later < chunks; later++)
+        total += partial[later * k + c];
+    out[row * (long long)k + c] = total;
 }
 
 // out = S x for one column x (d,). A warp owns a row: each lane sums every 32nd cell, then sum_of_warp adds the lanes.
@@ -218,9 +220,10 @@ extern "C" __global__ void adam(REAL *w, const REAL *g, REAL *m, REAL *v, long l
     v[i] = square;
 }
 
-// Sums over all elements, in double precision. Each block stores the sum of its elements in `partial`, and the block that
-// finishes last adds these: which one it is differs from run to run, the sum does not.
-__device__ unsigned finished; // of the blocks of a launch; 0 before and after it
+// Sums over all elements, in double precision. Each of the blocks along x stores the sum of its elements in `partial`, and
+// the one that finishes last adds these: which one it is differs from run to run, the sum does not.
+const int ARRAYS = 8;                 // that one launch can sum, one along blockIdx.y
+__device__ unsigned finished[ARRAYS]; // how many of the blocks of each; 0 before and after a launch
 
 // Turn the total of each thread into that of all blocks. Returns whether this is the last block, the only one to have it.
 __device__ bool sum_of_all(double &total, double *partial)
@@ -228,6 +231,7 @@ __device__ bool sum_of_all(double &total, double *partial)
     const int THREADS = 256;
     __shared__ double sums[THREADS];
     __shared__ bool is_last;
+    partial += blockIdx.y * gridDim.x;
     for (int turn = 0;; turn++) {
         sums[threadIdx.x] = total;
         for (int distance = THREADS / 2; distance > 0; distance /= 2) {
@@ -242,7 +246,7 @@ __device__ bool sum_of_all(double &total, double *partial)
         if (threadIdx.x == 0) {
             partial[blockIdx.x] = total;
             __threadfence(); // the last block sees what all others have stored
-            is_last = atomicInc(&finished, gridDim.x - 1) == gridDim.x - 1; // the last one sets it to 0 again
+            is_last = atomicInc(finished + blockIdx.y, gridDim.x - 1) == gridDim.x - 1; // the last sets it to 0 again
         }
         __syncthreads();
         if (!is_last)
@@ -255,13 +259,19 @@ __device__ bool sum_of_all(double &total, double *partial)
     }
 }
 
-extern "C" __global__ void sum(const REAL *x, double *partial, double *out, long long size)
+// out[m] = the sum of the m-th array
+extern "C" __global__ void sum(const REAL *x0, const REAL *x1, const REAL *x2, const REAL *x3, const REAL *x4,
+                               const REAL *x5, const REAL *x6, const REAL *x7, long long size0, long long size1,
+                               long long size2, long long size3, long long size4, long long size5, long long size6,
+                               long long size7, double *partial, double *out)
 {
+    const REAL *arrays[ARRAYS] = {x0, x1, x2, x3, x4, x5, x6, x7}, *x = arrays[blockIdx.y];
+    const long long sizes[ARRAYS] = {size0, size1, size2, size3, size4, size5, size6, size7}, size = sizes[blockIdx.y];
     double total = 0;
     for (long long i = element(); i < size; i += gridDim.x * (long long)blockDim.x)
         total += x[i];
     if (sum_of_all(total, partial) && threadIdx.x == 0)
-        *out = total;
+        out[blockIdx.y] = total;
 }
 
 // g += l2 w and penalty = l2/2 sum of w^2, in one pass

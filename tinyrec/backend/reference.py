@@ -93,11 +93,12 @@ def add_l2(w, g, l2):
 
 
 def sums(arrays):
-    """The sum of each array, of any shape, as an array of float64 in host memory.
+    """A function that returns the sum of each array, in float64, in host memory; on a GPU, it waits for them.
 
-    arrays: a list of m arrays  ->  (m,)
+    arrays: a list of m arrays of any shape  ->  () -> (m,)
     """
-    return np.array([x.sum() for x in arrays], np.float64)
+    its = np.array([x.sum() for x in arrays], np.float64)
+    return lambda: its
 
 
 def uniform(rng, shape):

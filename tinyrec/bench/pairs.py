@@ -70,6 +70,7 @@ def train(model: NRP, data: Sides, start: Epoch, batch_size: int) -> Iterator[fl
     while True:
         for batch in model.batches(data, batch_size, start.rng):
             returned = model.loss_and_grads(start.params, batch, start.rng)
-            loss, grads = checked(returned, start.params, data, number=1)
+            read, grads = checked(returned, start.params, data, number=1)
+            loss = read()
             OPTIMIZER.step(start.params, grads, start.state, data.backend, loss)
             yield loss

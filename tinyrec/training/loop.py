@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -68,19 +69,22 @@ def fit(
 
     R: the data that the model makes batches of, Ratings (n, d), in the dtype of the parameters
     batch_size: rows (or pairs) in a batch; None: all in one
-    Diverged: in the step in which the loss or a gradient is not finite, before its update
+    Diverged: in the step in which the loss or a gradient is not finite, before its update; for batches on a GPU, which
+        never waits for the host to read them, one step later
     """
     if batch_size is not None and optimizer.full_batch:
         name = type(optimizer).__name__
         raise UsageError(f"{name} needs all rows in each step; leave the batch size out, or use adam")
     epoch = start or begin(model, R, optimizer, seed)
     params, state, rng, backend = epoch.params, epoch.state, epoch.rng, R.backend
+    lag = 0 if backend.xp is np or batch_size is None else 1  # of reading a loss: a GPU always has a step queued
     for number in range(epoch.number + 1, epochs + 1):
         started, total, done = time.perf_counter(), 0.0, number - 1.0
         solved = model.solve(params, R) if hasattr(model, "solve") else {}
         params.update(solved)
         its = Frozen(model, solved) if solved else model
         trained = {name: w for name, w in params.items() if name not in solved}
+        unread, loss = deque[Callable[[], float]](), math.nan
         for batch in model.batches(R, batch_size, rng):
             if optimizer.full_batch and batch.share < 1:
                 name = type(optimizer).__name__
@@ -88,19 +92,25 @@ def fit(
             now = optimizer.at(done, epochs) if optimizer.decays else optimizer
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # `checked` reports it
                 if now.line_search:
-                    loss = now.minimize(partial(evaluate, its, batch, rng, R, number), trained, backend)
+                    total += now.minimize(partial(evaluate, its, batch, rng, R, number), trained, backend)
                 else:
-                    loss, grads = checked(its.loss_and_grads(trained, batch, rng), trained, R, number)
+                    read, grads = checked(its.loss_and_grads(trained, batch, rng), trained, R, number)
+                    unread.append(read)
+                    if len(unread) > lag:
+                        loss = unread.popleft()()
+                        total += loss
                     now.step(trained, grads, state, backend, loss)
-            total += loss
             done += batch.share
+        for read in unread:
+            total += read()
         yield Epoch(number, total, time.perf_counter() - started, params, state, rng)
 
 
-def checked(returned: tuple[Array, Params], params: Params, R: Any, number: int) -> tuple[float, Params]:
-    """What loss_and_grads returned in epoch `number`: the loss over all columns, as a number, and the gradients.
+def checked(returned: tuple[Array, Params], params: Params, R: Any, number: int) -> tuple[Callable[[], float], Params]:
+    """What loss_and_grads returned in epoch `number`: a function that reads the loss over all columns; the gradients.
 
-    Diverged: the loss or a gradient is not finite;  UsageError: a gradient is missing, or has another shape
+    UsageError: a gradient is missing, or has another shape
+    The function raises Diverged: the loss or a gradient is not finite
     """
     if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
         raise UsageError("loss_and_grads must return two things, the loss and a dict of gradients; fix its last line")
@@ -109,20 +119,25 @@ def checked(returned: tuple[Array, Params], params: Params, R: Any, number: int)
         if name not in grads or grads[name].shape != w.shape:
             found = f"has shape {grads[name].shape}, but {name} has {w.shape}" if name in grads else "is missing"
             raise UsageError(f"the gradient of {name} {found}; fix loss_and_grads")
-    names = ["loss", *(f"gradient of {name}" for name in grads)]
-    sums = R.total(R.backend.sums([loss, *grads.values()]))  # one read from the GPU
-    for quantity, value in zip(names, sums, strict=True):
-        if not math.isfinite(value):
-            cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
-            raise Diverged(f"{cause}; try a smaller learning rate or l2")
-    return float(sums[0]), grads
+    names, read_sums = ["loss", *(f"gradient of {name}" for name in grads)], R.backend.sums([loss, *grads.values()])
+
+    def read():
+        sums = R.total(read_sums())  # one copy from the GPU
+        for quantity, value in zip(names, sums, strict=True):
+            if not math.isfinite(value):
+                cause = f"training diverged in epoch {number}: the {quantity} is {float(value)}"
+                raise Diverged(f"{cause}; try a smaller learning rate or l2")
+        return float(sums[0])
+
+    return read, grads
 
 
 def evaluate(
     model: Any, batch: Any, rng: np.random.Generator, R: Any, number: int, params: Params
 ) -> tuple[float, Params]:
     """The objective of L-BFGS: loss and gradients."""
-    return checked(model.loss_and_grads(params, batch, rng), params, R, number)
+    read, grads = checked(model.loss_and_grads(params, batch, rng), params, R, number)
+    return read(), grads
 
 
 def moved(epoch: Epoch, backend: Backend) -> Epoch:
