@@ -153,6 +153,10 @@ class Shard(Ratings):
     def once(self, x: Array, name: str = "") -> Array:
         return x if name in VISIBLE or self.comm.rank == 0 else 0 * x
 
+    def counted_together(self, names: list[str]) -> list[list[str]]:
+        groups = [[name for name in names if (name in VISIBLE) is visible] for visible in (True, False)]
+        return [group for group in groups if group]
+
     def noise(self, rng: np.random.Generator) -> np.random.Generator:
         """A generator of this rank's own. All ranks take one number of the common one, which stays the same on all."""
         return np.random.default_rng([int(rng.integers(2**63)), self.comm.rank])

@@ -115,6 +115,10 @@ class Whole:
         """x, a part of the loss, or the penalty of the parameter `name`, unless another process counts it."""
         return x
 
+    def counted_together(self, names: list[str]) -> list[list[str]]:
+        """The names of parameters in groups: the penalties of a group are all counted by this process, or none."""
+        return [names] if names else []
+
     def noise(self, rng: np.random.Generator) -> np.random.Generator:
         """The generator that draws a number for each cell."""
         return rng

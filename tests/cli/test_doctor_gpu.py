@@ -10,6 +10,7 @@ import pytest
 
 from tests.strategies import GPU
 from tinyrec.backend import get_backend
+from tinyrec.bench import machine
 from tinyrec.cli import gpu, main
 
 on_gpu = pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
@@ -47,7 +48,7 @@ def test_a_gpu_that_works_agrees_with_the_cpu(backend, small, capsys):
 @on_fake
 def test_the_text_is_for_a_report(backend, small, capsys):
     out, err = doctor(capsys, 0)
-    for line in ("gpu                   Fake GPU", "compute_capability    9.0", "driver_supports_cuda  13.2"):
+    for line in ("gpu                   Fake GPU", "compute_capability    90", "driver_supports_cuda  13.2"):
         assert line in out
     assert "kernel   dtype    k = 1  k = 3  k = 33" in out
     assert "60x90x1500, float32, RProp: " in out and " ms (cupy), " in out and " ms (numpy)" in out
@@ -111,13 +112,13 @@ def test_nvidia_smi_tells_the_version_of_the_driver(tmp_path, monkeypatch, lines
     program.write_text(f"#!/bin/sh\n{lines}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpu.driver() == version
+    assert machine.driver_version() == version
 
 
 def test_without_nvidia_smi_the_driver_is_unknown(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpu.driver() is None
+    assert machine.driver_version() is None
 
 
 def test_versions_of_cuda_are_numbers():
-    assert [gpu.cuda_version(number) for number in (12090, 13000, 13020)] == ["12.9", "13.0", "13.2"]
+    assert [machine.cuda_version(number) for number in (12090, 13000, 13020)] == ["12.9", "13.0", "13.2"]

@@ -115,8 +115,8 @@ BUGS = {
         ("σ(-z) where z is positive", "np.where(positive, 1, tail) / (1", "tail / (1"),
         (
             "l2 in the loss alone",
-            "R.backend.add_l2(params[name], grad, l2)",
-            "R.backend.add_l2(params[name], grad + 0, l2)",
+            "(params[name], grads[name]) for",
+            "(params[name], grads[name] + 0) for",
         ),
     ],
     "nn.activations": [

@@ -152,8 +152,8 @@ def _block_rows(indptr, X):
     return max(1, int(min(max(target, MIN_BYTES), MAX_BYTES)) // row_bytes)
 
 
-def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
-    _update(_rprop_cells, w, g, (previous, step), (eta_plus, eta_minus, step_min, step_max), forget, undo)
+def rprop(arrays, eta_plus, eta_minus, step_min, step_max, forget, undo):
+    _update(_rprop_cells, arrays, (eta_plus, eta_minus, step_min, step_max), forget, undo)
 
 
 @jit
@@ -183,8 +183,8 @@ def _sign(x, one):
     return -one if x < 0 else s
 
 
-def sgd(w, g, m, rate, momentum):
-    _update(_sgd_cells, w, g, (m,), (rate, momentum))
+def sgd(arrays, rate, momentum):
+    _update(_sgd_cells, arrays, (rate, momentum))
 
 
 @jit
@@ -195,8 +195,8 @@ def _sgd_cells(start, stop, w, g, m, rate, momentum):
         w[i] += m[i]
 
 
-def rmsprop(w, g, v, rate, decay, epsilon):
-    _update(_rmsprop_cells, w, g, (v,), (rate, decay, 1 - decay, epsilon))
+def rmsprop(arrays, rate, decay, epsilon):
+    _update(_rmsprop_cells, arrays, (rate, decay, 1 - decay, epsilon))
 
 
 @jit
@@ -207,8 +207,8 @@ def _rmsprop_cells(start, stop, w, g, v, rate, decay, one_minus_decay, epsilon):
         w[i] -= rate * g[i] / (np.sqrt(v[i]) + epsilon)
 
 
-def adam(w, g, m, v, rate, beta1, beta2, epsilon, correction1, correction2):
-    _update(_adam_cells, w, g, (m, v), (rate / correction1, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, correction2))
+def adam(arrays, rate, beta1, beta2, epsilon, correction1, correction2):
+    _update(_adam_cells, arrays, (rate / correction1, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, correction2))
 
 
 @jit
@@ -220,7 +220,11 @@ def _adam_cells(start, stop, w, g, m, v, rate, beta1, one_minus_beta1, beta2, on
         w[i] -= rate * m[i] / (np.sqrt(v[i] / correction2) + epsilon)
 
 
-def add_l2(w, g, l2):
+def add_l2(arrays, l2):
+    return sum(_add_l2(w, g, l2) for w, g in arrays)
+
+
+def _add_l2(w, g, l2):
     assert w.flags.c_contiguous and g.flags.c_contiguous, "reshape would update a copy"
     length = max(1, -(-w.size // L2_CHUNKS))
     bounds = np.minimum(np.arange(L2_CHUNKS + 1) * length, w.size)
@@ -249,12 +253,13 @@ def uniform(rng, shape):
     return rng.random(shape, dtype=np.float32)
 
 
-def _update(kernel, w, g, state, constants, *flags):
+def _update(kernel, arrays, constants, *flags):
     """Run an optimizer's kernel over all elements: one pass over memory, where NumPy would need ten."""
-    assert all(array.flags.c_contiguous for array in (w, *state)), "reshape would update a copy"
-    arrays = [array.reshape(-1) for array in (w, g, *state)]
-    constants = [w.dtype.type(constant) for constant in constants]  # so that float32 stays float32
-    run_in_threads(_equal_parts(w.size), kernel, *arrays, *constants, *flags)
+    for w, g, *state in arrays:
+        assert all(array.flags.c_contiguous for array in (w, *state)), "reshape would update a copy"
+        flat = [array.reshape(-1) for array in (w, g, *state)]
+        numbers = [w.dtype.type(constant) for constant in constants]  # so that float32 stays float32
+        run_in_threads(_equal_parts(w.size), kernel, *flat, *numbers, *flags)
 
 
 def run_in_threads(bounds, kernel, *args):

@@ -25,8 +25,9 @@ TILE = 64  # columns of X per block of spmm: few enough that these columns of al
 BLOCK = 256  # threads per block in the other kernels
 THREADS = 2**21  # upper bound for the threads of a product; a large GPU runs about 2**17 at a time
 MIN_STEPS = 32  # steps per chunk at least, to amortize the binary search for its first row
-ARRAYS = 8  # that one launch can sum
-SUM_BLOCKS = 1024  # of a sum over all elements, at most
+ARRAYS = 8  # in one launch, at most
+STRUCT = np.dtype([("x", np.uint64, (4, ARRAYS)), ("size", np.int64, ARRAYS)])  # struct Arrays of kernels.cu
+MOST_BLOCKS = 1024  # for each of them: a thread then has several elements
 DRAWS = 8  # of 64 bits per thread, to amortize the jump to the first
 
 
@@ -41,11 +42,11 @@ def spmm(indptr, cols, values, X):
         return out
     width = 2 if k % 2 == 0 else 1
     length, chunks = _split(n + p, max(k // width, WARP))
-    partial = xp.empty((chunks, k), real)
-    sizes = np.int32(n), np.int64(p), np.int32(k), np.int64(length)
-    grid, block = (chunks, _ceil_div(k, TILE)), TILE // width
-    _launch("spmm", real, width, grid, block, indptr, cols, values, X, out, partial, *sizes)
-    _launch("add_partial", real, width, (chunks, _ceil_div(k, TILE)), TILE, indptr, out, partial, *sizes)
+    partial, unfinished = xp.empty((chunks, k), real), xp.empty(chunks, np.int32)
+    k, length, sizes = np.int32(k), np.int64(length), (np.int32(n), np.int64(p))
+    grid, block = (chunks, _ceil_div(X.shape[1], TILE)), TILE // width
+    _launch("spmm", real, width, grid, block, indptr, cols, values, X, out, partial, unfinished, *sizes, k, length)
+    _launch("add_partial", real, width, (chunks,), BLOCK, indptr, out, partial, unfinished, k, length)
     return out
 
 
@@ -71,59 +72,73 @@ def _split(steps, threads):
     return length, _ceil_div(steps, length)
 
 
-def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
-    _update(
-        "rprop", w, g, (previous, step), (eta_plus, eta_minus, step_min, step_max), np.int32(forget), np.int32(undo)
-    )
+def rprop(arrays, eta_plus, eta_minus, step_min, step_max, forget, undo):
+    _update("rprop", arrays, (eta_plus, eta_minus, step_min, step_max), np.int32(forget), np.int32(undo))
 
 
-def sgd(w, g, m, rate, momentum):
-    _update("sgd", w, g, (m,), (rate, momentum))
+def sgd(arrays, rate, momentum):
+    _update("sgd", arrays, (rate, momentum))
 
 
-def rmsprop(w, g, v, rate, decay, epsilon):
-    _update("rmsprop", w, g, (v,), (rate, decay, 1 - decay, epsilon))
+def rmsprop(arrays, rate, decay, epsilon):
+    _update("rmsprop", arrays, (rate, decay, 1 - decay, epsilon))
 
 
-def adam(w, g, m, v, rate, beta1, beta2, epsilon, correction1, correction2):
-    _update("adam", w, g, (m, v), (rate / correction1, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, correction2))
+def adam(arrays, rate, beta1, beta2, epsilon, correction1, correction2):
+    _update("adam", arrays, (rate / correction1, beta1, 1 - beta1, beta2, 1 - beta2, epsilon, correction2))
 
 
-def add_l2(w, g, l2):
-    assert (g.shape, g.dtype) == (w.shape, w.dtype), "shapes or dtypes differ"
-    assert g.flags.c_contiguous, "the kernel changes g in place"
-    penalty, (grid, partial) = xp.empty((), w.dtype), _sum_blocks(w.size)
-    size, l2 = np.int64(w.size), w.dtype.type(l2)
-    _launch("add_l2", w.dtype, 1, grid, BLOCK, _cast(w.dtype, w), g, partial, penalty, size, l2)
-    return penalty
+def _update(name, arrays, constants, *flags):
+    arrays = [(w, _cast(w.dtype, g), *state) for w, g, *state in arrays]
+    for some in _parts(arrays):
+        struct, blocks, real = _struct(some)
+        _launch(name, real, 1, (blocks, len(some)), BLOCK, struct, *map(real.type, constants), *flags)
+
+
+def add_l2(arrays, l2):
+    assert all(g.flags.c_contiguous for _, g in arrays), "the kernel changes g in place"
+    arrays, penalties = [(_cast(g.dtype, w), g) for w, g in arrays], []
+    for some in _parts(arrays):
+        struct, blocks, real = _struct(some)
+        penalties.append(xp.empty((), real))
+        partial = xp.empty(blocks, np.float64)
+        _launch("add_l2", real, 1, (blocks,), BLOCK, struct, real.type(l2), partial, penalties[-1])
+    return penalties[0] if len(penalties) == 1 else sum(penalties)
 
 
 def sums(arrays):
     """A second stream reads the sums, and waits for them alone, not for what is queued after them."""
-    real = np.result_type(*(x.dtype for x in arrays))
-    arrays = [_cast(real, x) for x in arrays]
-    out, nothing = xp.empty(_ceil_div(len(arrays), ARRAYS) * ARRAYS, np.float64), arrays[0]
-    for first in range(0, len(arrays), ARRAYS):
-        some = arrays[first : first + ARRAYS]
-        (blocks,), partial = _sum_blocks(max(x.size for x in some), len(some))
-        sizes = [np.int64(x.size) for x in some] + [np.int64(0)] * (ARRAYS - len(some))
-        pointers = some + [nothing] * (ARRAYS - len(some))
-        _launch("sum", real, 1, (blocks, len(some)), BLOCK, *pointers, *sizes, partial, out[first:])
+    real = np.result_type(*{x.dtype for x in arrays})
+    arrays, out = [(_cast(real, x),) for x in arrays], xp.empty(len(arrays), np.float64)
+    for number, some in enumerate(_parts(arrays)):
+        struct, blocks, real = _struct(some)
+        partial = xp.empty(len(some) * blocks, np.float64)
+        _launch("sum", real, 1, (blocks, len(some)), BLOCK, struct, partial, out[number * ARRAYS :])
     done = cupy.cuda.Event(disable_timing=True)
     done.record()
 
     def read():
         stream = _reading_stream()
         stream.wait_event(done)
-        return out.get(stream=stream)[: len(arrays)]
+        return out.get(stream=stream)
 
     return read
 
 
-def _sum_blocks(size, arrays=1):
-    """The grid of sums over so many elements of each of `arrays` arrays, and the array for the sums of its blocks."""
-    blocks = min(max(1, _ceil_div(size, BLOCK)), SUM_BLOCKS)
-    return (blocks,), xp.empty(arrays * blocks, np.float64)
+def _struct(arrays):
+    """The struct Arrays of tuples of arrays, each of one shape; the blocks for the largest of them; and their dtype.
+
+    The struct has addresses, and keeps no array: it is to be launched while the caller has them.
+    """
+    struct, (first, *_) = np.zeros(1, STRUCT), arrays[0]
+    for which, kinds in enumerate(arrays):
+        w = kinds[0]
+        for kind, x in enumerate(kinds):
+            assert x.flags.c_contiguous, "the kernel needs C order"
+            assert (x.shape, x.dtype) == (w.shape, first.dtype), "shapes or dtypes differ"
+            struct["x"][0, kind, which] = x.data.ptr
+        struct["size"][0, which] = w.size
+    return struct, min(max(1, _ceil_div(int(struct["size"].max()), BLOCK)), MOST_BLOCKS), first.dtype
 
 
 @functools.cache
@@ -149,13 +164,9 @@ def uniform(rng, shape):
     return out
 
 
-def _update(name, w, g, state, constants, *flags):
-    arrays = w, _cast(w.dtype, g), *state
-    assert all(array.flags.c_contiguous for array in arrays), "the kernel needs C order"
-    assert all((array.shape, array.dtype) == (w.shape, w.dtype) for array in arrays), "shapes or dtypes differ"
-    if w.size:
-        constants = (w.dtype.type(constant) for constant in constants)
-        _launch(name, w.dtype, 1, (_ceil_div(w.size, BLOCK),), BLOCK, *arrays, np.int64(w.size), *constants, *flags)
+def _parts(arrays):
+    """As many at a time as a launch takes."""
+    return [arrays[first : first + ARRAYS] for first in range(0, len(arrays), ARRAYS)]
 
 
 def _ceil_div(number, divisor):

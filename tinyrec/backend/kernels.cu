@@ -59,13 +59,14 @@ __device__ Columns sum_cells(long long j, long long end, const int *cols, const 
 // blockIdx.y, the slower index, selects a tile of columns: blocks that run together share a tile of X in the cache.
 //
 // A row, also an empty one, is written to `out` by the chunk in which it begins. If it continues in later chunks, each
-// of them stores its partial sum in `partial`, (number of chunks, k), for add_partial.
+// of them stores its partial sum in `partial`, (number of chunks, k), for add_partial, which finds the row in
+// `unfinished`, (number of chunks,): the row that begins in this chunk and continues in later ones, or -1.
 //
 // The launch bounds, 64 threads per block and 16 blocks per multiprocessor, allow enough registers for eight loads in
 // flight; without them the compiler saves registers and serializes the loads.
 extern "C" __global__ void __launch_bounds__(64, 16)
-    spmm(const long long *indptr, const int *cols, const REAL *values, const REAL *X, REAL *out, REAL *partial, int n,
-         long long p, int k, long long length)
+    spmm(const long long *indptr, const int *cols, const REAL *values, const REAL *X, REAL *out, REAL *partial,
+         int *unfinished, int n, long long p, int k, long long length)
 {
     int c = (blockIdx.y * blockDim.x + threadIdx.x) * WIDTH;
     if (c >= k)
@@ -73,6 +74,8 @@ extern "C" __global__ void __launch_bounds__(64, 16)
     long long chunk = blockIdx.x, start = chunk * length, stop = min(start + length, n + p);
     int row = rows_before(start, indptr, n), last = rows_before(stop, indptr, n);
     long long j = start - row, end = stop - last; // the cells of this chunk
+    if (c == 0)
+        unfinished[chunk] = last > row && indptr[last] > end ? last - 1 : -1;
 
     REAL *target = partial + chunk * k + c; // for the cells of a row that began in an earlier chunk
     for (; row <= last; row++) {
@@ -83,23 +86,22 @@ extern "C" __global__ void __launch_bounds__(64, 16)
     }
 }
 
-// The second pass of spmm. The blocks of blockIdx.x complete the row that begins in this chunk and continues in later
-// ones: each thread one column.
-extern "C" __global__ void add_partial(const long long *indptr, REAL *out, const REAL *partial, int n, long long p,
+// The second pass of spmm: a block completes the row that begins in its chunk and continues in later ones.
+extern "C" __global__ void add_partial(const long long *indptr, REAL *out, const REAL *partial, const int *unfinished,
                                        int k, long long length)
 {
-    int c = blockIdx.y * blockDim.x + threadIdx.x;
-    long long chunk = blockIdx.x, start = chunk * length, stop = min(start + length, n + p);
-    int row = rows_before(stop, indptr, n) - 1; // the last row that begins before `stop`
-    long long row_stop = indptr[row + 1] + row + 1; // the step after the last one of this row
-    if (c >= k || indptr[row] + row < start || row_stop <= stop)
+    long long chunk = blockIdx.x;
+    int row = unfinished[chunk];
+    if (row < 0)
         return;
-    REAL total = out[row * (long long)k + c];
-    long long chunks = (row_stop + length - 1) / length; // up to the last one that has cells of this row
+    long long chunks = (indptr[row + 1] + row) / length + 1; // up to the last one that has cells of this row
+    for (int c = threadIdx.x; c < k; c += blockDim.x) {
+        REAL total = out[row * (long long)k + c];
 #pragma unroll 8
-    for (long long later = chunk + 1; later < chunks; later++)
-        total += partial[later * k + c];
-    out[row * (long long)k + c] = total;
+        for (long long later = chunk + 1; later < chunks; later++)
+            total += partial[later * k + c];
+        out[row * (long long)k + c] = total;
+    }
 }
 
 // out = S x for one column x (d,). A warp owns a row: each lane sums every 32nd cell, then sum_of_warp adds the lanes.
@@ -162,77 +164,93 @@ extern "C" __global__ void __launch_bounds__(256, 4)
     }
 }
 
-// The optimizer updates. A thread owns one element of w and of the other arrays, so each array is read once.
+// Several arrays in one launch, since a launch can take longer than a small array does: blockIdx.y tells which.
+const int ARRAYS = 8; // at most
+
+struct Arrays // of up to four kinds, such as weights and gradients: x[kind][which], each of size[which] elements
+{
+    REAL *x[4][ARRAYS];
+    long long size[ARRAYS];
+};
+
+// The elements of this thread: from element() on, every stride()-th.
+__device__ long long stride() { return gridDim.x * (long long)blockDim.x; }
+
+// The optimizer updates. A thread owns an element of w and of the other arrays, so each array is read once.
 // It reads everything before it writes anything, so that no load waits for a store.
 
 // -1, 0 or 1; NaN for NaN, so that a NaN in the gradient shows in the weight
 __device__ REAL sign(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 
-extern "C" __global__ void rprop(REAL *w, const REAL *g, REAL *previous, REAL *step, long long size, REAL eta_plus,
-                                 REAL eta_minus, REAL step_min, REAL step_max, int forget, int undo)
+extern "C" __global__ void rprop(Arrays of, REAL eta_plus, REAL eta_minus, REAL step_min, REAL step_max, int forget,
+                                 int undo)
 {
-    long long i = element();
-    if (i >= size)
-        return;
-    REAL change = g[i] * previous[i]; // > 0: the gradient kept its sign; < 0: it changed sign
-    REAL last_move = -sign(previous[i]) * step[i];
-    REAL new_step = step[i] * (change > 0 ? eta_plus : change < 0 ? eta_minus : 1);
-    new_step = new_step < step_min ? step_min : new_step > step_max ? step_max : new_step;
-    REAL kept_g = forget && change < 0 ? 0 : g[i];
-    w[i] += undo && change < 0 ? -last_move : -sign(kept_g) * new_step;
-    previous[i] = kept_g;
-    step[i] = new_step;
+    REAL *w = of.x[0][blockIdx.y], *previous = of.x[2][blockIdx.y], *step = of.x[3][blockIdx.y];
+    const REAL *g = of.x[1][blockIdx.y];
+    for (long long i = element(); i < of.size[blockIdx.y]; i += stride()) {
+        REAL change = g[i] * previous[i]; // > 0: the gradient kept its sign; < 0: it changed sign
+        REAL last_move = -sign(previous[i]) * step[i];
+        REAL new_step = step[i] * (change > 0 ? eta_plus : change < 0 ? eta_minus : 1);
+        new_step = new_step < step_min ? step_min : new_step > step_max ? step_max : new_step;
+        REAL kept_g = forget && change < 0 ? 0 : g[i];
+        w[i] += undo && change < 0 ? -last_move : -sign(kept_g) * new_step;
+        previous[i] = kept_g;
+        step[i] = new_step;
+    }
 }
 
-extern "C" __global__ void sgd(REAL *w, const REAL *g, REAL *m, long long size, REAL rate, REAL momentum)
+extern "C" __global__ void sgd(Arrays of, REAL rate, REAL momentum)
 {
-    long long i = element();
-    if (i >= size)
-        return;
-    REAL move = momentum * m[i] - rate * g[i];
-    w[i] += move;
-    m[i] = move;
+    REAL *w = of.x[0][blockIdx.y], *m = of.x[2][blockIdx.y];
+    const REAL *g = of.x[1][blockIdx.y];
+    for (long long i = element(); i < of.size[blockIdx.y]; i += stride()) {
+        REAL move = momentum * m[i] - rate * g[i];
+        w[i] += move;
+        m[i] = move;
+    }
 }
 
 // one_minus_decay is computed on the host in double precision: in float, 1 - 0.999 loses digits.
-extern "C" __global__ void rmsprop(REAL *w, const REAL *g, REAL *v, long long size, REAL rate, REAL decay,
-                                   REAL one_minus_decay, REAL epsilon)
+extern "C" __global__ void rmsprop(Arrays of, REAL rate, REAL decay, REAL one_minus_decay, REAL epsilon)
 {
-    long long i = element();
-    if (i >= size)
-        return;
-    REAL square = decay * v[i] + one_minus_decay * g[i] * g[i];
-    w[i] -= rate * g[i] / (sqrt(square) + epsilon);
-    v[i] = square;
+    REAL *w = of.x[0][blockIdx.y], *v = of.x[2][blockIdx.y];
+    const REAL *g = of.x[1][blockIdx.y];
+    for (long long i = element(); i < of.size[blockIdx.y]; i += stride()) {
+        REAL square = decay * v[i] + one_minus_decay * g[i] * g[i];
+        w[i] -= rate * g[i] / (sqrt(square) + epsilon);
+        v[i] = square;
+    }
 }
 
 // `rate` is already divided by 1 - beta1^t, the first bias correction; correction2 = 1 - beta2^t.
-extern "C" __global__ void adam(REAL *w, const REAL *g, REAL *m, REAL *v, long long size, REAL rate, REAL beta1,
-                                REAL one_minus_beta1, REAL beta2, REAL one_minus_beta2, REAL epsilon, REAL correction2)
+extern "C" __global__ void adam(Arrays of, REAL rate, REAL beta1, REAL one_minus_beta1, REAL beta2,
+                                REAL one_minus_beta2, REAL epsilon, REAL correction2)
 {
-    long long i = element();
-    if (i >= size)
-        return;
-    REAL mean = beta1 * m[i] + one_minus_beta1 * g[i];
-    REAL square = beta2 * v[i] + one_minus_beta2 * g[i] * g[i];
-    w[i] -= rate * mean / (sqrt(square / correction2) + epsilon);
-    m[i] = mean;
-    v[i] = square;
+    REAL *w = of.x[0][blockIdx.y], *m = of.x[2][blockIdx.y], *v = of.x[3][blockIdx.y];
+    const REAL *g = of.x[1][blockIdx.y];
+    for (long long i = element(); i < of.size[blockIdx.y]; i += stride()) {
+        REAL mean = beta1 * m[i] + one_minus_beta1 * g[i];
+        REAL square = beta2 * v[i] + one_minus_beta2 * g[i] * g[i];
+        w[i] -= rate * mean / (sqrt(square / correction2) + epsilon);
+        m[i] = mean;
+        v[i] = square;
+    }
 }
 
-// Sums over all elements, in double precision. Each of the blocks along x stores the sum of its elements in `partial`, and
-// the one that finishes last adds these: which one it is differs from run to run, the sum does not.
-const int ARRAYS = 8;                 // that one launch can sum, one along blockIdx.y
-__device__ unsigned finished[ARRAYS]; // how many of the blocks of each; 0 before and after a launch
+// Sums over all elements of an array, in double precision. Each of the blocks that have elements stores their sum in
+// `partial`, and the one that finishes last adds these: which one it is differs from run to run, the sum does not.
+
+__device__ unsigned finished[ARRAYS]; // how many of the blocks of each array; 0 before and after a launch
 
 // Turn the total of each thread into that of all blocks. Returns whether this is the last block, the only one to have it.
-__device__ bool sum_of_all(double &total, double *partial)
+__device__ bool sum_of_all(double &total, double *partial, long long size)
 {
     const int THREADS = 256;
     __shared__ double sums[THREADS];
     __shared__ bool is_last;
+    unsigned blocks = max(1LL, min((long long)gridDim.x, (size + THREADS - 1) / THREADS));
     partial += blockIdx.y * gridDim.x;
-    for (int turn = 0;; turn++) {
+    for (int turn = 0; blockIdx.x < blocks; turn++) {
         sums[threadIdx.x] = total;
         for (int distance = THREADS / 2; distance > 0; distance /= 2) {
             __syncthreads();
@@ -246,44 +264,48 @@ __device__ bool sum_of_all(double &total, double *partial)
         if (threadIdx.x == 0) {
             partial[blockIdx.x] = total;
             __threadfence(); // the last block sees what all others have stored
-            is_last = atomicInc(finished + blockIdx.y, gridDim.x - 1) == gridDim.x - 1; // the last sets it to 0 again
+            is_last = atomicInc(finished + blockIdx.y, blocks - 1) == blocks - 1; // and 0 again
         }
         __syncthreads();
         if (!is_last)
             return false;
         __threadfence();
         total = 0;
-        for (unsigned i = threadIdx.x; i < gridDim.x; i += THREADS)
+        for (unsigned i = threadIdx.x; i < blocks; i += THREADS)
             total += ((volatile double *)partial)[i];
         __syncthreads();
     }
+    return false;
 }
 
 // out[m] = the sum of the m-th array
-extern "C" __global__ void sum(const REAL *x0, const REAL *x1, const REAL *x2, const REAL *x3, const REAL *x4,
-                               const REAL *x5, const REAL *x6, const REAL *x7, long long size0, long long size1,
-                               long long size2, long long size3, long long size4, long long size5, long long size6,
-                               long long size7, double *partial, double *out)
+extern "C" __global__ void sum(Arrays of, double *partial, double *out)
 {
-    const REAL *arrays[ARRAYS] = {x0, x1, x2, x3, x4, x5, x6, x7}, *x = arrays[blockIdx.y];
-    const long long sizes[ARRAYS] = {size0, size1, size2, size3, size4, size5, size6, size7}, size = sizes[blockIdx.y];
+    const REAL *x = of.x[0][blockIdx.y];
+    long long size = of.size[blockIdx.y];
     double total = 0;
-    for (long long i = element(); i < size; i += gridDim.x * (long long)blockDim.x)
+#pragma unroll 8
+    for (long long i = element(); i < size; i += stride())
         total += x[i];
-    if (sum_of_all(total, partial) && threadIdx.x == 0)
+    if (sum_of_all(total, partial, size) && threadIdx.x == 0)
         out[blockIdx.y] = total;
 }
 
-// g += l2 w and penalty = l2/2 sum of w^2, in one pass
-extern "C" __global__ void add_l2(const REAL *w, REAL *g, double *partial, REAL *penalty, long long size, REAL l2)
+// g += l2 w for each array, and penalty = l2/2 sum of w^2 over all of them, in one pass; blockIdx.y is not used
+extern "C" __global__ void add_l2(Arrays of, REAL l2, double *partial, REAL *penalty)
 {
     double total = 0;
-    for (long long i = element(); i < size; i += gridDim.x * (long long)blockDim.x) {
-        REAL weight = w[i];
-        g[i] += l2 * weight;
-        total += (double)weight * weight;
+    for (int m = 0; m < ARRAYS; m++) {
+        const REAL *w = of.x[0][m];
+        REAL *g = of.x[1][m];
+#pragma unroll 4
+        for (long long i = element(); i < of.size[m]; i += stride()) {
+            REAL weight = w[i];
+            g[i] += l2 * weight;
+            total += (double)weight * weight;
+        }
     }
-    if (sum_of_all(total, partial) && threadIdx.x == 0)
+    if (sum_of_all(total, partial, stride()) && threadIdx.x == 0)
         *penalty = l2 / 2 * total;
 }
 

@@ -43,53 +43,67 @@ def take(values, indices):
     return values[indices]
 
 
-def rprop(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
-    """Update `w`, `previous` and `step` in place by RProp; see `tinyrec.optim.rprop` for the rule and its sources.
+def rprop(arrays, eta_plus, eta_minus, step_min, step_max, forget, undo):
+    """Update each w, previous and step in place by RProp; see `tinyrec.optim.rprop` for the rule and its sources.
 
-    w, g, previous, step: weights, gradient, previous gradient and step size of each weight, all of the same shape
+    arrays: a list of (w, g, previous, step): weights, gradient, previous gradient and step sizes, all of the same shape
     forget: where the gradient changed sign, treat it as 0; undo: where it changed sign, revert the last move
     """
-    change = g * previous  # > 0: the same sign; < 0: the last move jumped over a minimum; 0: one of the two is 0
-    last_move = -np.sign(previous) * step
-    step *= np.where(change > 0, eta_plus, np.where(change < 0, eta_minus, 1)).astype(step.dtype)
-    np.clip(step, step_min, step_max, out=step)
-    previous[...] = np.where(change < 0, 0, g) if forget else g
-    w += np.where((change < 0) & undo, -last_move, -np.sign(previous) * step)
+    for w, g, previous, step in arrays:
+        change = g * previous  # > 0: the same sign; < 0: the last move jumped over a minimum; 0: one of the two is 0
+        last_move = -np.sign(previous) * step
+        step *= np.where(change > 0, eta_plus, np.where(change < 0, eta_minus, 1)).astype(step.dtype)
+        np.clip(step, step_min, step_max, out=step)
+        previous[...] = np.where(change < 0, 0, g) if forget else g
+        w += np.where((change < 0) & undo, -last_move, -np.sign(previous) * step)
 
 
-def sgd(w, g, m, rate, momentum):
-    """Update `w` and its momentum `m` in place by SGD; see `tinyrec.optim.sgd`.
+def sgd(arrays, rate, momentum):
+    """Update each w and its momentum m in place by SGD; see `tinyrec.optim.sgd`.
 
-    w, g, m: all of the same shape, as are the arrays of the updates below
+    arrays: a list of (w, g, m), all of the same shape, as are the arrays of the updates below
     """
-    m *= momentum
-    m -= rate * g
-    w += m
+    for w, g, m in arrays:
+        m *= momentum
+        m -= rate * g
+        w += m
 
 
-def rmsprop(w, g, v, rate, decay, epsilon):
-    """Update `w` and `v`, the running mean of g², in place by RMSprop; see `tinyrec.optim.rmsprop`."""
-    v *= decay
-    v += (1 - decay) * g * g
-    w -= rate * g / (np.sqrt(v) + epsilon)
+def rmsprop(arrays, rate, decay, epsilon):
+    """Update each w and v, the running mean of g², in place by RMSprop; see `tinyrec.optim.rmsprop`.
+
+    arrays: a list of (w, g, v)
+    """
+    for w, g, v in arrays:
+        v *= decay
+        v += (1 - decay) * g * g
+        w -= rate * g / (np.sqrt(v) + epsilon)
 
 
-def adam(w, g, m, v, rate, beta1, beta2, epsilon, correction1, correction2):
-    """Update `w` and the moments `m` and `v` in place by Adam; see `tinyrec.optim.adam`.
+def adam(arrays, rate, beta1, beta2, epsilon, correction1, correction2):
+    """Update each w and its moments m and v in place by Adam; see `tinyrec.optim.adam`.
 
+    arrays: a list of (w, g, m, v)
     correction1, correction2: the bias corrections 1 - beta1^t and 1 - beta2^t at step t
     """
-    m *= beta1
-    m += (1 - beta1) * g
-    v *= beta2
-    v += (1 - beta2) * g * g
-    w -= rate / correction1 * m / (np.sqrt(v / correction2) + epsilon)
+    for w, g, m, v in arrays:
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        w -= rate / correction1 * m / (np.sqrt(v / correction2) + epsilon)
 
 
-def add_l2(w, g, l2):
-    """Return the penalty l2/2 Σ w², and add its gradient l2 w to `g` in place."""
-    g += l2 * w
-    return l2 / 2 * (w * w).sum()
+def add_l2(arrays, l2):
+    """Return the penalty l2/2 Σ w² over all w, and add its gradient l2 w to each g in place.
+
+    arrays: a list of (w, g), of the same shape
+    """
+    penalty = 0.0
+    for w, g in arrays:
+        g += l2 * w
+        penalty += l2 / 2 * (w * w).sum()
+    return penalty
 
 
 def sums(arrays):

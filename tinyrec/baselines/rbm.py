@@ -66,8 +66,8 @@ class RBM(Baseline):
                 rows = batch.shape[0]
                 grads = self.gradients(params, batch, len(levels), T, rng)
                 grads["W"] += rows * self.weight_decay * params["W"]
-                for name, w in params.items():
-                    backend.sgd(w, grads[name], velocity[name], rate / rows, self.momentum)
+                arrays = [(w, grads[name], velocity[name]) for name, w in params.items()]
+                backend.sgd(arrays, rate / rows, self.momentum)
         frequencies = np.bincount(V.cols % len(levels)) / V.size
         return {"levels": levels, "frequencies": frequencies, **params, "H": self.hidden(params, V)}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import subprocess
 from collections.abc import Iterable, Iterator
 from functools import partial
 from statistics import median
@@ -15,7 +14,7 @@ import numpy as np
 import tinyrec
 from tinyrec.backend import Array, Backend, get_backend, to_host
 from tinyrec.backend.threads import threads
-from tinyrec.bench.machine import cpu_name, timed
+from tinyrec.bench.machine import cpu_name, gpu, timed
 from tinyrec.bench.shapes import draw, find_shape
 from tinyrec.cli.common import say, table, write_result
 from tinyrec.models import AutoRec
@@ -56,37 +55,21 @@ def run(args: argparse.Namespace, backend: Backend) -> int:
 
 def versions(backend: Backend) -> dict[str, Any]:
     """Describe the GPU, and what computes on it."""
-    cuda = backend.xp.cuda
-    properties, (free, total) = cuda.runtime.getDeviceProperties(0), cuda.Device(0).mem_info
+    its, device = gpu(backend), backend.xp.cuda.Device()
     return {
-        "gpu": properties["name"].decode(),
-        "memory": f"{total / 1e9:.1f} GB, {free / 1e9:.1f} GB free",
-        "compute_capability": f"{properties['major']}.{properties['minor']}",
-        "driver": driver(),
-        "driver_supports_cuda": cuda_version(cuda.runtime.driverGetVersion()),
-        "cuda_runtime": cuda_version(cuda.runtime.runtimeGetVersion()),
-        "cupy": backend.xp.__version__,
+        "gpu": its["name"],
+        "memory": f"{its['memory_gb']:.1f} GB, {device.mem_info[0] / 1e9:.1f} GB free",
+        "compute_capability": device.compute_capability,
+        "driver": its["driver"],
+        "driver_supports_cuda": its["cuda_of_driver"],
+        "cuda_runtime": its["cuda"],
+        "cupy": its["cupy"],
         "numpy": np.__version__,
         "tinyrec": tinyrec.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": f"{cpu_name()}, threads: {threads()}",
     }
-
-
-def driver() -> str | None:
-    """Return the version of NVIDIA's driver, which only nvidia-smi tells; None: it does not."""
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.partition("\n")[0].strip()
-
-
-def cuda_version(number: int) -> str:
-    """13020 is CUDA 13.2."""
-    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def speed(backend: Backend) -> dict[str, Any]:
@@ -141,7 +124,8 @@ def kernel_difference(backend: Backend, name: str, arrays: list[Array], constant
 
     def after(b: Backend, arrays: list[Array]) -> list[Array]:
         given = [b.asarray(array) for array in arrays]
-        return [to_host(array) for array in (*given, getattr(b, name)(*given, *constants)) if array is not None]
+        passed = [[tuple(given)]] if name in UPDATES else given
+        return [to_host(array) for array in (*given, getattr(b, name)(*passed, *constants)) if array is not None]
 
     def cast(arrays: list[Array], dtype: str) -> list[Array]:
         return [array.astype(dtype) if array.dtype.kind == "f" else array for array in arrays]

@@ -57,4 +57,7 @@ def l2_penalty(l2: float, params: Params, grads: Params, R: Any) -> Array:
     ->  loss (); the gradient is added to `grads` in place, in the same pass over memory, since these are the largest
     arrays
     """
-    return sum(R.once(R.backend.add_l2(params[name], grad, l2), name) for name, grad in grads.items())
+    return sum(
+        R.once(R.backend.add_l2([(params[name], grads[name]) for name in names], l2), names[0])
+        for names in R.counted_together(list(grads))
+    )

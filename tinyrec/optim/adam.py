@@ -47,5 +47,5 @@ class Adam(Optimizer):
         state["t"] += 1
         constants = (self.learning_rate, self.beta1, self.beta2, self.epsilon)
         m_part, v_part = 1 - self.beta1 ** state["t"], 1 - self.beta2 ** state["t"]
-        for name, w in params.items():
-            backend.adam(w, grads[name], state["m"][name], state["v"][name], *constants, m_part, v_part)
+        arrays = [(w, grads[name], state["m"][name], state["v"][name]) for name, w in params.items()]
+        backend.adam(arrays, *constants, m_part, v_part)

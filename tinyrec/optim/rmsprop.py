@@ -21,5 +21,5 @@ class RMSprop(Optimizer):
         return {"v": {name: 0 * w for name, w in params.items()}}
 
     def step(self, params: Params, grads: Params, state: dict[str, Any], backend: Backend, loss: float) -> None:
-        for name, w in params.items():
-            backend.rmsprop(w, grads[name], state["v"][name], self.learning_rate, self.decay, self.epsilon)
+        arrays = [(w, grads[name], state["v"][name]) for name, w in params.items()]
+        backend.rmsprop(arrays, self.learning_rate, self.decay, self.epsilon)

@@ -54,6 +54,6 @@ class RProp(Optimizer):
         forget = self.variant != "rprop-"
         undo = self.variant == "irprop+" and loss > state["loss"]
         constants = (self.eta_plus, self.eta_minus, self.step_min, self.step_max, forget, undo)
-        for name, w in params.items():
-            backend.rprop(w, grads[name], state["previous"][name], state["step"][name], *constants)
+        arrays = [(w, grads[name], state["previous"][name], state["step"][name]) for name, w in params.items()]
+        backend.rprop(arrays, *constants)
         state["loss"] = loss

@@ -32,5 +32,5 @@ class SGD(Optimizer):
         return {"m": {name: 0 * w for name, w in params.items()}}
 
     def step(self, params: Params, grads: Params, state: dict[str, Any], backend: Backend, loss: float) -> None:
-        for name, w in params.items():
-            backend.sgd(w, grads[name], state["m"][name], self.learning_rate, self.momentum)
+        arrays = [(w, grads[name], state["m"][name]) for name, w in params.items()]
+        backend.sgd(arrays, self.learning_rate, self.momentum)

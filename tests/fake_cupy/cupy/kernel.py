@@ -69,14 +69,22 @@ class Kernel:
             raise ValueError(f"a block of {block} threads with {shared_mem} bytes of shared memory is too large")
         if len(args) != len(self._parameters):
             raise TypeError(f"{self.name} takes {len(self._parameters)} arguments, not {len(args)}")
-        packed = b"".join(map(self._bytes, range(len(args)), self._parameters, args))
+        packed = b"".join(map(self._bytes, range(len(args)), self._parameters, args))  # `args` keeps structs alive
         fake_counts.launches += 1
         problem = self._launch(struct.pack("6I", *shape), shared_mem, packed)
         if problem:
             raise RuntimeError(f"{self.name} would hang: {problem.decode()}")
 
     def _bytes(self, number, parameter, argument):
-        """An argument as the eight bytes that the kernel receives: an address or a number."""
+        """An argument as the eight bytes that the kernel receives: an address, also of a struct, or a number."""
+        if parameter.startswith("s"):
+            if not (isinstance(argument, np.ndarray) and argument.shape == (1,) and argument.dtype.names):
+                raise TypeError(
+                    f"argument {number} of {self.name} must be a NumPy array of one struct, not {argument!r}"
+                )
+            if argument.nbytes != int(parameter[1:]):
+                raise TypeError(f"the struct of {self.name} has {parameter[1:]} bytes, not {argument.nbytes}")
+            return argument.ctypes.data.to_bytes(8, sys.byteorder)
         pointer, dtype = parameter.startswith("*"), np.dtype(parameter.removeprefix("*"))
         if not isinstance(argument, ndarray if pointer else np.generic) or argument.dtype != dtype:
             wanted = f"a {'device array' if pointer else 'NumPy scalar'} of type {dtype}"

@@ -140,10 +140,19 @@ static const char *launch(void (*function)(const char *), const dim3 *shape, siz
     return problem;
 }
 
+// A parameter in `packed`: a number or pointer, or the address of a struct.
+template <class T> const T &parameter(const char *packed)
+{
+    if constexpr (std::is_class_v<T>)
+        return **reinterpret_cast<const T *const *>(packed);
+    else
+        return *reinterpret_cast<const T *>(packed);
+}
+
 template <class... T, size_t... i>
 void call(void (*function)(T...), const char *packed, std::index_sequence<i...>)
 {
-    function(*reinterpret_cast<const T *>(packed + 8 * i)...);
+    function(parameter<T>(packed + 8 * i)...);
 }
 
 template <class... T> void call(void (*function)(T...), const char *packed)
@@ -151,11 +160,15 @@ template <class... T> void call(void (*function)(T...), const char *packed)
     call(function, packed, std::index_sequence_for<T...>());
 }
 
-// Append the type code of a parameter for Python: "*f4" for float *, "i8" for long long.
+// Append the type code of a parameter for Python: "*f4" for float *, "i8" for long long, "s320" for a struct.
 template <class T> void add_code(char *codes)
 {
+    if constexpr (std::is_class_v<T>) {
+        sprintf(codes + strlen(codes), "s%d ", (int)sizeof(T));
+        return;
+    }
     using Value = std::remove_cv_t<std::remove_pointer_t<T>>;
-    static_assert(std::is_arithmetic_v<Value>, "a kernel takes numbers and pointers to numbers");
+    static_assert(std::is_arithmetic_v<Value> || std::is_class_v<T>, "a kernel takes numbers, pointers and structs");
     char kind = std::is_floating_point_v<Value> ? 'f' : std::is_signed_v<Value> ? 'i' : 'u';
     const char *star = std::is_pointer_v<T> ? "*" : "";
     sprintf(codes + strlen(codes), "%s%c%d ", star, std::is_same_v<Value, bool> ? 'b' : kind, (int)sizeof(Value));
