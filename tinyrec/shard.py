@@ -150,12 +150,13 @@ class Shard(Ratings):
         self.traffic.pieces += 1
         return summed
 
-    def once(self, x: Array, name: str = "") -> Array:
-        return x if name in VISIBLE or self.comm.rank == 0 else 0 * x
+    def once(self, x: Array) -> Array:
+        return x if self.comm.rank == 0 else 0 * x
 
-    def counted_together(self, names: list[str]) -> list[list[str]]:
-        groups = [[name for name in names if (name in VISIBLE) is visible] for visible in (True, False)]
-        return [group for group in groups if group]
+    def penalty(self, arrays: dict[str, tuple[Array, Array]], l2: float) -> Array:
+        own = {name: pair for name, pair in arrays.items() if name in VISIBLE}
+        common = {name: pair for name, pair in arrays.items() if name not in VISIBLE}
+        return super().penalty(own, l2) + self.once(super().penalty(common, l2))
 
     def noise(self, rng: np.random.Generator) -> np.random.Generator:
         """A generator of this rank's own. All ranks take one number of the common one, which stays the same on all."""

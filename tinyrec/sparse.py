@@ -6,6 +6,7 @@ tests a value to decide whether a cell is observed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from functools import cached_property
 from types import ModuleType
@@ -105,19 +106,20 @@ class Pattern:
 class Whole:
     """Data that are all in this process. Where each process has some of the columns, see `tinyrec.shard`."""
 
+    backend: Backend
     is_first = True  # of the processes: the one that writes and prints
 
     def total(self, x: Array) -> Array:
         """x, a sum over columns, with the terms of the columns that other processes have."""
         return x
 
-    def once(self, x: Array, name: str = "") -> Array:
-        """x, a part of the loss, or the penalty of the parameter `name`, unless another process counts it."""
+    def once(self, x: Array) -> Array:
+        """x, a part of the loss that all processes know, unless another process counts it."""
         return x
 
-    def counted_together(self, names: list[str]) -> list[list[str]]:
-        """The names of parameters in groups: the penalties of a group are all counted by this process, or none."""
-        return [names] if names else []
+    def penalty(self, arrays: dict[str, tuple[Array, Array]], l2: float) -> Array:
+        """l2/2 Σ w² over the weights w of the pairs (w, g), as far as this process counts it; adds l2 w to each g."""
+        return self.backend.add_l2(list(arrays.values()), l2)  # type: ignore[attr-defined]
 
     def noise(self, rng: np.random.Generator) -> np.random.Generator:
         """The generator that draws a number for each cell."""
@@ -299,8 +301,7 @@ class Ratings(Whole):
 
     def sum_rows(self) -> Array:
         """The sum of each column over the rows, (d,)."""
-        ones = self.xp.ones((self.shape[0], 1), self.values.dtype)
-        return (self.T @ ones)[:, 0]
+        return (self.T @ _ones(self.xp, self.shape[0], self.values.dtype))[:, 0]
 
     def to(self, backend: str, dtype=None) -> Ratings:
         """The same ratings on another backend, as `dtype` (by default, unchanged)."""
@@ -355,6 +356,11 @@ class Ratings(Whole):
 def _restored(shape, indptr, cols, values, side, unobserved_weights, share, backend):
     pattern = Pattern(shape, indptr, cols)
     return Ratings(pattern, values, get_backend("reference"), side, unobserved_weights, share).to(backend)
+
+
+@functools.lru_cache(4)  # the batches of an epoch have two heights
+def _ones(xp: ModuleType, n: int, dtype: Any) -> Array:
+    return xp.ones((n, 1), dtype)
 
 
 def _whole(numbers: Any) -> Array:

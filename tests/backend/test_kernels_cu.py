@@ -15,7 +15,8 @@ SOURCE = (resources.files("tinyrec.backend") / "kernels.cu").read_text(encoding=
 VARIANTS = [(real, width) for real in ("float", "double") for width in (1, 2, 4)]  # of REAL and WIDTH
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)  # Turing (2018) to Blackwell (2025), server and desktop
 ARRAYS = {"REAL *", "const REAL *", "float *", "double *", "int *", "const int *", "const long long *"}
-NUMBERS = {"Arrays", 
+NUMBERS = {
+    "Arrays",
     "REAL",
     "float",
     "int",

@@ -109,14 +109,14 @@ BUGS = {
         ("the factor 2 of the square lost", "return 2 * e ", "return e "),
         ("r - y where y - r belongs", "return 2 * e ", "return -2 * e "),
         ("the gradient of a mean where the loss is a sum", "return 2 * e ", "return 2 * e / max(1, len(e)) "),
-        ("the weights of the errors forgotten", "return 2 * weight * e", "return 2 * e  "),
+        ("the weights of the errors forgotten", "return 2 * weighted", "return 2 * e  "),
         ("the gradient of a sum where the loss is a mean", "- y) / len(y)", "- y)"),
         ("y forgotten", "(1 + tail) - y) / len(y)", "(1 + tail)) / len(y)"),
         ("σ(-z) where z is positive", "np.where(positive, 1, tail) / (1", "tail / (1"),
         (
             "l2 in the loss alone",
-            "(params[name], grads[name]) for",
-            "(params[name], grads[name] + 0) for",
+            "(params[name], grad) for",
+            "(params[name], grad + 0) for",
         ),
     ],
     "nn.activations": [

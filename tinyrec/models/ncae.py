@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -114,8 +115,9 @@ class NCAE(Autoencoder):
     def dropped(self, R: Ratings, rng: np.random.Generator | None) -> tuple[Ratings, Array]:
         """ũ, and the weight of each cell: α or β, divided by M, the number of all rows, and by |K_i|^balance."""
         real, xp = R.values.dtype.type, R.xp
-        counts = R.counts[R.rows].astype(real)  # (p,)
-        of_row = real(R.share / R.shape[0]) * counts ** real(-self.balance)
+        of_row: Any = real(R.share / R.shape[0])
+        if self.balance:
+            of_row = of_row * R.counts[R.rows].astype(real) ** real(-self.balance)  # (p,)
         if rng is None:
             return R, self.beta * of_row
         seen, hidden = masked(R, self.dropout, rng)

@@ -29,11 +29,12 @@ def weighted_squared_error(y: Array, r: Array, weight: Array) -> tuple[Array, Ca
     y, r, weight (p,)  ->  loss ()
     """
     e = y - r
+    weighted = weight * e
 
     def backward():
-        return 2 * weight * e  # dy (p,)
+        return 2 * weighted  # dy (p,)
 
-    return (weight * e * e).sum(), backward
+    return (weighted * e).sum(), backward
 
 
 def cross_entropy(z: Array, y: Array) -> tuple[Array, Callable[[], Array]]:
@@ -57,7 +58,4 @@ def l2_penalty(l2: float, params: Params, grads: Params, R: Any) -> Array:
     ->  loss (); the gradient is added to `grads` in place, in the same pass over memory, since these are the largest
     arrays
     """
-    return sum(
-        R.once(R.backend.add_l2([(params[name], grads[name]) for name in names], l2), names[0])
-        for names in R.counted_together(list(grads))
-    )
+    return R.penalty({name: (params[name], grad) for name, grad in grads.items()}, l2)

@@ -17,7 +17,7 @@ def masked(R: Ratings, q: float, rng: np.random.Generator) -> tuple[Ratings, Arr
     Unlike in `dropout`, the other ratings are not scaled up, and the loss may give masked cells another weight.
     """
     hidden = R.backend.uniform(R.noise(rng), R.size) < q
-    return R.with_values(R.values * ~hidden), hidden
+    return R.with_values(R.xp.where(hidden, R.values.dtype.type(0), R.values)), hidden
 
 
 def dropout(R: Ratings, q: float, rng: np.random.Generator) -> Ratings:
