@@ -106,7 +106,6 @@ class Pattern:
 class Whole:
     """Data that are all in this process. Where each process has some of the columns, see `tinyrec.shard`."""
 
-    backend: Backend
     is_first = True  # of the processes: the one that writes and prints
 
     def total(self, x: Array) -> Array:
