@@ -1,5 +1,6 @@
 """Each fast kernel against the reference, bitwise reproducibility, NaN, and how a backend is chosen."""
 
+import inspect
 import multiprocessing
 import os
 import re
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 import tinyrec
 from tests import fake_cupy
-from tests.strategies import GENERATORS, fast_backends, fetch, from_dense, put, wide_matrices
+from tests.strategies import GENERATORS, GPU, fast_backends, fetch, from_dense, put, wide_matrices
 from tinyrec.backend import MODULES, get_backend, reference
 from tinyrec.errors import BackendError, UsageError
+from tinyrec.nn.activations import logistic, logistic_backward, tanh_backward
 from tinyrec.sparse import Ratings
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
@@ -150,6 +152,22 @@ def known(rng):
     """What the next draws depend on."""
     state = rng.bit_generator.state
     return state["state"], state["has_uint32"] and state["uinteger"]
+
+
+@pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+@both_precisions
+@pytest.mark.parametrize("function", [logistic, logistic_backward, tanh_backward])
+@given(shape=st.sampled_from([(), (1,), (7,), (5, 3), (0, 4), (13, 41)]), rng=GENERATORS)
+def test_an_activation_on_a_gpu_is_what_numpy_computes(backend, dtype, function, shape, rng):
+    arrays = [rng.normal(0, 3, shape).astype(dtype) for _ in inspect.signature(function).parameters]
+    expected, actual = function(*arrays), fetch(function(*put(tuple(arrays), backend)))
+    assert_close(actual, expected, 1 + sum(np.abs(x) ** 3 for x in arrays), dtype)
+
+
+@pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+def test_an_activation_on_a_gpu_passes_nan_on_and_does_not_overflow(backend):
+    x = np.array([np.nan, -np.inf, -1e30, 0, 1e30, np.inf], np.float32)
+    np.testing.assert_array_equal(fetch(logistic(put(x, backend))), [np.nan, 0, 0, 0.5, 1, 1])
 
 
 @fast_backends

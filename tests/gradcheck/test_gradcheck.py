@@ -121,7 +121,7 @@ BUGS = {
     ],
     "nn.activations": [
         ("identity' = X", "return dY\n", "return dY * X\n"),
-        ("sigmoid' of X where Y belongs", "Y * (1 - Y)", "X * (1 - X)"),
+        ("sigmoid' of X where Y belongs", "logistic_backward(dY, Y)\n\n", "logistic_backward(dY, X)\n\n"),
         ("sigmoid' = 1 - Y", "(Y * (1 - Y))", "(1 - Y)"),
         ("sigmoid with exp(-2X)", "np.tanh(X / 2)", "np.tanh(X)"),
         ("tanh' = 1 - Y", "1 - Y * Y", "1 - Y"),

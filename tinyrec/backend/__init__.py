@@ -82,6 +82,18 @@ def _first_line(problem: Exception) -> str:
     return str(problem).strip().partition("\n")[0] or type(problem).__name__
 
 
+def elementwise(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A function that computes element by element, from arrays of one shape: on a GPU, the kernel of the same name."""
+
+    @functools.wraps(function)
+    def on_any(*arrays: Array) -> Array:
+        if not all(hasattr(x, "get") for x in arrays):
+            return function(*arrays)
+        return sys.modules["tinyrec.backend.gpu"].elementwise(function.__name__, *arrays)
+
+    return on_any
+
+
 def to_host(array: Array) -> Array:
     """An array of any backend as a NumPy array: copied if it is on the GPU, otherwise the same object."""
     return array.get() if hasattr(array, "get") else array

@@ -42,7 +42,7 @@ def spmm(indptr, cols, values, X):
         return out
     width = 2 if k % 2 == 0 else 1
     length, chunks = _split(n + p, max(k // width, WARP))
-    partial, unfinished = xp.empty((chunks, k), real), xp.empty(chunks, np.int32)
+    partial, unfinished = _scratch("partial", chunks * k, real), _scratch("unfinished", chunks, np.dtype(np.int32))
     k, length, sizes = np.int32(k), np.int64(length), (np.int32(n), np.int64(p))
     grid, block = (chunks, _ceil_div(X.shape[1], TILE)), TILE // width
     _launch("spmm", real, width, grid, block, indptr, cols, values, X, out, partial, unfinished, *sizes, k, length)
@@ -64,6 +64,15 @@ def sddmm(indptr, cols, H, W):
 
 def take(values, indices):
     return values.take(indices)
+
+
+def elementwise(name, *arrays):
+    real, shape = np.result_type(*(x.dtype for x in arrays)), arrays[0].shape
+    assert all(x.shape == shape for x in arrays), "shapes differ"
+    out, arrays = xp.empty(shape, real), [_cast(real, x) for x in arrays]
+    if out.size:
+        _launch(name, real, 1, (_ceil_div(out.size, BLOCK),), BLOCK, out, *arrays, np.int64(out.size))
+    return out
 
 
 def _split(steps, threads):
@@ -101,7 +110,7 @@ def add_l2(arrays, l2):
     for some in _parts(arrays):
         struct, blocks, real = _struct(some)
         penalties.append(xp.empty((), real))
-        partial = xp.empty(blocks, np.float64)
+        partial = _scratch("sums", blocks, np.dtype(np.float64))
         _launch("add_l2", real, 1, (blocks,), BLOCK, struct, real.type(l2), partial, penalties[-1])
     return penalties[0] if len(penalties) == 1 else sum(penalties)
 
@@ -112,7 +121,7 @@ def sums(arrays):
     arrays, out = [(_cast(real, x),) for x in arrays], xp.empty(len(arrays), np.float64)
     for number, some in enumerate(_parts(arrays)):
         struct, blocks, real = _struct(some)
-        partial = xp.empty(len(some) * blocks, np.float64)
+        partial = _scratch("sums", len(some) * blocks, np.dtype(np.float64))
         _launch("sum", real, 1, (blocks, len(some)), BLOCK, struct, partial, out[number * ARRAYS :])
     done = cupy.cuda.Event(disable_timing=True)
     done.record()
@@ -162,6 +171,16 @@ def uniform(rng, shape):
         if (size - left) % 2:
             rng.random(dtype=np.float32)  # so that the second number of the last draw is left
     return out
+
+
+def _scratch(use, size, dtype):
+    """An array of at least this size, for what the kernels of a call pass on to each other; the next call reuses it."""
+    if (use, dtype) not in _scratches or _scratches[use, dtype].size < size:
+        _scratches[use, dtype] = xp.empty(size, dtype)
+    return _scratches[use, dtype]
+
+
+_scratches: dict[tuple[str, np.dtype], cupy.ndarray] = {}
 
 
 def _parts(arrays):

@@ -164,6 +164,29 @@ extern "C" __global__ void __launch_bounds__(256, 4)
     }
 }
 
+// Activations, element by element: what NumPy would compute in several passes.
+
+extern "C" __global__ void logistic(REAL *y, const REAL *x, long long size)
+{
+    long long i = element();
+    if (i < size)
+        y[i] = (tanh(x[i] / 2) + 1) / 2;
+}
+
+extern "C" __global__ void logistic_backward(REAL *dx, const REAL *dy, const REAL *y, long long size)
+{
+    long long i = element();
+    if (i < size)
+        dx[i] = dy[i] * (y[i] * (1 - y[i]));
+}
+
+extern "C" __global__ void tanh_backward(REAL *dx, const REAL *dy, const REAL *y, long long size)
+{
+    long long i = element();
+    if (i < size)
+        dx[i] = dy[i] * (1 - y[i] * y[i]);
+}
+
 // Several arrays in one launch, since a launch can take longer than a small array does: blockIdx.y tells which.
 const int ARRAYS = 8; // at most
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinyrec.backend import Array
+from tinyrec.backend import Array, elementwise
 
 Backward = Callable[[Array], Array]
 Activation = Callable[[Array], tuple[Array, Backward]]  # X -> Y, and the function dY -> dX
@@ -26,15 +26,27 @@ def identity(X: Array) -> tuple[Array, Backward]:
 
 
 def sigmoid(X: Array) -> tuple[Array, Backward]:
-    """Y = 1 / (1 + exp(-X)), as (1 + tanh(X / 2)) / 2, which cannot overflow"""
+    """Y = 1 / (1 + exp(-X))"""
+    Y = logistic(X)
+
+    def backward(dY):
+        return logistic_backward(dY, Y)
+
+    return Y, backward
+
+
+@elementwise
+def logistic(X: Array) -> Array:
+    """1 / (1 + exp(-X)) = (1 + tanh(X / 2)) / 2, which cannot overflow"""
     Y = np.tanh(X / 2)
     Y += 1
     Y /= 2
+    return Y
 
-    def backward(dY):
-        return dY * (Y * (1 - Y))
 
-    return Y, backward
+@elementwise
+def logistic_backward(dY: Array, Y: Array) -> Array:
+    return dY * (Y * (1 - Y))
 
 
 def tanh(X: Array) -> tuple[Array, Backward]:
@@ -42,9 +54,14 @@ def tanh(X: Array) -> tuple[Array, Backward]:
     Y = np.tanh(X)
 
     def backward(dY):
-        return dY * (1 - Y * Y)
+        return tanh_backward(dY, Y)
 
     return Y, backward
+
+
+@elementwise
+def tanh_backward(dY: Array, Y: Array) -> Array:
+    return dY * (1 - Y * Y)
 
 
 def relu(X: Array) -> tuple[Array, Backward]:
