@@ -147,9 +147,13 @@ def test_what_no_gpu_measured_is_not_kept(tmp_path, results, cells):
 @pytest.fixture
 def table(tmp_path, monkeypatch):
     (tmp_path / "tables").mkdir()
-    text = TABLE.replace("splits = 2", 'splits = 1\nbackend = "cupy"')
-    (tmp_path / "tables" / "gpu.toml").write_text(text)
-    (tmp_path / "tables" / "small.toml").write_text(TABLE)
+    text = (
+        TABLE.replace("epochs = 12", "epochs = 1")
+        .replace("epochs = 2", "epochs = 1")
+        .replace("splits = 2", "splits = 1")
+    )
+    (tmp_path / "tables" / "gpu.toml").write_text('backend = "cupy"\n' + text)
+    (tmp_path / "tables" / "small.toml").write_text(text)
     monkeypatch.setattr(tables, "FOLDER", tmp_path / "tables")
     return tables.read("gpu")
 
