@@ -167,7 +167,7 @@ if backend:
 # ## 5. What to expect of a card
 #
 # The results of tinyrec keep what `python -m tinyrec bench` measured on a GPU: I-AutoRec, 500 hidden units, in float32.
-# On your own card, `python -m tinyrec doctor --gpu` checks the kernels and two fits against the CPU, and times an epoch.
+# On your own card, `python -m tinyrec doctor --gpu` compares the kernels and two fits with the CPU, and times an epoch.
 
 # %%
 kept = gpu_page.read_extras(pages.RESULTS)
