@@ -27,6 +27,7 @@ from tinyrec.backend import get_backend, reference
 from tinyrec.bench.shapes import SHAPES, draw
 from tinyrec.errors import BackendError
 from tinyrec.optim import RProp
+from tinyrec.reproduce import gpu_page, pages
 from tinyrec.training import fit
 
 counts, length = np.array([9, 0, 2, 14, 1, 4]), 6  # cells of each row; steps of a chunk
@@ -56,13 +57,14 @@ right.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# ## 2. spmm: a thread for each column
+# ## 2. spmm: a thread for two columns
 #
-# Each thread of the block goes through the chunk for one column of $X$: neighbouring threads read neighbouring numbers,
-# which the memory delivers together. A row is written to `out` by the block in which it begins. If it goes on in later
-# chunks, their blocks cannot add to it, since they may run first. Each stores its part in `partial`, and a second
-# kernel adds the parts, in ascending order. So the order of the blocks changes no bit. An atomic addition would need no
-# second kernel, and would give other bits in each run.
+# Each thread of the block goes through the chunk for two neighbouring columns of $X$ (`WIDTH` in `kernels.cu`), which
+# one instruction reads. Neighbouring threads read neighbouring numbers, which the memory delivers together. A row is
+# written to `out` by the block in which it begins. If it goes on in later chunks, their blocks cannot add to it, since
+# they may run first. Each stores its part in `partial`, and the block in which the row begins notes it as `unfinished`.
+# A second kernel completes these rows, adding the parts in ascending order. So the order of the blocks changes no bit.
+# An atomic addition would need no second kernel, and would give other bits in each run.
 
 
 # %%
@@ -71,16 +73,19 @@ def spmm(indptr, cols, values, X, length, order):
     n, p = len(indptr) - 1, len(cols)
     starts = indptr[:-1] + np.arange(n)
     out, partial = np.full((n + 1, X.shape[1]), np.nan), np.zeros((len(order), X.shape[1]))
+    unfinished = np.empty(len(order), int)  # of each chunk, the row that begins in it and goes on after it
     for chunk in order:
         start, stop = chunk * length, min((chunk + 1) * length, n + p)
         row, last = np.searchsorted(starts, [start, stop])  # by binary search: how many rows begin before
         j, end, target = start - row, stop - last, partial[chunk]  # the cells j to end are of this chunk
+        unfinished[chunk] = last - 1 if last > row and indptr[last] > end else -1
         for i in range(row, last + 1):
             row_end = min(indptr[i], end)
-            target[:] = values[j:row_end] @ X[cols[j:row_end]]  # a thread for each column
+            target[:] = values[j:row_end] @ X[cols[j:row_end]]  # a thread for two columns
             j, target = row_end, out[i]
-    for chunk in range(1, len(order)):  # the second kernel: the row that began before the chunk
-        out[np.searchsorted(starts, chunk * length) - 1] += partial[chunk]
+    for chunk in np.flatnonzero(unfinished >= 0):  # add_partial, the second kernel: a block for each chunk
+        row = unfinished[chunk]
+        out[row] += partial[chunk + 1 : (indptr[row + 1] + row) // length + 1].sum(axis=0)  # to its last chunk
     return out[:-1]
 
 
@@ -95,18 +100,18 @@ assert np.allclose(ascending, reference.spmm(*arrays, X))
 # ## 3. sddmm: a warp for a chunk
 #
 # $h_i \cdot w_c$ is one number for each cell, too little for a block. A warp is 32 threads, its lanes, that run
-# together and read each other's registers. Lane $l$ sums the products at columns $l, l + 32, l + 64, \dots$ Then lane
-# $l$ adds what lane $l + 16$ has, then lane $l + 8$, and so on: after five additions, lane 0 has the dot product. The
-# kernel does four cells of a row at once, so that $h_i$ is read once for all of them.
+# together and read each other's registers. Four neighbouring columns are a group, read at once; lane $l$ sums the
+# products of groups $l, l + 32, l + 64, \dots$ Then it adds what lane $l + 16$ has, then lane $l + 8$, and so on: after
+# five additions, lane 0 has the dot product. The kernel does two cells of a row at once, so that $h_i$ is read once.
 
 # %%
-h, w = rng.normal(size=500), rng.normal(size=500)
-lanes = np.array([h[lane::32] @ w[lane::32] for lane in range(32)])
-columns = [np.array([len(h[lane::32]) for lane in range(32)])]  # how many columns are in the sum of each lane
+h, w = rng.normal(size=(125, 4)), rng.normal(size=(125, 4))  # k = 500
+lanes = np.array([np.sum(h[lane::32] * w[lane::32]) for lane in range(32)])
+columns = [np.array([h[lane::32].size for lane in range(32)])]  # how many columns are in the sum of each lane
 for distance in (16, 8, 4, 2, 1):
     lanes[:distance] += lanes[distance : 2 * distance]
     columns.append(np.where(np.arange(32) < distance, columns[-1] + np.roll(columns[-1], -distance), 0))
-assert np.isclose(lanes[0], h @ w) and columns[-1][0] == 500
+assert np.isclose(lanes[0], np.sum(h * w)) and columns[-1][0] == 500
 
 plt.figure(figsize=(6, 2.6), layout="constrained")
 plt.imshow(np.ma.masked_equal(columns, 0), aspect="auto", norm="log")
@@ -152,48 +157,44 @@ if backend:
 # %% [markdown]
 # The ratings and the weights go to the GPU once. From then on, an epoch on the full batch copies nothing to the GPU,
 # and one small array back: the loss and the sum of each gradient, to see whether they are finite. (The first line shows
-# the copies of the beginning, too.) All else is queued: Python launches a kernel while the last one runs.
+# the copies of the beginning, too.) All else is queued: Python launches a kernel while the last one runs. One launch
+# updates all parameters, and one adds up all gradients, as a launch can take longer than a small array does.
+#
+# In mini-batches, an epoch copies the order of its rows to the GPU, which sorts the cells of all batches at once. A
+# step copies nothing there, and one line of sums back, read while the GPU does the next step. Noise is drawn there,
+# too: each thread jumps to its part of the sequence of NumPy's PCG64, and draws the same bits.
 #
 # ## 5. What to expect of a card
 #
-# Measured on one NVIDIA H100 in November 2026 (CuPy 14.2, float32, 500 hidden units, `python -m tinyrec bench`):
-# milliseconds an epoch of I-AutoRec, beside those of two cores of an AMD EPYC from the page of results. They are copied
-# here, not measured by this page.
-#
-# For your own card, `python -m tinyrec doctor --gpu` checks the kernels and two fits against the CPU, times an epoch on
-# both, and prints a text for a bug report.
+# The results of tinyrec keep what `python -m tinyrec bench` measured on a GPU: I-AutoRec, 500 hidden units, in float32.
+# On your own card, `python -m tinyrec doctor --gpu` compares the kernels and two fits with the CPU, and times an epoch.
 
 # %%
-h100 = {"ml-100k": 1.05, "ml-1m": 2.43, "ml-10m": 20.3, "netflix": 258}
-cpu = {"ml-100k": 13, "ml-1m": 125, "ml-10m": 1340, "netflix": 17500}
-ratings = np.array([its.ratings for its in SHAPES.values()])
-gathered = 5 * 4 * 500 * ratings / 1e9  # GB, by the five products of an epoch
-speed = dict(zip(SHAPES, gathered / list(h100.values()), strict=True))  # TB/s
-print({name: f"{its:.1f} TB/s" for name, its in speed.items()})
-assert np.isclose(gathered[1], 10, atol=0.01) and np.isclose(speed["ml-1m"], 4.1, atol=0.05)
-
-plt.figure(figsize=(6, 3.2), layout="constrained")
-plt.loglog(ratings, list(cpu.values()), "s--", label="two CPU cores (the baseline)")
-plt.loglog(ratings, list(h100.values()), "o-", label="H100")
-for name, x in zip(SHAPES, ratings, strict=True):
-    plt.text(x, 2 * cpu[name], f"{name}\n{cpu[name] / h100[name]:.0f} x", ha="center")
-plt.gca().set(xlabel="ratings", xlim=(4e4, 3e8), ylabel="ms an epoch", ylim=(0.5, 3e5), title="AutoRec, 500 units")
-plt.legend(loc="lower right")
-plt.show()
+kept = gpu_page.read_extras(pages.RESULTS)
+for shape, bench in kept.shapes:
+    seconds, memory = shape["epoch"]["seconds"], bench["ceilings"]["memory_gb_per_s"] / 1000
+    gathered = 5 * 4 * bench["hidden_units"] * shape["ratings"] / 1e12  # TB, by the five products of an epoch
+    print(f"{shape['shape']}: {1000 * seconds:.3g} ms, {gathered / seconds:.1f} TB/s; of memory: {memory:.1f} TB/s")
+if kept.shapes:
+    plt.figure(figsize=(6, 3.2), layout="constrained")
+    for name, ms in gpu_page.curves(kept).items():
+        plt.loglog(list(ms), list(ms.values()), "o-", label=name)
+    plt.gca().set(xlabel="ratings", ylabel="ms an epoch", title=gpu_page.caption(kept).partition(",")[0])
+    plt.legend()
+    plt.show()
 print("each block in NumPy gives what the kernel is specified to give")
 
 # %% [markdown]
-# An epoch of ML-1M gathers 10 GB in 2.4 ms. That is 4.1 TB/s, more than the memory of the card delivers (3.35 TB/s by
-# its data sheet): the caches answer most reads, which is why `spmm` works on 64 columns of $X$ at a time. Small data
-# gain least. The accuracy is the same: over eleven seeds, the RMSE on the card minus that on the CPU is 0.0001 in the
-# mean.
+# Where the products gather more than the memory can deliver in this time, the caches answer the rest of the reads, and
+# bound the products. So `spmm` works on 64 columns of $X$ at a time, which can stay in the cache for all rows, and a
+# thread reads several at once, in fewer requests. The [results](../tinyrec/reproduce/results/README.md) tell the RMSE.
 #
 # ## Questions
 #
 # 1. How many steps has ML-1M by item, and how many has a chunk of spmm for $k = 500$? Read `_split` in `gpu.py`.
-#    (Expect 1,003,915 and 240.)
+#    (Expect 1,003,915 and 120.)
 # 2. In part 2, let each block add to `out` at once, without `partial`, and shuffle. How far are two orders apart at
 #    most? (Expect about 6e-14, and not 0.)
-# 3. Train with `Adam()` and `batch_size=10` on the fake CuPy. How many copies to the GPU has an epoch? (Expect 4.)
+# 3. Train with `Adam()` and `batch_size=10` on the fake CuPy. How many copies to the GPU has an epoch? (Expect 1.)
 #
 # Assignment: [a5, fast, and the same bits](assignments/a5.md), where threads of the CPU must not race either.

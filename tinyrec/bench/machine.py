@@ -161,6 +161,12 @@ def gpu(backend: Backend) -> dict[str, Any]:
     }
 
 
+def in_words(gpu: dict[str, Any]) -> str:
+    """The GPU that `gpu` describes, with its versions, on one line."""
+    driver = f"driver {gpu['driver'] or 'for CUDA ' + gpu['cuda_of_driver']}"
+    return f"{gpu['name']} ({gpu['memory_gb']:.0f} GB, {driver}, CUDA {gpu['cuda']}, CuPy {gpu['cupy']})"
+
+
 def cuda_version(number: int) -> str:
     """13000 -> 13.0"""
     return f"{number // 1000}.{number % 1000 // 10}"

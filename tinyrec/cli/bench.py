@@ -14,7 +14,7 @@ import tinyrec
 from tinyrec.backend import get_backend
 from tinyrec.bench.contest import OURS, SAME, TF32
 from tinyrec.bench.implicit import implicit_loss
-from tinyrec.bench.machine import ceilings, description, in_own_process
+from tinyrec.bench.machine import ceilings, description, in_own_process, in_words
 from tinyrec.bench.measure import Case, measure
 from tinyrec.bench.pairs import pairs
 from tinyrec.bench.race import TARGET, race
@@ -154,10 +154,7 @@ def text(result: dict[str, Any]) -> str:
 
 def processor(machine: dict[str, Any]) -> str:
     """The GPU if there is one, else the CPU."""
-    if not (gpu := machine.get("gpu")):
-        return f"{machine['cpu']}, threads: {machine['threads']}"
-    driver = f"driver {gpu['driver'] or 'for CUDA ' + gpu['cuda_of_driver']}"
-    return f"{gpu['name']} ({gpu['memory_gb']:.0f} GB, {driver}, CUDA {gpu['cuda']}, CuPy {gpu['cupy']})"
+    return in_words(gpu) if (gpu := machine.get("gpu")) else f"{machine['cpu']}, threads: {machine['threads']}"
 
 
 def decimal(number: float, width: int, digits: int) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 from tinyrec.cli.common import add_backend_flag, add_command, say, whole, write_result
 from tinyrec.cli.common import table as text_table
-from tinyrec.files import write_text
 from tinyrec.reproduce import pages
 from tinyrec.reproduce.run import run as run_cells
 from tinyrec.reproduce.tables import names, read
+from tinyrec.reproduce.writing import write
 from tinyrec.signals import explained
 
 
@@ -34,9 +33,11 @@ def run(args: argparse.Namespace) -> None:
         return
     table, folder = read(args.table), Path(args.out)
 
+    measures = {row.name: row.measure for row in table.rows}
+
     def observe(row, cell, left):
-        split, value = cell["task"]["split"], cell["scores"]["usual"][table.measure]
-        say(args, f"{row}, split {split}: {table.measure.upper()} {value:.4f}, {cell['seconds']:.0f} s; {left} to go")
+        split, value = cell["task"]["split"], cell["scores"]["usual"][measures[row]]
+        say(args, f"{row}, split {split}: {measures[row].upper()} {value:.4f}, {cell['seconds']:.0f} s; {left} to go")
 
     options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
     with explained(lambda: f"stopped; finished trainings are in {folder}: run it again to continue"):
@@ -46,12 +47,7 @@ def run(args: argparse.Namespace) -> None:
     note = "\n\nQUICK: at most ten epochs, so do not compare these numbers." if args.quick else ""
     write_result(args, result, pages.markdown(table, rows) + note)
     if not args.quick:
-        plotted = importlib.util.find_spec("matplotlib") is not None
-        if plotted:
-            from tinyrec.reproduce.plots import plot
-
-            plot(table, rows, folder / f"{table.name}.png")
-        write_text(folder / f"{table.name}.md", pages.page(table, rows, plotted))
+        plotted = write(table, rows, folder)
         say(args, f"the results, and their page{' and plot' if plotted else ''}, are in {folder}")
 
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from fractions import Fraction
 from functools import lru_cache
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     measured: dict[str, Any] = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
     measured |= {"curve": curve} if curve else {}
     used = members[0].info.get("backend") or get_backend("numpy").name
-    environment = {"tinyrec": tinyrec.__version__, "backend": used, **description()}
+    environment = {"tinyrec": tinyrec.__version__, "backend": used, **description(used)}
     scores = ranking_scores(recommender, test) if part.implicit else all_scores(recommender, test)
     described = [describe(member, None if part.implicit else test) for member in members]
     return {"scores": scores, "members": described, **measured, "environment": environment}
@@ -76,8 +77,16 @@ def describe(member: Any, test: Dataset | None) -> dict[str, Any]:
         "valid_rmse": member.info.get("valid_rmse"),
         "parameters": member.n_parameters,
         "rmse": member.examine(test)[0]["rmse"] if test else None,
+        **epoch_seconds(member),
         **distance(member),
     }
+
+
+def epoch_seconds(member: Any) -> dict[str, float]:
+    """Return {"epoch_seconds": the median of the epochs after any pretraining and trials}; {} of a baseline."""
+    history = member.info.get("history", ())
+    seconds = [row["seconds"] for row in history if row["layer"] is None and row["trial"] is None]
+    return {"epoch_seconds": median(seconds)} if seconds else {}
 
 
 def distance(member: Any) -> dict[str, float]:

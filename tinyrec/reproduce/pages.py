@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinyrec.bench.machine import in_words
 from tinyrec.evaluation.rating_metrics import interval
 from tinyrec.reproduce import run
 from tinyrec.reproduce.config import TrainingConfig
-from tinyrec.reproduce.tables import Row, Table, read
+from tinyrec.reproduce.tables import Row, Table, names, read
 
 RESULTS = Path(__file__).parent / "results"
 MARK = re.compile(r"(<!-- results of (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -79,7 +81,7 @@ class Measured:
 
 def measured(table: Table, cells: list[dict[str, Any]], quick: bool = False) -> list[Measured]:
     """Return each row of the table with its cells."""
-    cells, rows = sorted(cells, key=lambda cell: cell["task"]["split"]), []
+    cells, rows = sorted(filter(partial(run.is_of, table), cells), key=lambda cell: cell["task"]["split"]), []
     for row in table.rows:
         task = run.task_of(row, 0, quick) if row.train else {}
         on_splits = [(cell, {**task, "split": cell["task"]["split"]}) for cell in cells if task]
@@ -248,7 +250,8 @@ def environment(cell: dict[str, Any]) -> str:
     used = cell["environment"]
     versions = {"tinyrec": used["tinyrec"], "Python": used["python"], **used["versions"]}
     software = ", ".join(f"{name} {version}" for name, version in versions.items() if version and name != "torch")
-    return f"{used['cpu']}, {used['threads']} threads, backend {used['backend']}; {software}"
+    gpu = f"{in_words(used['gpu'])}, " if used.get("gpu") else ""
+    return f"{gpu}{used['cpu']}, {used['threads']} threads, backend {used['backend']}; {software}"
 
 
 def fill(text: str, folder: Path = RESULTS) -> str:
@@ -259,7 +262,7 @@ def fill(text: str, folder: Path = RESULTS) -> str:
         return match[1] + markdown(table, measured(table, run.read(folder / f"{table.name}.json"))) + "\n" + match[3]
 
     def listed(match):
-        pages = [read(path.stem) for path in sorted(folder.glob(f"{match[2]}*.json"))]
+        pages = [read(path.stem) for path in sorted(folder.glob(f"{match[2]}*.json")) if path.stem in names()]
         return match[1] + "".join(f"* [{table.title}]({table.name}.md)\n" for table in pages) + match[3]
 
     return LIST.sub(listed, MARK.sub(filled, text))

@@ -136,6 +136,25 @@ def curve(table: Table, rows: list[Measured], axes) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
+def against_ratings(curves: dict[str, dict[int, float]], sizes: dict[str, int], title: str, path: Path) -> None:
+    """Write a plot of milliseconds an epoch against the number of ratings, a line for each implementation."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for (color, marker, dashes), (name, ms) in zip(STYLES, curves.items(), strict=False):
+        axes.loglog(list(ms), list(ms.values()), marker=marker, linestyle=dashes, color=color, label=name)
+    axes.set(xlabel="ratings", ylabel="ms an epoch")
+    top = axes.secondary_xaxis("top")
+    top.set_xticks(list(sizes.values()), list(sizes))
+    top.tick_params(which="minor", length=0, labelbottom=False, labeltop=False)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=9)
+    figure.suptitle(fill(title, 90), x=0.01, ha="left", fontsize=12)
+    with replaced(path) as new:
+        figure.savefig(new, dpi=120, format="png")
+
+
 def _published(its: Measured) -> tuple[str, str]:
     """The face of a published mark, hollow if it was measured under another protocol, and its label."""
     return ("none", f"published: {its.row.protocol}") if its.row.protocol else (PUBLISHED, "published")

@@ -8,9 +8,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from tinyrec.backend import get_backend
 from tinyrec.data.sets.fetch import MD5
 from tinyrec.data.sets.fetch import find as find_zip
-from tinyrec.errors import FileError
+from tinyrec.errors import FileError, UsageError
 from tinyrec.files import write_text
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.reproduce.cell import DEFAULTS, PASSES, Task, run_cell
@@ -41,10 +42,12 @@ def run(
     quick: at most ten epochs, for a quick look; such cells are kept apart, in NAME.quick.json
     observe: called with the name of the row, each new cell, and the number of cells still to run
     """
+    if table.backend and get_backend(backend).name != table.backend:
+        raise UsageError(f"{table.name} is measured on a GPU only; add --backend {table.backend}")
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
-    kept = read(path)
-    tables = [other for other in sorted(folder.glob("*.json")) if other.name != "promises.json"]
-    others = [cell for other in tables if other != path for cell in read(other)]
+    kept = [cell for cell in read(path) if is_of(table, cell)]
+    files = [] if table.backend else [other for other in sorted(folder.glob("*.json")) if is_shared(other)]
+    others = [cell for other in files if other != path for cell in read(other)]
     wanted: list[tuple[str, Task, Asked]] = []
     for split in range(splits or table.splits):
         for row in filter(lambda row: is_possible(row, table), table.rows):
@@ -68,6 +71,16 @@ def run(
         write(path, table, kept)
         observe(name, kept[-1], left)
     return [next(cell for cell in kept if serves(cell, task, scores)) for _, task, scores in wanted]
+
+
+def is_of(table: Table, cell: Cell) -> bool:
+    """Return whether the cell was measured by the backend of the table, if it asks for one."""
+    return not table.backend or cell["environment"]["backend"] == table.backend
+
+
+def is_shared(path: Path) -> bool:
+    """Return whether the cells in a file of results may serve other tables; those of a GPU would pass for a CPU's."""
+    return not path.name.startswith(("promises.", "gpu.", "gpu-"))
 
 
 def replaced(cells: list[Cell], new: Cell) -> list[Cell]:

@@ -67,6 +67,7 @@ class Table:
     plotted: what the bars show, of `pages.QUANTITIES`; by default the measure
     protocol: how the published numbers were measured, if not as ours
     log: whether the axis of x is logarithmic
+    backend: the only one to measure it with, "cupy"; by default any
     """
 
     name: str
@@ -82,6 +83,7 @@ class Table:
     protocol: str = ""
     axis: str = ""
     log: bool = False
+    backend: str = ""
     columns: list[str] = field(default_factory=list)
 
 
