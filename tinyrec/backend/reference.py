@@ -44,18 +44,26 @@ def take(values, indices):
 
 
 def rprop(arrays, eta_plus, eta_minus, step_min, step_max, forget, undo):
-    """Update each w, previous and step in place by RProp; see `tinyrec.optim.rprop` for the rule and its sources.
+    """Update each w, previous and step in place by RProp, see `rprop_step`.
 
-    arrays: a list of (w, g, previous, step): weights, gradient, previous gradient and step sizes, all of the same shape
-    forget: where the gradient changed sign, treat it as 0; undo: where it changed sign, revert the last move
+    arrays: a list of (w, g, previous, step)
     """
     for w, g, previous, step in arrays:
-        change = g * previous  # > 0: the same sign; < 0: the last move jumped over a minimum; 0: one of the two is 0
-        last_move = -np.sign(previous) * step
-        step *= np.where(change > 0, eta_plus, np.where(change < 0, eta_minus, 1)).astype(step.dtype)
-        np.clip(step, step_min, step_max, out=step)
-        previous[...] = np.where(change < 0, 0, g) if forget else g
-        w += np.where((change < 0) & undo, -last_move, -np.sign(previous) * step)
+        rprop_step(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo)
+
+
+def rprop_step(w, g, previous, step, eta_plus, eta_minus, step_min, step_max, forget, undo):
+    """Update `w`, `previous` and `step` in place by RProp; see `tinyrec.optim.rprop` for the rule and its sources.
+
+    w, g, previous, step: weights, gradient, previous gradient and step size of each weight, all of the same shape
+    forget: where the gradient changed sign, treat it as 0; undo: where it changed sign, revert the last move
+    """
+    change = g * previous  # > 0: the same sign; < 0: the last move jumped over a minimum; 0: one of the two is 0
+    last_move = -np.sign(previous) * step
+    step *= np.where(change > 0, eta_plus, np.where(change < 0, eta_minus, 1)).astype(step.dtype)
+    np.clip(step, step_min, step_max, out=step)
+    previous[...] = np.where(change < 0, 0, g) if forget else g
+    w += np.where((change < 0) & undo, -last_move, -np.sign(previous) * step)
 
 
 def sgd(arrays, rate, momentum):

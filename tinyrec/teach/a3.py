@@ -318,7 +318,7 @@ RPROP = Task(
         undo: where the sign changed, the last move, of the size of the old step, is taken back; only with forget
         """
     ''',
-    secrets=("tinyrec.backend.reference:rprop",),
+    secrets=("tinyrec.backend.reference:rprop_step",),
     cases=walk_cases,
     answer=walk,
     parts=(
@@ -529,7 +529,7 @@ TRAIN = Task(
         epoch before, and False in the first.
         """
     ''',
-    secrets=("tinyrec.backend.reference:rprop",),
+    secrets=("tinyrec.backend.reference:rprop_step",),
     cases=training_cases,
     answer=training,
     parts=(Part(("rmse",), 3), Part(("losses",), 1)),
