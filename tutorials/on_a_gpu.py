@@ -175,7 +175,7 @@ for shape, bench in kept.shapes:
     seconds, memory = shape["epoch"]["seconds"], bench["ceilings"]["memory_gb_per_s"] / 1000
     gathered = 5 * 4 * bench["hidden_units"] * shape["ratings"] / 1e12  # TB, by the five products of an epoch
     print(f"{shape['shape']}: {1000 * seconds:.3g} ms, {gathered / seconds:.1f} TB/s; of memory: {memory:.1f} TB/s")
-if kept.shapes:
+if len(kept.shapes) > 1:
     plt.figure(figsize=(6, 3.2), layout="constrained")
     for name, ms in gpu_page.curves(kept).items():
         plt.loglog(list(ms), list(ms.values()), "o-", label=name)

@@ -194,6 +194,6 @@ def test_the_command_line_measures_and_says_each_measure(table, tmp_path, capsys
 def test_a_list_of_pages_names_tables_alone(tmp_path):
     text = "<!-- pages of gpu -->\n<!-- end of pages -->"
     assert pages.fill(text, tmp_path) == text
-    for name in ("gpu", "gpu-bench", "gpu-seeds"):
-        (tmp_path / f"{name}.json").write_text("{}")
+    for name in ("gpu.md", "gpu-bench.json", "gpu-seeds.json", "gpu-notes.md"):
+        (tmp_path / name).write_text("{}")
     assert pages.fill(text, tmp_path) == text.replace("-->\n", "-->\n* [On a GPU](gpu.md)\n")

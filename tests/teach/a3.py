@@ -128,7 +128,7 @@ def train(loss_and_grads, params, epochs, rprop):
 RIGHT = {
     1: {
         "tinyrec": """
-from tinyrec.backend.reference import rprop as ours
+from tinyrec.backend.reference import rprop_step as ours
 
 def rprop(w, g, previous, step, grow, shrink, smallest, largest, forget, undo):
     ours(w, g, previous, step, grow, shrink, smallest, largest, forget, undo)
@@ -228,7 +228,9 @@ WRONG = {
             "for at in np.ndindex(w.shape):", "for at in range(len(w)):", "arrays of shape ()", of="loops"
         ),
         "at most one axis": Wrong("    same, turned", "    assert w.ndim < 2\n    same, turned", "and not with two"),
-        "the one of task 2": Wrong("tinyrec.backend.reference", "slow_rprop", of="tinyrec").also(
+        "the one of task 2": Wrong(
+            "tinyrec.backend.reference import rprop_step", "slow_rprop import rprop", of="tinyrec"
+        ).also(
             "    ours(w, g, previous, step, grow, shrink, smallest, largest, forget, undo)",
             "    ours(w, g, previous, step, undo)",
         ),

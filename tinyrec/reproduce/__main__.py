@@ -17,7 +17,7 @@ if __name__ == "__main__":
     for name in [gpu_page.NAME] if files else names():
         table = read(name)
         cells = run.read(pages.RESULTS / f"{name}.json")
-        if cells:
+        if cells or (table.backend and gpu_page.read_extras(pages.RESULTS).benches):
             write(table, pages.measured(table, cells), pages.RESULTS)
     if not files:
         promise_page.keep([], pages.RESULTS)

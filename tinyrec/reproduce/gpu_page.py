@@ -116,16 +116,17 @@ def page(table: Table, rows: list[Measured], extras: Extras, plotted: bool) -> s
     shown = [its for its in rows if its.cells]
     machines = {pages.environment(cell) for its in shown for cell in its.cells}
     machines |= {pages.environment({"environment": environment(bench)}) for bench in extras.benches}
-    parts = [f"# {table.title}", table.about.strip(), *models(table, shown)]
+    parts = [f"# {table.title}", *([table.about.strip(), *models(table, shown)] if shown else [])]
     if extras.benches:
         parts += ["## An epoch, beside PyTorch", *beside(extras)]
         parts += [f"![{caption(extras)}]({table.name}.png)"] if plotted else []
         parts += ["## What bounds it", *bounds(extras)]
-    parts += ["## In mini-batches", MINI_BATCHES.strip() + slower(shown)]
+    parts += ["## In mini-batches", MINI_BATCHES.strip() + slower(shown)] if shown else []
     if extras.seeds:
         parts += ["## Over seeds", over_seeds(extras.seeds)]
     settings = [f"* {its.row.name}: `{'` and `'.join(map(pages.describe, its.row.configs()))}`" for its in shown]
-    parts += ["## Settings", "\n".join(settings), "## Measured on"]
+    parts += ["## Settings", "\n".join(settings)] if shown else []
+    parts += ["## Measured on"]
     return "\n\n".join([*parts, "\n".join(f"* {machine}" for machine in sorted(machines))]) + "\n"
 
 

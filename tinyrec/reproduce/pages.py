@@ -262,7 +262,7 @@ def fill(text: str, folder: Path = RESULTS) -> str:
         return match[1] + markdown(table, measured(table, run.read(folder / f"{table.name}.json"))) + "\n" + match[3]
 
     def listed(match):
-        pages = [read(path.stem) for path in sorted(folder.glob(f"{match[2]}*.json")) if path.stem in names()]
+        pages = [read(path.stem) for path in sorted(folder.glob(f"{match[2]}*.md")) if path.stem in names()]
         return match[1] + "".join(f"* [{table.title}]({table.name}.md)\n" for table in pages) + match[3]
 
     return LIST.sub(listed, MARK.sub(filled, text))

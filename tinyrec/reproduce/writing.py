@@ -14,7 +14,7 @@ from tinyrec.reproduce.tables import Table
 def write(table: Table, rows: list[Measured], folder: Path) -> bool:
     """Write NAME.md and, if there is something to draw and matplotlib to draw it, NAME.png; return whether it is."""
     extras = gpu_page.read_extras(folder) if table.backend else None
-    plotted = importlib.util.find_spec("matplotlib") is not None and (extras is None or bool(extras.benches))
+    plotted = importlib.util.find_spec("matplotlib") is not None and (extras is None or len(extras.shapes) > 1)
     if plotted:
         from tinyrec.reproduce import plots  # matplotlib is optional
 
