@@ -36,14 +36,35 @@ def cell_cases(rng: np.random.Generator) -> list[Case]:
     rows[:2], cols[:2] = (7, WIDE - 8), (WIDE - 1, 7)  # the last rows are empty
     wide = Case(i=rows.astype(np.int32), j=cols.astype(np.int32), r=rng.normal(3, 1, 60))
     cases.append(wide.with_(shape=(WIDE, WIDE), twice=False))
-    for c, kind in zip(cases[4:7], ("alike", "another", "a zero"), strict=True):
-        cell, at = int(rng.integers(len(c.i))), int(rng.integers(len(c.i) + 1))
+    for c, kind, place in zip(
+        cases[4:7], ("alike", "another", "a zero"), (apart_in_row, beside, anywhere), strict=True
+    ):
+        cell, at = place(rng, c)
         r = c.r.copy()
         r[cell] = rng.uniform(0.5, 1)  # no other cell has this rating by chance
         value = {"alike": r[cell], "another": rng.uniform(2, 3), "a zero": 0.0}[kind]
         again = {"i": np.insert(c.i, at, c.i[cell]), "j": np.insert(c.j, at, c.j[cell]), "r": np.insert(r, at, value)}
         cases.append(c.with_(twice=True, again=at, **again))
     return cases
+
+
+def anywhere(rng: np.random.Generator, c: Case) -> tuple[int, int]:
+    """A cell, and where it comes again."""
+    return int(rng.integers(len(c.i))), int(rng.integers(len(c.i) + 1))
+
+
+def beside(rng: np.random.Generator, c: Case) -> tuple[int, int]:
+    cell, _ = anywhere(rng, c)
+    return cell, cell + 1
+
+
+def apart_in_row(rng: np.random.Generator, c: Case) -> tuple[int, int]:
+    """With another cell of its row between the two, if any row has two cells."""
+    for cell in rng.permutation(len(c.i)).tolist():
+        others = np.flatnonzero(c.i[cell + 1 :] == c.i[cell])
+        if len(others):
+            return cell, int(rng.integers(cell + 2 + others[0], len(c.i) + 1))
+    return anywhere(rng, c)
 
 
 def cells_of(rng: np.random.Generator, c: Case) -> Case:

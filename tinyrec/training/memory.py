@@ -53,12 +53,15 @@ def training_bytes(
     pretraining = 2 * parameters + max((n * j + rows * (6 * j + 2 * k) for j, k in stages), default=0)
     prediction = kept + n * (codes + 2 * max(units))
     numbers = n * q + max(loss, update, pretraining, prediction)
-    return KERNELS.get(backend, 0) + matrix_bytes(model, p, width, rows == n) + width * numbers
+    return KERNELS.get(backend, 0) + matrix_bytes(model, p, width, rows == n, backend) + width * numbers
 
 
-def matrix_bytes(model: Autoencoder, p: int, width: int, in_one_batch: bool) -> int:
-    """The bytes of what has a number for each of the p ratings; in batches, these are few after the start."""
-    scaled = 24  # float64, before training
+def matrix_bytes(model: Autoencoder, p: int, width: int, in_one_batch: bool, backend: str) -> int:
+    """The bytes of what has a number for each of the p ratings; in batches, these are few after the start.
+
+    But a GPU sorts the cells of all batches of an epoch at once, see `Pattern.batches`.
+    """
+    scaled = 70 if backend == "cupy" else 24  # the arrays of this sort; float64, before training
     indices = 24 if model.by == "item" else 12  # int32, of the transpose and, by item, of that of the transpose
     values = 4 if model.implicit else 10 if getattr(model, "dropout", 0) else 7  # of both, y, error, dy, noise, weights
     return p * (indices + values * width if in_one_batch else scaled)
