@@ -72,29 +72,22 @@ class Pattern:
     def batches(self, size: int) -> Iterator[tuple[Pattern, slice]]:
         """The patterns of `size` rows at a time, and which cells of this pattern theirs are, for a pattern on a GPU.
 
-        All cells are sorted at once, by batch, column and row: so a batch's transpose is a part that needs no sort.
+        All cells are sorted at once, by batch, column and row. A batch has the same cells before and after the sort, so
+        its transpose is a part of the sorted ones.
         """
-        (n, d), p, xp = self.shape, len(self.cols), self.xp
-        count = -(-n // size)
-        bounds = [*to_host(self.indptr[:-1:size]).tolist(), p]  # of the cells of the batches
+        (n, d), xp = self.shape, self.xp
+        bounds = [*to_host(self.indptr[:-1:size]).tolist(), len(self.cols)]  # of the cells of the batches
         batch, local = self.rows // size, self.rows % size
-        columns = batch.astype(np.int64) * d + self.cols  # numbered through all batches
-        order = xp.argsort(columns, kind="stable")
-        rows_begin, columns_begin = xp.full(count * size, p), xp.searchsorted(columns[order], xp.arange(count * d))
-        rows_begin[:n] = self.indptr[:-1]
-        indptrs, transposed = (self._indptrs(begin.reshape(count, -1)) for begin in (rows_begin, columns_begin))
-        its_rows, numbers = local[order], (order - self.indptr[batch * size]).astype(np.int32)
-        for i in range(count):
-            m, cells = min(size, n - i * size), slice(bounds[i], bounds[i + 1])
-            pattern = Pattern((m, d), indptrs[i, : m + 1], self.cols[cells], xp)
+        order = xp.argsort(batch.astype(np.int64) * d + self.cols, kind="stable")
+        its_cols, its_rows, columns = self.cols[order], local[order], xp.arange(d + 1, dtype=np.int32)
+        numbers = (order - self.indptr[batch * size]).astype(np.int32)  # of the cells within their batch
+        for first, start, stop in zip(range(0, n, size), bounds[:-1], bounds[1:], strict=True):
+            m, cells = min(size, n - first), slice(start, stop)
+            pattern = Pattern((m, d), self.indptr[first : first + m + 1] - start, self.cols[cells], xp)
             pattern.rows = local[cells]
-            pattern._transpose = Pattern((d, m), transposed[i], its_rows[cells], xp), numbers[cells]
+            indptr = xp.searchsorted(its_cols[cells], columns)
+            pattern._transpose = Pattern((d, m), indptr, its_rows[cells], xp), numbers[cells]
             yield pattern, cells
-
-    def _indptrs(self, begins: Array) -> Array:
-        """The indptr of each batch, (b, m + 1), from where its m rows begin in this pattern, (b, m)."""
-        ends = self.xp.concatenate([begins[1:, :1], self.xp.full((1, 1), len(self.cols))])
-        return self.xp.concatenate([begins, ends], axis=1) - begins[:, :1]
 
     def _owner(self, indptr: Array, p: int) -> Array:
         """The row that owns each of p cells, (p,) int32."""

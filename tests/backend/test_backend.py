@@ -165,6 +165,29 @@ def test_an_activation_on_a_gpu_is_what_numpy_computes(backend, dtype, function,
 
 
 @pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+def test_an_activation_on_a_gpu_is_computed_without_a_kernel_where_there_is_none(backend):
+    dY, Y = np.ones((3, 1)), np.full((3, 2), 0.5)
+    np.testing.assert_array_equal(fetch(tanh_backward(*put((dY, Y), backend))), tanh_backward(dY, Y))
+    np.testing.assert_array_equal(fetch(logistic_backward(*put((Y, Y), backend))), logistic_backward(Y, Y))
+
+
+@pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+def test_arrays_of_two_dtypes_are_updated_each_in_its_own(backend):
+    arrays = [[np.ones(3, dtype) for _ in range(3)] for dtype in (np.float32, np.float64, np.float32)]
+    updates = (updated(name, "sgd", arrays, (0.5, 0.9)) for name in (backend, "reference"))
+    for actual, expected in zip(*updates, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+        assert actual.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
+def test_a_matrix_that_begins_between_two_reads_is_read_one_by_one(backend):
+    S, X = from_dense(np.ones((2, 1)), np.ones((2, 1), bool)).to(backend), put(np.arange(1.0, 8).reshape(1, 7), backend)
+    np.testing.assert_array_equal(fetch(S @ X[:, 3:]), [[4, 5, 6, 7]] * 2)
+    np.testing.assert_array_equal(fetch(S.sampled(put(np.ones((2, 4)), backend), X[:, 3:])), [22, 22])
+
+
+@pytest.mark.parametrize("backend", ["cupy", GPU], indirect=True)
 def test_an_activation_on_a_gpu_passes_nan_on_and_does_not_overflow(backend):
     x = np.array([np.nan, -np.inf, -1e30, 0, 1e30, np.inf], np.float32)
     np.testing.assert_array_equal(fetch(logistic(put(x, backend))), [np.nan, 0, 0, 0.5, 1, 1])

@@ -13,6 +13,7 @@ import pytest
 
 SOURCE = (resources.files("tinyrec.backend") / "kernels.cu").read_text(encoding="utf-8")
 VARIANTS = [(real, width) for real in ("float", "double") for width in (1, 2, 4)]  # of REAL and WIDTH
+CONSTANTS = "-DBLOCK=256", "-DARRAYS=8"
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)  # Turing (2018) to Blackwell (2025), server and desktop
 ARRAYS = {"REAL *", "const REAL *", "float *", "double *", "int *", "const int *", "const long long *"}
 NUMBERS = {
@@ -50,7 +51,7 @@ class Nvrtc:
         return list(numbers)
 
     def compile(self, source, real, width, architectures):
-        definitions = f"-DREAL={real}", f"-DWIDTH={width}"
+        definitions = f"-DREAL={real}", f"-DWIDTH={width}", *CONSTANTS
         return "".join(self._log(source, f"--gpu-architecture=sm_{n}", *definitions) for n in architectures)
 
     def _log(self, source, *options):
@@ -82,7 +83,7 @@ class Nvcc:
         (self.folder / "kernels.cu").write_text(source, encoding="utf-8")
         targets = [f"-gencode=arch=compute_{number},code=sm_{number}" for number in architectures]
         done = self._run(
-            "-fatbin", f"-DREAL={real}", f"-DWIDTH={width}", *targets, "-o", "kernels.fatbin", "kernels.cu"
+            "-fatbin", f"-DREAL={real}", f"-DWIDTH={width}", *CONSTANTS, *targets, "-o", "kernels.fatbin", "kernels.cu"
         )
         if done.returncode:
             raise CompileError(done.stderr)

@@ -350,3 +350,10 @@ def test_a_gradient_that_is_missing_or_of_another_shape_is_named(grads, said):
     with pytest.raises(UsageError, match=said):
         checked((np.float64(1), grads), params, R, 1)
     assert checked((np.float64(1), {"w": np.ones(2)}), params, R, 1)[0]() == 1
+
+
+def test_a_loss_may_be_any_one_number_and_no_more():
+    params, grads = {"w": np.ones(2)}, {"w": np.ones(2)}
+    assert [checked((loss, grads), params, R, 1)[0]() for loss in (2, 2.0, np.float32(2))] == [2, 2, 2]
+    with pytest.raises(UsageError, match=r"the loss must be one number, and has shape \(3,\); sum it"):
+        checked((np.ones(3), grads), params, R, 1)

@@ -83,13 +83,15 @@ def _first_line(problem: Exception) -> str:
 
 
 def elementwise(function: Callable[..., Array]) -> Callable[..., Array]:
-    """A function that computes element by element, from arrays of one shape: on a GPU, the kernel of the same name."""
+    """A function that computes element by element: from arrays of one shape on a GPU, the kernel of the same name."""
 
     @functools.wraps(function)
     def on_any(*arrays: Array) -> Array:
-        if not all(hasattr(x, "get") for x in arrays):
-            return function(*arrays)
-        return sys.modules["tinyrec.backend.gpu"].elementwise(function.__name__, *arrays)
+        gpu = sys.modules.get("tinyrec.backend.gpu")
+        done = NotImplemented
+        if gpu and all(isinstance(x, gpu.xp.ndarray) for x in arrays):
+            done = gpu.elementwise(function.__name__, *arrays)
+        return function(*arrays) if done is NotImplemented else done
 
     return on_any
 

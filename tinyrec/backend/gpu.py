@@ -7,6 +7,7 @@ Indices are not checked here: the matrix checks them once, when it is created.
 
 import functools
 import math
+import threading
 from pathlib import Path
 
 import cupy
@@ -22,10 +23,10 @@ to_host = cupy.asnumpy
 C_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}  # the values of REAL in kernels.cu
 WARP = 32
 TILE = 64  # columns of X per block of spmm: few enough that these columns of all rows can fit the cache
-BLOCK = 256  # threads per block in the other kernels
+BLOCK = 256  # threads per block in the other kernels; a power of 2
 THREADS = 2**21  # upper bound for the threads of a product; a large GPU runs about 2**17 at a time
 MIN_STEPS = 32  # steps per chunk at least, to amortize the binary search for its first row
-ARRAYS = 8  # in one launch, at most
+ARRAYS = 8  # of a kind in one launch, at most
 STRUCT = np.dtype([("x", np.uint64, (4, ARRAYS)), ("size", np.int64, ARRAYS)])  # struct Arrays of kernels.cu
 MOST_BLOCKS = 1024  # for each of them: a thread then has several elements
 DRAWS = 8  # of 64 bits per thread, to amortize the jump to the first
@@ -40,7 +41,7 @@ def spmm(indptr, cols, values, X):
     if k == 1:
         _launch("spmv", real, 1, (_ceil_div(n * WARP, BLOCK),), BLOCK, indptr, cols, values, X, out, np.int32(n))
         return out
-    width = 2 if k % 2 == 0 else 1
+    width = _width(2, k, X)
     length, chunks = _split(n + p, max(k // width, WARP))
     partial, unfinished = _scratch("partial", chunks * k, real), _scratch("unfinished", chunks, np.dtype(np.int32))
     k, length, sizes = np.int32(k), np.int64(length), (np.int32(n), np.int64(p))
@@ -57,7 +58,7 @@ def sddmm(indptr, cols, H, W):
         length, chunks = _split(n + p, WARP)
         indptr, cols, H, W = _cast(np.int64, indptr), _cast(np.int32, cols), _cast(real, H), _cast(real, W)
         sizes = np.int32(n), np.int64(p), np.int32(k), np.int64(length)
-        width = 4 if k % 4 == 0 else 1
+        width = _width(4, k, H, W)
         _launch("sddmm", real, width, (_ceil_div(chunks * WARP, BLOCK),), BLOCK, indptr, cols, H, W, out, *sizes)
     return out
 
@@ -68,7 +69,8 @@ def take(values, indices):
 
 def elementwise(name, *arrays):
     real, shape = np.result_type(*(x.dtype for x in arrays)), arrays[0].shape
-    assert all(x.shape == shape for x in arrays), "shapes differ"
+    if real not in C_NAMES or any(x.shape != shape for x in arrays):
+        return NotImplemented
     out, arrays = xp.empty(shape, real), [_cast(real, x) for x in arrays]
     if out.size:
         _launch(name, real, 1, (_ceil_div(out.size, BLOCK),), BLOCK, out, *arrays, np.int64(out.size))
@@ -156,14 +158,14 @@ def _reading_stream():
 
 
 def uniform(rng, shape):
-    bits = rng.bit_generator
-    if bits.state["bit_generator"] != "PCG64":  # it is not NumPy's default
+    bits, state = rng.bit_generator, rng.bit_generator.state
+    if state["bit_generator"] != "PCG64":  # it is not NumPy's default
         return asarray(rng.random(shape, dtype=np.float32))
     out, size = xp.empty(shape, np.float32), math.prod(np.atleast_1d(shape).tolist())
     if size:
-        left = bits.state["has_uint32"]  # a draw of 64 bits gives two numbers, and the second one may be left
+        left = state["has_uint32"]  # a draw of 64 bits gives two numbers, and the second one may be left
         first = rng.random(dtype=np.float32) if left else 0
-        halves = (np.uint64(part) for name in ("state", "inc") for part in divmod(bits.state["state"][name], 2**64))
+        halves = (np.uint64(part) for name in ("state", "inc") for part in divmod(state["state"][name], 2**64))
         grid = (_ceil_div(size, 2 * DRAWS * BLOCK),)
         numbers = np.int64(size - left), *halves, np.float32(first), np.int32(left), np.int32(DRAWS)
         _launch("uniform", out.dtype, 1, grid, BLOCK, out, *numbers)
@@ -174,18 +176,31 @@ def uniform(rng, shape):
 
 
 def _scratch(use, size, dtype):
-    """An array of at least this size, for what the kernels of a call pass on to each other; the next call reuses it."""
-    if (use, dtype) not in _scratches or _scratches[use, dtype].size < size:
-        _scratches[use, dtype] = xp.empty(size, dtype)
-    return _scratches[use, dtype]
+    """An array of at least this size, for what the kernels of a call pass on to each other.
+
+    The next call of this thread reuses it, on the same stream: all threads queue their launches on CuPy's default one.
+    """
+    mine = vars(_scratches)
+    if (use, dtype) not in mine or mine[use, dtype].size < size:
+        mine[use, dtype] = xp.empty(size, dtype)
+    return mine[use, dtype]
 
 
-_scratches: dict[tuple[str, np.dtype], cupy.ndarray] = {}
+_scratches = threading.local()
 
 
 def _parts(arrays):
-    """As many at a time as a launch takes."""
-    return [arrays[first : first + ARRAYS] for first in range(0, len(arrays), ARRAYS)]
+    """As many at a time as a launch takes, all of one dtype."""
+    by_dtype = {}
+    for its in arrays:
+        by_dtype.setdefault(its[0].dtype, []).append(its)
+    return [its[first : first + ARRAYS] for its in by_dtype.values() for first in range(0, len(its), ARRAYS)]
+
+
+def _width(most, k, *arrays):
+    """How many columns of these (_, k) arrays a thread can read at once: each read must be aligned."""
+    is_aligned = all(x.data.ptr % min(most * x.itemsize, 16) == 0 for x in arrays)  # as CuPy aligns all new arrays
+    return most if k % most == 0 and is_aligned else 1
 
 
 def _ceil_div(number, divisor):
@@ -210,4 +225,5 @@ def _kernel(name, real, width):
 def _module(real, width):
     """kernels.cu compiled for "float" or "double" and a width, at first use; CuPy caches the result on disk."""
     source = Path(__file__).with_name("kernels.cu").read_text(encoding="utf-8")
-    return cupy.RawModule(code=source, options=(f"-DREAL={real}", f"-DWIDTH={width}"))
+    constants = {"REAL": real, "WIDTH": width, "BLOCK": BLOCK, "ARRAYS": ARRAYS}
+    return cupy.RawModule(code=source, options=tuple(f"-D{name}={value}" for name, value in constants.items()))

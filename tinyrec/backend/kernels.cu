@@ -1,11 +1,11 @@
 // The GPU kernels in CUDA C. gpu.py compiles them with REAL = float or double, and launches them; reference.py specifies
 // what they compute. Each output element has one owner, which sums in a fixed order, so the results are bitwise
-// reproducible.
+// reproducible. BLOCK is the number of threads per block of all kernels but spmm.
 //
 // WIDTH: how many neighbouring columns of a dense matrix a thread reads at once, 1, 2 or 4. It divides k, the number of
-// columns, so that each read is aligned. Two floats in one read take half as many instructions, and half as many
-// requests to the caches, which bound the products: X is gathered p times, far more often than it has rows.
-struct __align__(WIDTH * sizeof(REAL)) Columns
+// columns, and the matrix is aligned, so that each read is. Two floats in one read take half as many instructions, and
+// half as many requests to the caches, which bound the products: X is gathered p times, far more often than it has rows.
+struct __align__(WIDTH * sizeof(REAL) < 16 ? WIDTH * sizeof(REAL) : 16) Columns // a GPU reads at most 16 bytes at once
 {
     REAL x[WIDTH];
 };
@@ -122,7 +122,7 @@ extern "C" __global__ void spmv(const long long *indptr, const int *cols, const 
 
 // out = H W^T at the cells only. A warp owns a chunk: each lane sums every 32nd group of WIDTH columns, then sum_of_warp
 // adds the lanes. It processes CELLS cells of a row at once: h is read once for all of them, and their loads of W overlap.
-extern "C" __global__ void __launch_bounds__(256, 4)
+extern "C" __global__ void __launch_bounds__(BLOCK, 4)
     sddmm(const long long *indptr, const int *cols, const REAL *H, const REAL *W, REAL *out, int n, long long p, int k,
           long long length)
 {
@@ -188,7 +188,6 @@ extern "C" __global__ void tanh_backward(REAL *dx, const REAL *dy, const REAL *y
 }
 
 // Several arrays in one launch, since a launch can take longer than a small array does: blockIdx.y tells which.
-const int ARRAYS = 8; // at most
 
 struct Arrays // of up to four kinds, such as weights and gradients: x[kind][which], each of size[which] elements
 {
@@ -199,8 +198,8 @@ struct Arrays // of up to four kinds, such as weights and gradients: x[kind][whi
 // The elements of this thread: from element() on, every stride()-th.
 __device__ long long stride() { return gridDim.x * (long long)blockDim.x; }
 
-// The optimizer updates. A thread owns an element of w and of the other arrays, so each array is read once.
-// It reads everything before it writes anything, so that no load waits for a store.
+// The optimizer updates. A thread owns elements of w and of the other arrays, so each array is read once.
+// It reads all there is of an element before it writes any, so that no load waits for a store.
 
 // -1, 0 or 1; NaN for NaN, so that a NaN in the gradient shows in the weight
 __device__ REAL sign(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
@@ -268,14 +267,13 @@ __device__ unsigned finished[ARRAYS]; // how many of the blocks of each array; 0
 // Turn the total of each thread into that of all blocks. Returns whether this is the last block, the only one to have it.
 __device__ bool sum_of_all(double &total, double *partial, long long size)
 {
-    const int THREADS = 256;
-    __shared__ double sums[THREADS];
+    __shared__ double sums[BLOCK];
     __shared__ bool is_last;
-    unsigned blocks = max(1LL, min((long long)gridDim.x, (size + THREADS - 1) / THREADS));
+    unsigned blocks = max(1LL, min((long long)gridDim.x, (size + BLOCK - 1) / BLOCK));
     partial += blockIdx.y * gridDim.x;
     for (int turn = 0; blockIdx.x < blocks; turn++) {
         sums[threadIdx.x] = total;
-        for (int distance = THREADS / 2; distance > 0; distance /= 2) {
+        for (int distance = BLOCK / 2; distance > 0; distance /= 2) {
             __syncthreads();
             if (threadIdx.x < distance)
                 sums[threadIdx.x] += sums[threadIdx.x + distance];
@@ -294,7 +292,7 @@ __device__ bool sum_of_all(double &total, double *partial, long long size)
             return false;
         __threadfence();
         total = 0;
-        for (unsigned i = threadIdx.x; i < blocks; i += THREADS)
+        for (unsigned i = threadIdx.x; i < blocks; i += BLOCK)
             total += ((volatile double *)partial)[i];
         __syncthreads();
     }

@@ -115,7 +115,7 @@ def add_l2(arrays, l2):
 
 
 def sums(arrays):
-    """A function that returns the sum of each array, in float64, in host memory; on a GPU, it waits for them.
+    """A function that returns the sum of each array, as float64 in host memory; on a GPU, it waits for them.
 
     arrays: a list of m arrays of any shape  ->  () -> (m,)
     """

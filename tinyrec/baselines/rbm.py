@@ -155,7 +155,7 @@ def init(V: Ratings, K: int, hidden_units: int, rng: np.random.Generator) -> Par
 def batches(V: Ratings, rows: int, rng: np.random.Generator) -> Iterator[Ratings]:
     """All rows that have a rating, in random order, `rows` of them at a time."""
     order = rng.permutation(np.flatnonzero(np.diff(V.pattern.indptr)))
-    return (V.take_rows(order[start : start + rows]) for start in range(0, len(order), rows))
+    return V.batches(order, rows)
 
 
 def contrastive_divergence(params: Params, V: Ratings, K: int, T: int, rng: np.random.Generator) -> Params:

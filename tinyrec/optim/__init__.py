@@ -3,8 +3,9 @@
     state = optimizer.init(params)                       its state, nested dicts of arrays and numbers
     optimizer.step(params, grads, state, backend, loss)  one update of params and state, in place
 
-params and grads are dicts of arrays with the same keys. L-BFGS, which evaluates the loss at points of its own choice,
-has `minimize(objective, params, backend)` instead of `step`, with objective(params) -> (loss, grads).
+params and grads are dicts of arrays with the same keys. loss: of this step; in batches on a GPU, of the step before it,
+and NaN in the first one of an epoch. L-BFGS, which evaluates the loss at points of its own choice, has
+`minimize(objective, params, backend)` instead of `step`, with objective(params) -> (loss, grads).
 """
 
 from tinyrec.optim.adam import Adam

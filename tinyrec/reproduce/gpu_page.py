@@ -37,9 +37,10 @@ matrices, and dense with a mask and autograd. MB: the most GPU memory that tinyr
 BOUNDS = """\
 Each part is timed alone, with nothing in the caches when it begins. GEMM: its share of the rate of a large float32
 matrix product. GB: what a product gathers, a row of a dense matrix for each rating, p k {itemsize} bytes; for RProp,
-what it reads and writes. Memory: this rate as a share of that of a large copy. Above 100 %, not all of it can have come
-from memory: the caches answer the rest, and they bound the product; arithmetic does not. RProp has each array once, so
-that memory bounds it. "All else" is what the parts leave of the epoch: other kernels, and the waits for them.
+what it reads and writes. Memory: this rate as a share of what a large copy or sum reaches. Above 100 %, not all of it
+can have come from memory: the caches answer the rest, and they bound the product; arithmetic does not. RProp has each
+array once, so that memory bounds it. What is near no limit is bound by latency. "All else" is what the parts leave of
+the epoch: other kernels, and the waits for them.
 """
 MINI_BATCHES = """\
 In mini-batches of 128 rows, the time is mostly that of Python's launches. A step launches dozens of kernels, however
@@ -94,7 +95,7 @@ def keep_bench(path: Path, new: dict[str, Any], folder: Path) -> None:
         raise FileError(f"{path} has no epochs timed on a GPU; make it with: bench --backend cupy --json FILE")
     names = {shape["shape"] for shape in new["shapes"]}
     kept = []
-    for bench in [*read_extras(folder).benches]:
+    for bench in read_extras(folder).benches:
         if others := [shape for shape in bench["shapes"] if shape["shape"] not in names]:
             kept.append({**bench, "shapes": others})
     lines = ",\n".join(json.dumps(bench, ensure_ascii=False) for bench in [*kept, new])
@@ -151,8 +152,8 @@ def models(table: Table, rows: list[Measured]) -> Iterator[str]:
         most = max(differences, key=lambda name: abs(differences[name]))
         mean = np.mean(list(differences.values()))
         yield (
-            f"The RMSE on the GPU minus that on the CPU is {mean:+.5f} in the mean of these models, and at most "
-            f"{differences[most]:+.5f}, of {most}."
+            f"The RMSE on the GPU minus that on the CPU is {mean:+.5f} in the mean of these models, and the largest "
+            f"is {differences[most]:+.5f}, of {most}."
         )
 
 
@@ -246,7 +247,7 @@ def bounds(extras: Extras) -> Iterator[str]:
     yield BOUNDS.strip().format(itemsize=ITEMSIZE)
     best = [bench["ceilings"] for bench in extras.benches]
     said = dict.fromkeys(f"{its['memory_gb_per_s']:,.0f} GB/s and {its['gemm_gflops']:,.0f} GFLOP/s" for its in best)
-    yield f"The rates of a large copy and of a large product: {', or '.join(said)}."
+    yield f"The rates of a large copy or sum, and of a large product: {', or '.join(said)}."
 
 
 def rates(part: dict[str, Any], gathered: int, best: dict[str, float]) -> list[str]:
@@ -288,7 +289,7 @@ def over_seeds(seeds: dict[str, list[float]]) -> str:
     return (
         f"I-AutoRec with RProp on MovieLens 1M, seeds {names}: the RMSE is {np.mean(seeds['cupy']):.4f} on the GPU and "
         f"{np.mean(seeds['numpy']):.4f} on the CPU in the mean; the differences are {differences.mean():+.5f} in the "
-        f"mean, and at most {most:+.5f}."
+        f"mean, and the largest is {most:+.5f}."
     )
 
 

@@ -69,8 +69,8 @@ def fit(
 
     R: the data that the model makes batches of, Ratings (n, d), in the dtype of the parameters
     batch_size: rows (or pairs) in a batch; None: all in one
-    Diverged: in the step in which the loss or a gradient is not finite, before its update; for batches on a GPU, which
-        never waits for the host to read them, one step later
+    Diverged: in the step in which the loss or a gradient is not finite, before its update; in batches on a GPU, one
+        step later, so that the GPU need not wait: then the parameters are spoiled
     """
     if batch_size is not None and optimizer.full_batch:
         name = type(optimizer).__name__
@@ -109,12 +109,14 @@ def fit(
 def checked(returned: tuple[Array, Params], params: Params, R: Any, number: int) -> tuple[Callable[[], float], Params]:
     """What loss_and_grads returned in epoch `number`: a function that reads the loss over all columns; the gradients.
 
-    UsageError: a gradient is missing, or has another shape
+    UsageError: the loss is not one number; a gradient is missing, or has another shape
     The function raises Diverged: the loss or a gradient is not finite
     """
     if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
         raise UsageError("loss_and_grads must return two things, the loss and a dict of gradients; fix its last line")
-    loss, grads = returned
+    loss, grads = R.backend.asarray(returned[0]), returned[1]
+    if loss.shape:
+        raise UsageError(f"the loss must be one number, and has shape {loss.shape}; sum it in loss_and_grads")
     for name, w in params.items():
         if name not in grads or grads[name].shape != w.shape:
             found = f"has shape {grads[name].shape}, but {name} has {w.shape}" if name in grads else "is missing"
