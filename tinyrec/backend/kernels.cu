@@ -1,10 +1,10 @@
-// The GPU kernels in CUDA C. gpu.py compiles them with REAL = float or double, and launches them; reference.py specifies
-// what they compute. Each output element has one owner, which sums in a fixed order, so the results are bitwise
-// reproducible. BLOCK is the number of threads per block of all kernels but spmm.
+// The GPU kernels in CUDA C. gpu.py compiles them with REAL = float or double, and launches them; reference.py says what
+// they compute. Each output element has one owner, which sums in a fixed order, so the results are bitwise reproducible.
+// BLOCK is the number of threads per block of all kernels but spmm.
 //
 // WIDTH: how many neighbouring columns of a dense matrix a thread reads at once, 1, 2 or 4. It divides k, the number of
 // columns, and the matrix is aligned, so that each read is. Two floats in one read take half as many instructions, and
-// half as many requests to the caches, which bound the products: X is gathered p times, far more often than it has rows.
+// half as many requests to the caches, which bound the products: X is gathered p times, far more than it has rows.
 struct __align__(WIDTH * sizeof(REAL) < 16 ? WIDTH * sizeof(REAL) : 16) Columns // a GPU reads at most 16 bytes at once
 {
     REAL x[WIDTH];
@@ -120,8 +120,9 @@ extern "C" __global__ void spmv(const long long *indptr, const int *cols, const 
         out[row] = total;
 }
 
-// out = H W^T at the cells only. A warp owns a chunk: each lane sums every 32nd group of WIDTH columns, then sum_of_warp
-// adds the lanes. It processes CELLS cells of a row at once: h is read once for all of them, and their loads of W overlap.
+// out = H W^T at the cells only. A warp owns a chunk: each lane sums every 32nd group of WIDTH columns, then
+// sum_of_warp adds the lanes. It processes CELLS cells of a row at once: h is read once for all of them, and their loads
+// of W overlap.
 extern "C" __global__ void __launch_bounds__(BLOCK, 4)
     sddmm(const long long *indptr, const int *cols, const REAL *H, const REAL *W, REAL *out, int n, long long p, int k,
           long long length)
@@ -141,7 +142,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 4)
             REAL total[CELLS];
 #pragma unroll
             for (int m = 0; m < CELLS; m++) {
-                w[m] = (const Columns *)(W + cols[min(j + m, row_end - 1)] * (long long)k); // repeat the row's last cell
+                int col = cols[min(j + m, row_end - 1)]; // repeat the last cell of the row
+                w[m] = (const Columns *)(W + col * (long long)k);
                 total[m] = 0;
             }
 #pragma unroll 2
@@ -264,7 +266,7 @@ extern "C" __global__ void adam(Arrays of, REAL rate, REAL beta1, REAL one_minus
 
 __device__ unsigned finished[ARRAYS]; // how many of the blocks of each array; 0 before and after a launch
 
-// Turn the total of each thread into that of all blocks. Returns whether this is the last block, the only one to have it.
+// Turn the total of each thread into that of all blocks. Returns whether this is the last block, which alone has it.
 __device__ bool sum_of_all(double &total, double *partial, long long size)
 {
     __shared__ double sums[BLOCK];
@@ -330,8 +332,8 @@ extern "C" __global__ void add_l2(Arrays of, REAL l2, double *partial, REAL *pen
         *penalty = l2 / 2 * total;
 }
 
-// NumPy's default generator, PCG64, on all threads at once. Its state is a number of 128 bits, and each draw replaces it
-// by multiplier * state + increment (O'Neill 2014). `steps` such steps in a row are again of this form, with another
+// NumPy's default generator, PCG64, on all threads at once. Its state is a number of 128 bits; each draw replaces it by
+// multiplier * state + increment (O'Neill 2014). `steps` such steps in a row are again of this form, with another
 // multiplier and increment, which are found in log2(steps) squarings; so each thread jumps to its own part of the
 // sequence, and all draw what NumPy would draw, to the last bit.
 
@@ -369,8 +371,8 @@ __device__ Wide jump(Wide state, Wide increment, unsigned long long steps)
     return state;
 }
 
-// out = what Generator(PCG64).random(n, float32) draws from this state. A draw of 64 bits gives two numbers, the low half
-// first; each is made of its upper 24 bits. A thread draws `length` times, at most.
+// out = what Generator(PCG64).random(n, float32) draws from this state. A draw of 64 bits gives two numbers, the low
+// half first; each is made of its upper 24 bits. A thread draws `length` times, at most.
 //
 // If one number is left of an earlier draw, it is out[0], and `size` more follow.
 extern "C" __global__ void uniform(float *out, long long size, unsigned long long state_high,
