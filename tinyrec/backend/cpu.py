@@ -14,8 +14,11 @@ from itertools import pairwise
 import numpy as np
 from numba import config, njit
 
+from tinyrec.backend import reference
+
 xp = np
 asarray = to_host = np.asarray
+sums, uniform = reference.sums, reference.uniform  # NumPy's own are fast
 
 # Sums may be reordered and fused, so that they vectorize; NaN and infinity still propagate (no nnan, no ninf).
 FASTMATH = {"reassoc", "contract", "nsz"}
@@ -242,15 +245,6 @@ def _l2_cells(start, stop, w, g, l2, sums, length):
         g[i] += l2 * w[i]
         total += np.float64(w[i]) * np.float64(w[i])
     sums[start // length] = total
-
-
-def sums(arrays):
-    its = np.array([x.sum() for x in arrays], np.float64)
-    return lambda: its
-
-
-def uniform(rng, shape):
-    return rng.random(shape, dtype=np.float32)
 
 
 def _update(kernel, arrays, constants, *flags):
