@@ -6,6 +6,7 @@ FILE: what a GPU measured, to be kept first; then only its page is made. See `gp
 import sys
 from pathlib import Path
 
+from tinyrec.errors import FileError
 from tinyrec.files import write_text
 from tinyrec.reproduce import gpu_page, pages, promise_page, run
 from tinyrec.reproduce.tables import names, read
@@ -13,7 +14,10 @@ from tinyrec.reproduce.writing import write
 
 if __name__ == "__main__":
     files = [Path(name) for name in sys.argv[1:]]
-    gpu_page.keep(files, pages.RESULTS)
+    try:
+        gpu_page.keep(files, pages.RESULTS)
+    except FileError as problem:
+        sys.exit(str(problem))
     for name in [gpu_page.NAME] if files else names():
         table = read(name)
         cells = run.read(pages.RESULTS / f"{name}.json")

@@ -83,7 +83,7 @@ def keep(paths: Sequence[Path], folder: Path) -> None:
                 raise FileError(f"{path} has no results of the table {NAME}, measured on a GPU")
             run.write(folder / f"{NAME}.json", table, cells)
         elif "seeds" in document:
-            if not len(document["seeds"]) == len(document["cupy"]) == len(document["numpy"]) > 0:
+            if not len(document["seeds"]) == len(document.get("cupy", ())) == len(document.get("numpy", ())) > 0:
                 raise FileError(f"{path} must have an RMSE of both backends for each seed")
             write_text(folder / f"{SEEDS}.json", json.dumps(document) + "\n")
         else:
@@ -287,9 +287,9 @@ def over_seeds(seeds: dict[str, list[float]]) -> str:
     most = differences[np.abs(differences).argmax()]
     names = ", ".join(str(seed) for seed in seeds["seeds"])
     return (
-        f"I-AutoRec with RProp on MovieLens 1M, seeds {names}: the RMSE is {np.mean(seeds['cupy']):.4f} on the GPU and "
-        f"{np.mean(seeds['numpy']):.4f} on the CPU in the mean; the differences are {differences.mean():+.5f} in the "
-        f"mean, and the largest is {most:+.5f}."
+        f"I-AutoRec with RProp on MovieLens 1M, `train --dataset ml-1m --seed` {names} on both backends: the RMSE is "
+        f"{np.mean(seeds['cupy']):.4f} on the GPU and {np.mean(seeds['numpy']):.4f} on the CPU in the mean; the "
+        f"differences are {differences.mean():+.5f} in the mean, and the largest is {most:+.5f}."
     )
 
 
