@@ -99,10 +99,15 @@ class Pattern:
 class Whole:
     """Data that are all in this process. Where each process has some of the columns, see `tinyrec.shard`."""
 
-    is_first = True  # of the processes: the one that writes and prints
+    is_first = True  # of the processes: the one that writes
+    in_parts = False  # whether each process has files of its own, see `tinyrec.parts`
 
     def total(self, x: Array) -> Array:
         """x, a sum over columns, with the terms of the columns that other processes have."""
+        return x
+
+    def joined(self, x: Array) -> Array:
+        """x (p,), a number for each cell, 0 for those of other processes, with theirs."""
         return x
 
     def once(self, x: Array) -> Array:

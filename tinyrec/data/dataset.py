@@ -176,6 +176,15 @@ class Dataset:
         asked = np.sort(u[known] * d + i[known])
         return int((np.searchsorted(own, asked, "right") > np.searchsorted(own, asked)).sum())
 
+    def total(self, x: Any) -> Any:
+        """x, a sum over the users or their ratings, with the terms of users that other processes have."""
+        return x
+
+    @property
+    def is_part(self) -> bool:
+        """Whether other processes have ratings of other users, see `tinyrec.parts`."""
+        return False
+
     def features_of(self, by: str) -> Features | None:
         """The features of the items (by "item") or of the users (by "user")."""
         return self.item_features if by == "item" else self.user_features

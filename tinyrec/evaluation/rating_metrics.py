@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from tinyrec.backend import Array
 from tinyrec.sparse import Ratings
 
+Total = Callable[[Any], Any]  # adds to a sum the terms that other processes have
 
-def rmse(y: Array | float, r: Array) -> float:
+
+def itself(x: Any) -> Any:
+    """A sum whose terms are all here."""
+    return x
+
+
+def rmse(y: Array | float, r: Array, total: Total = itself) -> float:
     """√(mean of (y - r)²); y, r (p,), in rating units"""
-    return float(np.sqrt(np.mean(np.square(y - r, dtype=np.float64))))
+    return float(np.sqrt(total(np.square(y - r, dtype=np.float64).sum()) / total(r.size)))
 
 
-def mae(y: Array, r: Array) -> float:
+def mae(y: Array, r: Array, total: Total = itself) -> float:
     """mean of |y - r|; y, r (p,), in rating units"""
-    return float(np.mean(np.abs(y - r), dtype=np.float64))
+    return float(total(np.abs(y - r).sum(dtype=np.float64)) / total(r.size))
 
 
 def interval(values: Sequence[float], overlap: float = 0.0) -> float:
@@ -51,7 +59,10 @@ def problems(y: Array, r: Array, mean: float, scale: tuple[float, float]) -> lis
     return found
 
 
-def warm(train: Ratings) -> tuple[Array, Array]:
-    """Which users and which items have a training rating, (n + 1,) and (d + 1,) bool; number -1 is unknown: False."""
-    per_user, per_item = np.diff(train.pattern.indptr), np.bincount(train.cols, minlength=train.shape[1])
+def warm(train: Ratings, total: Total = itself) -> tuple[Array, Array]:
+    """Which users and which items have a training rating, (n + 1,) and (d + 1,) bool; number -1 is unknown: False.
+
+    total: adds to a sum over users the terms of those that other processes have, see `Dataset.total`
+    """
+    per_user, per_item = np.diff(train.pattern.indptr), total(np.bincount(train.cols, minlength=train.shape[1]))
     return np.append(per_user > 0, False), np.append(per_item > 0, False)

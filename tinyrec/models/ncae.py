@@ -95,8 +95,8 @@ class NCAE(Autoencoder):
 
     def column_l2(self, R: Ratings) -> float:
         """λ divided by the mean weight of a rating, see `dropped`."""
-        counts = np.diff(R.pattern.indptr)
-        of_row = (counts[counts > 0] ** (1.0 - self.balance)).sum() / (R.shape[0] * R.size)
+        counts = R.counts
+        of_row = (counts[counts > 0] ** (1.0 - self.balance)).sum() / (R.shape[0] * counts.sum())
         return (self.l2 or 0.0) / max(of_row * (self.alpha * self.dropout + self.beta * (1 - self.dropout)), 1e-9)
 
     def loss_and_grads(self, params, R, rng=None):

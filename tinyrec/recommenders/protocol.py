@@ -25,15 +25,24 @@ class Protocol:
     on any other: μ + b_u + b_i, user and item biases, where that of a cold user or item is 0        (see `Biases.fit`)
 
     data: the training ratings;  warm: who is not cold, see `tinyrec.evaluation.rating_metrics.warm`
+    of_all: the biases of all ratings, where the data are a part of them
     """
 
     data: Dataset
     warm: tuple[Array, Array]
+    of_all: Biases | None = None
 
     @classmethod
     def of(cls, data: Dataset) -> Protocol:
         """The protocol for predictions made from ratings alone."""
-        return cls(data, warm(data.ratings))
+        return cls(data, warm(data.ratings, data.total), cls.biases_of(data) if data.is_part else None)
+
+    @staticmethod
+    def biases_of(data: Dataset) -> Biases:
+        """What a cold pair gets."""
+        if data.scale in STARS:
+            return Biases.constant(DEFAULT, data.ratings.shape)
+        return Biases.fit(data.ratings, total=data.total)
 
     @property
     def default(self) -> int | str:
@@ -42,9 +51,7 @@ class Protocol:
 
     @cached_property
     def biases(self) -> Biases:
-        if self.default == DEFAULT:
-            return Biases.constant(DEFAULT, self.data.ratings.shape)
-        return Biases.fit(self.data.ratings)
+        return self.of_all or self.biases_of(self.data)
 
     def cold(self, users: Array, items: Array) -> Array:
         """Which pairs of row numbers are cold, (p,) bool."""
@@ -62,4 +69,5 @@ class Protocol:
     def score(self, y: Array, test: Ratings, *, clip: bool = True, default: bool = True) -> dict[str, float]:
         """RMSE and MAE of predictions y (p,) at the cells of `test`, which has the users and items of the data."""
         y = self.follow(y, test.rows, test.cols, clip=clip, default=default)
-        return {"rmse": rmse(y, test.values), "mae": mae(y, test.values)}
+        its = y, test.values, self.data.total
+        return {"rmse": rmse(*its), "mae": mae(*its)}

@@ -55,7 +55,7 @@ def validator(model: Network, R: Any, scaling: Scaling, data: Dataset, held_out:
     def validate(params):
         x = np.zeros(held_out.ratings.size)
         x[cells.values] = to_host(model.predict_cells(params, R, at))
-        y = scaling.to_rating(R.total(x), held_out.ratings.rows, held_out.ratings.cols)
+        y = scaling.to_rating(R.joined(x), held_out.ratings.rows, held_out.ratings.cols)
         return protocol.score(y, held_out.ratings)["rmse"]
 
     return validate

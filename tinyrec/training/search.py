@@ -33,21 +33,22 @@ def choose(
     If no candidate is clearly better than user and item biases alone, and the user set neither l2 nor center=False,
     the biases are the model: a centred AutoRec after 0 epochs.
     """
-    candidates = model.candidates(data.ratings.size)
+    p = data.total(data.ratings.size)
+    candidates = model.candidates(p)
     may_be_biases = model.l2 is None and candidates[-1].offset == "biases"
-    if may_be_biases and data.ratings.size < MIN_RATINGS:
+    if may_be_biases and p < MIN_RATINGS:
         return candidates[-1], 0, None
     part, held_out = split_random(data, valid, seed)
     for candidate in candidates[len(trials) :]:
         run_trial(candidate, part, held_out)
     best = min(trials, key=lambda trial: trial["valid_rmse"])
     biases = biases_alone(part, held_out)
-    if may_be_biases and best["valid_rmse"] > biases * (1 - NOISE / held_out.ratings.size**0.5):
+    if may_be_biases and best["valid_rmse"] > biases * (1 - NOISE / data.total(held_out.ratings.size) ** 0.5):
         return candidates[-1], 0, biases
     return replace(model, **best["settings"]), best["epochs"], best["valid_rmse"]
 
 
 def biases_alone(part: Dataset, held_out: Dataset) -> float:
     """The RMSE of a centred model after 0 epochs."""
-    y = Biases.estimate(part.ratings).predict(held_out.ratings.rows, held_out.ratings.cols)
+    y = Biases.estimate(part.ratings, total=part.total).predict(held_out.ratings.rows, held_out.ratings.cols)
     return Protocol.of(part).score(y, held_out.ratings)["rmse"]
