@@ -139,16 +139,10 @@ class Shard(Ratings):
         return self._counts
 
     def total(self, x: Array) -> Array:
-        x = np.asarray(x, order="C")
-        summed, started = np.empty_like(x), time.perf_counter()
-        self.comm.Barrier()
-        meeting = time.perf_counter()
-        self.comm.Allreduce(x, summed)
-        self.traffic.waiting += meeting - started
-        self.traffic.summing += time.perf_counter() - meeting
-        self.traffic.bytes += x.nbytes
-        self.traffic.pieces += 1
-        return summed
+        return summed(self.comm, x, self.traffic)
+
+    def joined(self, x: Array) -> Array:
+        return self.total(x)
 
     def once(self, x: Array) -> Array:
         return x if self.comm.rank == 0 else 0 * x
@@ -167,12 +161,15 @@ class Shard(Ratings):
         n, d = self.shape[0], self.bounds[-1]
         nothing = Pattern((n, d), np.zeros(n + 1, np.int64), np.zeros(0, np.int32))
         everywhere = Ratings(nothing, self.values[:0], self.backend, self.side)
-        return self.cut(model.init(everywhere, rng))
+        return self._own_rows(model.init(everywhere, rng))
 
     def own(self, cells: Ratings) -> Ratings:
         return columns(cells, *self.bounds[self.comm.rank : self.comm.rank + 2])
 
     def cut(self, tree: dict[str, Any]) -> dict[str, Any]:
+        return self._own_rows(tree)
+
+    def _own_rows(self, tree: dict[str, Any]) -> dict[str, Any]:
         """This rank's rows of the visible arrays among parameters, or in the state of an optimiser."""
         own = slice(*self.bounds[self.comm.rank : self.comm.rank + 2])
         d = self.bounds[-1]
@@ -220,7 +217,21 @@ class Shard(Ratings):
         return taken
 
     def _with(self, **changes: Any) -> Ratings:
-        return Shard(super()._with(**changes), self.comm, self.bounds, self._counts, self.traffic)
+        return type(self)(super()._with(**changes), self.comm, self.bounds, self._counts, self.traffic)
+
+
+def summed(comm: Any, x: Any, traffic: Traffic) -> Array:
+    """The sum of the arrays of all ranks, on every rank."""
+    x = np.asarray(x, order="C")
+    its, started = np.empty_like(x), time.perf_counter()
+    comm.Barrier()
+    meeting = time.perf_counter()
+    comm.Allreduce(x, its)
+    traffic.waiting += meeting - started
+    traffic.summing += time.perf_counter() - meeting
+    traffic.bytes += x.nbytes
+    traffic.pieces += 1
+    return its
 
 
 def columns(R: Ratings, start: int, stop: int) -> Ratings:
@@ -265,10 +276,12 @@ def check_ranks(model: Any, data: Any, optimizer: Any, backend: str, comm: Any, 
     if get_backend(backend).name == "cupy":
         raise UsageError("several ranks train on the CPU; choose the backend numpy")
     what, used = ("users", data.ratings.rows) if model.by == "item" else ("items", data.ratings.cols)
-    if comm.size > (n := len(np.unique(used))):
+    if data.is_part and model.by == "user":
+        raise UsageError("each rank has users of its own, so that a row must be an item; leave --by user out")
+    if not data.is_part and comm.size > (n := len(np.unique(used))):
         raise UsageError(f"{comm.size} ranks for {n} {what}; start fewer")
     features = [its and (its.names, float(its.X.values.sum())) for its in (data.user_features, data.item_features)]
-    given = {"ratings": data.fingerprint(), "rating scale": data.scale, "features": features}
+    given = {"ratings": data.is_part or data.fingerprint(), "rating scale": data.scale, "features": features}
     given |= {"model": repr(model), "optimizer": repr(optimizer), **options}
     everywhere = comm.allgather(given)
     for key in given:

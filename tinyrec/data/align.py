@@ -46,6 +46,12 @@ def union(a: Index, b: Index, what: str) -> Index:
     return Index.of(np.concatenate([a.ids, b.ids]), what)[0]
 
 
+def with_items(part: Dataset, items: Index) -> Dataset:
+    """`part` with the columns `items`, which are its own and more."""
+    info = _merge_info(items, part.items, part.item_info, part.items, part.item_info)
+    return replace(_move(part, part.users, items), item_info=info)
+
+
 def _move(part: Dataset, users: Index, items: Index) -> Dataset:
     rows = users.find(part.users.ids)[part.ratings.rows]
     cols = items.find(part.items.ids)[part.ratings.cols]

@@ -18,6 +18,7 @@ from tinyrec.models import Autoencoder
 from tinyrec.recommenders.fold_in import copy_columns, new_columns, new_row, with_new_biases
 from tinyrec.recommenders.network import FittedNetwork
 from tinyrec.recommenders.new_ratings import Trained, add_ratings, check_new_ratings, moved
+from tinyrec.recommenders.protocol import Protocol
 from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
 
@@ -27,6 +28,7 @@ class FittedAutoencoder(FittedNetwork):
     """What `fit` of an autoencoder returns; see `FittedNetwork`.
 
     trained: which users and items were in training; None: all that have ratings in `data`
+    of_all: what takes the ratings of all users to compute, where `data` are those of some, see `tinyrec.parts`
 
     Below, rows and columns are those of the autoencoder: for an I-AutoRec a row is an item and a column is a user.
     Columns that were not trained, but have ratings, are folded in; rows are not encoded from their ratings.
@@ -34,6 +36,7 @@ class FittedAutoencoder(FittedNetwork):
 
     model: Autoencoder
     trained: Trained | None = None
+    of_all: Params | None = None
 
     def predict_cells(self, users: Array, items: Array) -> Array:
         """h(r) at single cells                                                                     (AutoRec, eq. 3)"""
@@ -75,6 +78,8 @@ class FittedAutoencoder(FittedNetwork):
         return self.scaling.to_rating(scores, *pairs(np.arange(n)))
 
     def with_ratings(self, more: Dataset) -> FittedAutoencoder:
+        if self.of_all:
+            raise UsageError("new ratings change codes, which take the users of all parts; train on all parts again")
         check_new_ratings(self.data, more)
         data, counts = add_ratings(self.data, more, self._trained)
         trained, params, offset = moved(self._trained, self.data, data), self.params, self.scaling.offset
@@ -107,10 +112,18 @@ class FittedAutoencoder(FittedNetwork):
         """As in Recommender; but a row without ratings is not cold if the model has features of it."""
         users, items = warm(self.data.ratings)
         features = self._features
+        if self.of_all:
+            items[:-1] |= self._trained["item"]
         if features:
             rows = items if self.model.by == "item" else users
             rows[:-1] |= features.known
         return users, items
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        its = {name: w for name, w in (self.of_all or {}).items() if name.startswith("default/")}
+        default = Biases(float(its["default/mean"][0]), its["default/user"], its["default/item"]) if its else None
+        return Protocol(self.data, self._warm, default)
 
     @cached_property
     def _trained(self) -> Trained:
@@ -158,8 +171,13 @@ class FittedAutoencoder(FittedNetwork):
 
     def _fold_in(self, R: Ratings) -> tuple[Array, Array]:
         """W (m, k) and b (m,), to be added to the mean column, for columns with the ratings R (m, n)."""
-        l2 = self.model.column_l2(self._read.T if self.model.by == "item" else self._read)
-        return new_columns(self._codes[:-1], self._mean_column, l2, R)
+        return new_columns(self._codes[:-1], self._mean_column, self._column_l2, R)
+
+    @cached_property
+    def _column_l2(self) -> float:
+        if self.of_all:
+            return float(self.of_all["l2"][0])
+        return self.model.column_l2(self._read.T if self.model.by == "item" else self._read)
 
     @cached_property
     def _folded_in(self) -> tuple[Array, Array, Array]:
@@ -177,6 +195,8 @@ class FittedAutoencoder(FittedNetwork):
     @cached_property
     def _codes(self):
         """H (n + 1, k); the last is the code of an empty row."""
+        if self.of_all:
+            return self.of_all["codes"]
         dtype = next(iter(self.params.values())).dtype
         R = self.scaling.to_model(self._read, dtype).to(host_backend(self.backend))
         R = R.T if self.model.by == "item" else R
@@ -191,7 +211,8 @@ class FittedAutoencoder(FittedNetwork):
         """The output layer, W (d + 1, k) and b (d + 1,). The last entry, and those not trained, are the mean entry."""
         columns, trained = {}, self.trained_columns
         for name, array in self.model.decoder(self.params).items():
-            mean = array[trained].mean(axis=0, keepdims=True)
+            of_all = self.of_all and self.of_all[f"mean/{name}"]
+            mean = array[trained].mean(axis=0, keepdims=True) if of_all is None else of_all
             columns[name] = np.concatenate([array, mean])
             columns[name][:-1][~trained] = mean
         return columns

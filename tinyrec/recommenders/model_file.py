@@ -39,6 +39,7 @@ from tinyrec.recommenders.contents import (
 from tinyrec.recommenders.fitted import FittedModel
 from tinyrec.recommenders.network import FittedNetwork
 from tinyrec.recommenders.pairs import FittedPairs, sides_of
+from tinyrec.recommenders.protocol import STARS
 from tinyrec.recommenders.scaling import Biases, Scaling
 from tinyrec.sparse import Pattern, Ratings
 
@@ -98,6 +99,8 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
             arrays |= {f"scaling/{number}/{what}": np.asarray(b, np.float64) for what, b in biases.items()}
             trained = getattr(member, "trained", None) or {}
             arrays |= {f"trained/{number}/{what}": mask for what, mask in trained.items()}
+            of_all = getattr(member, "of_all", None) or {}
+            arrays |= {f"of_all/{number}/{what}": its for what, its in of_all.items()}
     storage.write(path, "model", header, arrays)
 
 
@@ -186,10 +189,11 @@ def _member(its, number, data, arrays, backend, own) -> FittedNetwork | FittedMo
         check_arrays(params, {name: Spec(PARAMETERS, shape) for name, shape in model.shapes(n, d).items()})
         model.check_params(params, n, d)
         return FittedModel(model, params, data, info)
-    return _network(model, params, offset, its, _take(arrays, f"trained/{number}"), data, backend)
+    masks, of_all = _take(arrays, f"trained/{number}"), _take(arrays, f"of_all/{number}")
+    return _network(model, params, offset, its, masks, of_all, data, backend)
 
 
-def _network(model: Any, params, offset, its, trained, data: Dataset, backend: str) -> FittedNetwork:
+def _network(model: Any, params, offset, its, trained, of_all, data: Dataset, backend: str) -> FittedNetwork:
     """A trained network, after checking its arrays and its scaling."""
     n, d = data.ratings.shape
     if isinstance(model, PairModel):
@@ -202,13 +206,24 @@ def _network(model: Any, params, offset, its, trained, data: Dataset, backend: s
     check_fields("the scaling", its.get("scaling"), {"unit": partial(_is_unit, data.scale), "mean": contents.number})
     scaling = Scaling(float(its["scaling"]["unit"]), Biases(float(its["scaling"]["mean"]), **offset))
     if isinstance(model, PairModel):
-        check_names("a model of pairs", trained, {})
+        check_names("a model of pairs", trained | of_all, {})
         return FittedPairs(model, params, data, scaling, backend, its["info"])
     if trained:
         check_arrays(trained, {"user": Spec(("bool",), (n,)), "item": Spec(("bool",), (d,))})
         if not (trained["user"].any() and trained["item"].any()):
             raise ValueError("no user or no item was in training")
-    return FittedAutoencoder(model, params, data, scaling, backend, its["info"], trained or None)
+    if of_all:
+        if not trained or model.by != "item":
+            raise ValueError("it has codes of all users, and not of a part of them")
+        means = {name: (1, *w.shape[1:]) for name, w in model.decoder(params).items()}
+        specs = {f"mean/{name}": Spec(FLOATS, shape) for name, shape in means.items()} | {"l2": Spec(FLOAT64, (1,), 0)}
+        specs |= {"codes": Spec(FLOATS, (d + 1, means["W"][1]))}
+        if data.scale not in STARS:
+            specs |= {
+                f"default/{name}": Spec(FLOAT64, (size,)) for name, size in (("mean", 1), ("user", n), ("item", d))
+            }
+        check_arrays(of_all, specs)
+    return FittedAutoencoder(model, params, data, scaling, backend, its["info"], trained or None, of_all or None)
 
 
 def _find_kind(name: str) -> type[Model]:

@@ -19,6 +19,7 @@ from tinyrec.training.progress import Progress
 from tinyrec.training.resume import check_header, leaves
 
 NAME = "checkpoint.npz"
+NEXT = "checkpoint-next.npz"  # of ranks with files of their own, until all have written theirs
 MIN_SECONDS = 10.0  # between two writes
 MIN_RATIO = 20  # of the time between two writes and the time that a write takes, so that writing costs 5 % at most
 
@@ -49,15 +50,20 @@ class Checkpoint:
 
     def write(self, progress: Progress) -> None:
         """Replace the checkpoint in one step, unless a parameter is not finite: the last good one stays."""
-        epoch = progress.epoch
+        epoch, rows = progress.epoch, progress.rows
         assert epoch is not None, "there is nothing to write before the first epoch"
-        started, tree = time.monotonic(), progress.rows.gathered({"params": epoch.params, "state": epoch.state})
-        if progress.rows.is_first and all(np.isfinite(to_host(w)).all() for w in tree["params"].values()):
-            self._store(progress, epoch, tree)
-        progress.rows.agreed(0)  # no process goes on, or ends, before it is written
+        started, tree = time.monotonic(), rows.gathered({"params": epoch.params, "state": epoch.state})
+        is_finite = not rows.is_first or all(np.isfinite(to_host(w)).all() for w in tree["params"].values())
+        path = self.path.with_name(NEXT) if rows.in_parts else self.path
+        is_kept = not rows.agreed(not is_finite)
+        if is_kept and rows.is_first:
+            self._store(progress, epoch, tree, path)
+        rows.agreed(0)  # no process goes on, or ends, before it is written
+        if is_kept and rows.in_parts:
+            path.replace(self.path)
         self.due = time.monotonic() + max(MIN_SECONDS, MIN_RATIO * (time.monotonic() - started))
 
-    def _store(self, progress: Progress, epoch: Epoch, tree: dict[str, Any]) -> None:
+    def _store(self, progress: Progress, epoch: Epoch, tree: dict[str, Any], file: Path) -> None:
         arrays: dict[str, Any] = {}
         numbers: dict[str, Any] = {}
         for path, leaf in leaves(tree):
@@ -73,26 +79,36 @@ class Checkpoint:
             "rng": epoch.rng.bit_generator.state,
             "numbers": numbers,
         }
-        storage.write(self.path, "checkpoint", header, arrays)
+        storage.write(file, "checkpoint", header, arrays)
 
     def read(self) -> Progress:
         """The Progress last written. UsageError: it belongs to another task; the fields that differ are named."""
         if not self.path.exists():
             raise FileError(f"there is no {self.path} to continue from; begin without --resume")
-        header, arrays = storage.read(self.path, "checkpoint")
+        return self._read(self.path)
+
+    def read_of_all(self, comm: Any) -> Progress:
+        """The last Progress that each rank has written to its own folder. FileError: there is none"""
+        own = [self._read(path) for path in (self.path, self.path.with_name(NEXT)) if path.exists()]
+        by_place = {(len(its.trials), its.epoch.number if its.epoch else 0): its for its in own}
+        common = set.intersection(*map(set, comm.allgather(list(by_place))))
+        if not common:
+            raise FileError("the ranks have no checkpoint of the same epoch; begin again without --resume, elsewhere")
+        return by_place[max(common)]
+
+    def _read(self, path: Path) -> Progress:
+        header, arrays = storage.read(path, "checkpoint")
         try:
             check_header(header)
             task, progress = header["task"], _progress(header, arrays)
             differ = [key for key in self.task | task if task.get(key) != self.task.get(key)]
         except Exception as problem:  # fields of unexpected types can raise almost anything
-            raise FileError(f"{self.path} is damaged ({brief(problem)}); begin again in another folder") from None
+            raise FileError(f"{path} is damaged ({brief(problem)}); begin again in another folder") from None
         if differ:
             fields = ", ".join(
                 f"{key:.60} (was {brief(task.get(key))}, is {brief(self.task.get(key))})" for key in differ
             )
-            raise UsageError(
-                f"{self.path} belongs to another training: {fields}; continue with the settings it began with"
-            )
+            raise UsageError(f"{path} belongs to another training: {fields}; continue with the settings it began with")
         return progress
 
 

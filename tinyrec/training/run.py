@@ -17,6 +17,7 @@ from tinyrec.data import Dataset
 from tinyrec.errors import UsageError
 from tinyrec.models import Network, PairModel
 from tinyrec.optim import OPTIMIZERS
+from tinyrec.parts import OwnColumns, Part, of_all_users
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.pairs import FittedPairs, sides_of
 from tinyrec.recommenders.scaling import Scaling
@@ -65,7 +66,8 @@ def train(
         users (by item) or items; the others are folded in. RProp then begins with smaller steps
     resume: a Progress to continue from, also to more epochs than before if nothing depends on their number
     comm: the communicator of MPI whose ranks all call this with the same arguments, such as `tinyrec.shard.world()`.
-        Each trains its share of an autoencoder; all return the same
+        Each trains its share of an autoencoder; all return the same. With data of `tinyrec.parts.united`, each gives
+        its part, and returns the model of its users
     Diverged: the loss or a gradient was not finite;  UsageError: options that do not go together
     """
     if not isinstance(model, Network):
@@ -77,6 +79,7 @@ def train(
     check_options(model, optimizer, epochs, valid, batch_size, seed)
     check_feedback(model, data)
     batch_size, state = find_batch_size(model, optimizer, batch_size), resume or Progress()
+    comm = data.comm if isinstance(data, Part) else comm
     if comm:
         if start:
             raise UsageError("one process starts from another model, and several do not; leave start or comm out")
@@ -88,7 +91,7 @@ def train(
         observers = [its for its in (bar, observe) if its]
         run = partial(run_training, progress=state, observers=observers, comm=comm, **options)
         valid_rmse = None
-        candidates = model.candidates(data.ratings.size)
+        candidates = model.candidates(data.total(data.ratings.size))
         if model.l2 is None and candidates == [model]:
             raise UsageError(f"l2 is None, and {type(model).__name__} has no candidates to choose it from; give l2")
         is_search = epochs is None or valid is not None or candidates != [model]
@@ -107,8 +110,9 @@ def train(
     info |= {"mpi": state.rows.report()} if isinstance(state.rows, Shard) else {}
     to_host = get_backend(backend).to_host
     params = {name: np.array(to_host(w)) for name, w in params.items()}  # those in `state` may be trained further
-    fitted: Any = FittedPairs if isinstance(model, PairModel) else FittedAutoencoder
-    return fitted(model, params, data, scaling, backend, info)
+    kind: Any = FittedPairs if isinstance(model, PairModel) else FittedAutoencoder
+    fitted, rows = kind(model, params, data, scaling, backend, info), state.rows
+    return of_all_users(fitted, rows, data) if isinstance(data, Part) else fitted
 
 
 def try_candidate(
@@ -156,7 +160,9 @@ def run_training(
     """Train on `data` for `epochs` epochs; with `held_out`, a trial, until the RMSE on it no longer falls."""
     scaling, stop = Scaling.of(data, model.offset, model.by, model.damping), None
     R = rows_of(model, data, scaling, optimizer.dtype, backend)
-    R = progress.rows = Shard.of(R, comm) if comm else R
+    if comm:
+        R = OwnColumns.of_part(R, data) if isinstance(data, Part) else Shard.of(R, comm)
+    progress.rows = R
     if held_out:
         validate = validator(model, R, scaling, data, held_out)
         stop = EarlyStopping(validate, optimizer.patience, progress.best_rmse, progress.best_epoch)
