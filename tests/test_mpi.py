@@ -186,3 +186,74 @@ def test_an_error_of_one_rank_before_the_training_ends_all(tmp_path):
 def test_help_and_usage_are_printed_once():
     code, out, _ = train(2, "--mpi", "--help")
     assert code == 0 and out.count("usage:") == 1
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """A folder with the ratings of users in two files, by whether their number is odd, and in one."""
+    folder = tmp_path_factory.mktemp("parts")
+    users, items, r = tr.make_synthetic(300, 200, 9000, seed=0).triples()
+    lines = [f"{user},{item},{rating:g}" for user, item, rating in zip(users, items, r, strict=True)]
+    for rank in (0, 1):
+        its = [line for line, user in zip(lines, users, strict=True) if user % 2 == rank]
+        (folder / f"ratings-{rank}.csv").write_text("\n".join(["user,item,rating", *its]))
+    (folder / "all.csv").write_text("\n".join(["user,item,rating", *lines]))
+    return folder
+
+
+def test_ranks_that_read_parts_save_models_that_serve_their_users(parts, tmp_path):
+    flags = "--mpi", "--dataset", parts / "ratings-{rank}.csv", *SHORT, "--epochs", 20
+    flags = *flags, "--save", tmp_path / "model-{rank}.npz", "--json", tmp_path / "result.json"
+    code, out, err = train(2, *flags)
+    assert code == 0 and not err and out.count("test ratings") == 1
+    result, models = json.loads((tmp_path / "result.json").read_text()), []
+    for rank in (0, 1):
+        path = tmp_path / f"model-{rank}.npz"
+        code, out, _ = ended(start(1, "-m", "tinyrec", "evaluate", path, "--json", tmp_path / f"{rank}.json"))
+        assert code == 0
+        models.append((tr.load(path), json.loads((tmp_path / f"{rank}.json").read_text())))
+    scores = [its["scores"][0] if "scores" in its else its for _, its in models]
+    n = [its["n"] for its in scores]
+    assert sum(n) == result["n_test"] == 900 and result["ranks"] == 2
+    pooled = (sum(its["n"] * its["rmse"] ** 2 for its in scores) / sum(n)) ** 0.5
+    assert result["test_rmse"] == pytest.approx(pooled, rel=1e-9)
+    assert result["test_rmse"] < result["baselines"]["user and item bias"]["rmse"]
+    for rank, (model, _) in enumerate(models):
+        assert (model.data.users.ids % 2 == rank).all() and len(model.data.items) == 200
+        user = str(model.data.users.ids[0])
+        code, out, _ = ended(start(1, "-m", "tinyrec", "recommend", tmp_path / f"model-{rank}.npz", "--user", user))
+        assert code == 0 and len(out.splitlines()) == 11
+
+
+def test_each_rank_continues_from_a_checkpoint_of_its_own(parts, tmp_path):
+    flags = "--mpi", "--dataset", parts / "ratings-{rank}.csv", *SHORT, "--checkpoint", tmp_path / "{rank}"
+    job = start(2, "-m", "tinyrec", "train", *flags, "--epochs", 100_000)
+    while "training takes" not in (line := job.stderr.readline()):
+        assert line, "the job has ended"
+    time.sleep(15)  # see above
+    job.send_signal(signal.SIGTERM)
+    code, _, err = ended(job)
+    assert code == 143 and len(err) == 1 and "continue with --resume" in err[0]
+    headers = [storage.read(tmp_path / str(rank) / "checkpoint.npz", "checkpoint")[0] for rank in (0, 1)]
+    reached = headers[0]["epoch"][0]
+    assert reached >= 1 and headers[1]["epoch"][0] == reached
+    code, _, err = train(2, *flags, "--epochs", reached + 5, "--resume", "--json", tmp_path / "result.json")
+    assert code == 0 and not err
+    history = json.loads((tmp_path / "result.json").read_text())["history"]
+    assert [row["epoch"] for row in history] == list(range(1, reached + 6))
+
+
+@pytest.mark.parametrize("flags, code, said", [
+    (("--dataset", "{folder}/ratings-{rank}.csv", "--save", "model.npz"), 2, "has {rank} and --save model.npz lacks"),
+    (("--dataset", "{folder}/all.csv", "--save", "model-{rank}.npz"), 2, "lacks {rank} and --save model-{rank}.npz"),
+    (("--dataset", "{folder}/ratings-{rank}.csv", "--by", "user"), 2, "so that a row must be an item; leave --by user"),
+    (("--dataset", "{folder}/ratings-{rank}.csv", "--split-time", "0.1"), 2, "give --split-time a date"),
+    (("--dataset", "{folder}/missing-{rank}.csv"), 2, "missing-0.csv' is neither a known data set"),
+    (("--dataset", "{folder}/{rank}/../all.csv"), 3, "user 1 is in the parts of ranks 0 and 1; a part has all"),
+])  # fmt: skip
+def test_what_are_no_parts_ends_all_ranks_with_one_sentence(parts, flags, code, said):
+    for rank in ("0", "1"):
+        (parts / rank).mkdir(exist_ok=True)
+    its = [flag.replace("{folder}", str(parts)) for flag in flags]
+    found, _, err = train(2, "--mpi", *its, *SHORT, "--epochs", 3)
+    assert found == code and len(err) == 1 and said in err[0]

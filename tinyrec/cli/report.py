@@ -22,6 +22,7 @@ TITLES = {"autorec": "{}-AutoRec", "deep-autorec": "deep {}-AutoRec", "cfn": "{}
 TITLES |= {"implicit-ncae": "NCAE for implicit feedback"}
 AT = (10, 50, 100)
 NO_SCORES = {"rmse": None, "mae": None, "cold": 0, "rmse_warm": None}
+NOT_BETTER = "NOT better than user and item biases alone."
 MANY_COLD = 0.01  # of the test pairs; if more are cold, the RMSE without them is shown, too
 MAX_FOR_EASE = 5_000  # users or items, whichever are fewer: EASE inverts a matrix of this size, which takes 0.7 GB
 
@@ -57,7 +58,7 @@ def ratings(recommender: Recommender, test: Dataset | None, protocol: dict[str, 
         biases, _ = Bias().fit(train).examine(test, **protocol)
         simple["user and item bias"] = {name: biases[name] for name in ("rmse", "mae")}
         if (scores["rmse"] or 0) > biases["rmse"]:
-            problems = [*problems, "NOT better than user and item biases alone."]
+            problems = [*problems, NOT_BETTER]
     return {
         "n_cold": scores["cold"],
         "test_rmse": scores["rmse"],

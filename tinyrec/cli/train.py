@@ -13,7 +13,7 @@ from typing import Any
 from tinyrec.backend import get_backend
 from tinyrec.cli import common, report
 from tinyrec.cli.plot import check_plot, plot_learning_curve
-from tinyrec.cli.ranks import is_first, traffic_of
+from tinyrec.cli.ranks import is_first, over_parts, part_of, traffic_of
 from tinyrec.cli.settings import parse_settings
 from tinyrec.cli.split import check_split_flags, split_info, splits
 from tinyrec.cli.watch import Watch
@@ -41,7 +41,8 @@ def add_to(subparsers: Any) -> None:
     parser.add_argument("--from", dest="start", metavar="MODEL.npz", help=start)
     parser.add_argument("--config", metavar="FILE.toml", help="read flags from a file; those given here override it")
     parser.add_argument("--max-memory", type=common.positive, metavar="GB", help="refuse to train if it takes more")
-    parser.add_argument("--mpi", action="store_true", help="share the model out over the processes of mpiexec")
+    mpi = "share the model out over the processes of mpiexec; {rank} in a path: each has a file of its own"
+    parser.add_argument("--mpi", action="store_true", help=mpi)
     group = parser.add_argument_group("what to hold out, and how to score it")
     add = group.add_argument
     add("--test", type=float, default=0.1, metavar="FRACTION", help="default: 0.1; 0: train on everything")
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     comm = args.comm
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):
-        part = part.with_features(items=args.item_features, users=args.user_features)
+        part = part_of(args, part).with_features(items=args.item_features, users=args.user_features)
         held_out, what = test.ratings.size if test else "no", "pairs" if part.implicit else "ratings"
         common.say(args, f"{part}, {held_out} {what} held out for testing, seed {seed}")
         for note in part.notes:
@@ -109,7 +110,8 @@ def run_one(
     """Train on `part`, score on `test`, write model and plot, and return the result for JSON."""
     started = time.perf_counter()
     folders = checkpoint_folders(args, len(configs))
-    with claimed(args.checkpoint) if args.checkpoint and is_first(comm) else nullcontext():
+    writes = is_first(comm) or part.is_part
+    with claimed(args.checkpoint) if args.checkpoint and writes else nullcontext():
         members: list[Any] = [
             train_one(args, seed + i, config, part, folders[i], start, comm) for i, config in enumerate(configs)
         ]
@@ -119,11 +121,12 @@ def run_one(
     recommender.info["split"] = split_info(args, seed, test)
     if comm:
         common.say(args, traffic_of(recommender.info["mpi"]))
-    if not is_first(comm):
+    if not writes:
         return {}
     if args.save:
         recommender.save(args.save)
     result = report.result(recommender, test, seconds, clip=not args.no_clip, default=not args.no_default)
+    result = over_parts(part, recommender, test, result)
     if args.plot:
         plot_learning_curve(args.plot, report.title(result), result)
     return result
@@ -148,7 +151,8 @@ def train_one(
     task |= {"optimizer": repr(config.optimizer), "batch_size": config.batch_size, **options}
     task |= {"features": feature_names(part, model) or None, "from": start and start.data.fingerprint()[:12]}
     task |= {"deterministic": args.deterministic or None}  # half a training with it has not the bits of a whole one
-    checkpoint, resume = open_checkpoint(folder, args.resume, task, is_first(comm))
+    task |= {"ranks": comm.size} if part.is_part else {}
+    checkpoint, resume = open_checkpoint(folder, args.resume, task, comm, part.is_part)
     with Watch(args.quiet, config.epochs, checkpoint) as watch:
         return config.fit(part, backend=backend, observe=watch, resume=resume, start=start, comm=comm, **options)
 
@@ -196,12 +200,13 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
     for config in configs:
         model: Any = config.model
         shape = part.ratings.shape if model.by == "user" else part.ratings.shape[::-1]  # of the matrix that it reads
-        ranks = args.comm.size if args.comm else 1  # each has so many of the columns
+        ranks = args.comm.size if args.comm and not part.is_part else 1  # each has so many of the columns
         shape = shape[0], -(-shape[1] // ranks)
         size, q = find_batch_size(model, config.optimizer, config.batch_size), len(feature_names(part, model))
         needed.append(training_bytes(model, shape, part.ratings.size // ranks, config.optimizer, size, q, backend))
         fitted.append(8 * model.count(shape[1]))
     total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else present_bytes())
+    total = max(args.comm.allgather(total)) if args.comm else total
     where = "GPU memory" if backend == "cupy" else "memory on each rank" if args.comm else "memory"
     told = f"training takes about {total / 1e9:.2f} GB of {where}"
     if backend == "cupy":
@@ -255,14 +260,16 @@ def check_flags(args: argparse.Namespace, configs: list[TrainingConfig]) -> None
 
 
 def open_checkpoint(
-    folder: Path | None, resume: bool, task: dict[str, Any], writes: bool
+    folder: Path | None, resume: bool, task: dict[str, Any], comm: Any, in_parts: bool
 ) -> tuple[Checkpoint | None, Progress | None]:
     """Return the checkpoint to write and, with --resume, the progress in it; without one, training begins anew."""
     if not folder:
         return None, None
     checkpoint = Checkpoint(folder, task)
+    if resume and in_parts:
+        return checkpoint, checkpoint.read_of_all(comm)
     if resume and checkpoint.path.exists():
         return checkpoint, checkpoint.read()
-    if writes:
+    if is_first(comm) or in_parts:
         checkpoint.start()
     return checkpoint, None
