@@ -237,6 +237,7 @@ def test_each_rank_continues_from_a_checkpoint_of_its_own(parts, tmp_path):
     headers = [storage.read(tmp_path / str(rank) / "checkpoint.npz", "checkpoint")[0] for rank in (0, 1)]
     reached = headers[0]["epoch"][0]
     assert reached >= 1 and headers[1]["epoch"][0] == reached
+    (tmp_path / "1" / "checkpoint.npz").rename(tmp_path / "1" / "checkpoint-next.npz")  # as after a kill before that
     code, _, err = train(2, *flags, "--epochs", reached + 5, "--resume", "--json", tmp_path / "result.json")
     assert code == 0 and not err
     history = json.loads((tmp_path / "result.json").read_text())["history"]
@@ -257,3 +258,43 @@ def test_what_are_no_parts_ends_all_ranks_with_one_sentence(parts, flags, code, 
     its = [flag.replace("{folder}", str(parts)) for flag in flags]
     found, _, err = train(2, "--mpi", *its, *SHORT, "--epochs", 3)
     assert found == code and len(err) == 1 and said in err[0]
+
+
+DIFFERS = """
+import sys
+from tinyrec.cli import main
+from tinyrec.shard import launched
+
+sys.exit(main(["train", "--mpi", "--epochs", "3", *(["--checkpoint", {folder!r}] if launched()[0] else [])]))
+"""
+
+
+INVALID = """
+import sys
+from tinyrec.cli import main
+from tinyrec.shard import launched
+
+sys.exit(main(["train", "--mpi", "--epochs", "-3" if launched()[0] else "3"]))
+"""
+
+
+def test_flags_that_are_not_valid_on_one_rank_end_all(tmp_path):
+    (tmp_path / "invalid.py").write_text(INVALID)
+    code, _, err = ended(start(2, tmp_path / "invalid.py"))
+    assert code == 2 and err == ["tinyrec: the flags of rank 1 are not valid"]
+
+
+def test_a_warning_of_any_part_is_printed(parts, tmp_path):
+    for rank in (0, 1):
+        text = (parts / f"ratings-{rank}.csv").read_text()
+        zeros = "".join(f"\n{user},{item},0" for user in range(2001, 2021) for item in range(1, 201)) if rank else ""
+        (tmp_path / f"r-{rank}.csv").write_text(text + zeros)
+    flags = "--mpi", "--dataset", tmp_path / "r-{rank}.csv", *SHORT, "--epochs", 2, "--test", 0
+    code, _, err = train(2, *flags)
+    assert code == 0 and len(err) == 1 and err[0].startswith("tinyrec: rank 1: ") and "r-1.csv" in err[0]
+
+
+def test_ranks_with_other_flags_do_not_wait_for_each_other(tmp_path):
+    (tmp_path / "differs.py").write_text(DIFFERS.format(folder=str(tmp_path / "checkpoint")))
+    code, _, err = ended(start(2, tmp_path / "differs.py"))
+    assert code == 2 and len(err) == 1 and "rank 1 was given another --checkpoint than rank 0" in err[0]

@@ -40,7 +40,7 @@ class Part(Dataset):
 
     def alone(self) -> Dataset:
         """The same ratings, without the other ranks."""
-        return Dataset(**{its.name: getattr(self, its.name) for its in fields(Dataset)})
+        return Dataset(**fields_of(self))
 
 
 def united(data: Dataset, comm: Any) -> Part:
@@ -55,11 +55,15 @@ def united(data: Dataset, comm: Any) -> Part:
         if other := first_other([its[what] for its in everywhere]):
             raise DataError(f"the part of rank {other} has another {what} than that of rank 0; give all the same")
     check_apart(data.users, comm)
-    items, _ = Index.of(np.concatenate(comm.allgather(data.items.ids)), "item")
+    everything = comm.allgather((data.items, data.item_info))
+    items, _ = Index.of(np.concatenate([index.ids for index, _ in everything]), "item")
     low, high = zip(*comm.allgather(data.scale), strict=True)
-    whole = with_items(data, items)
-    its = {each.name: getattr(whole, each.name) for each in fields(Dataset)}
-    return Part(**its | {"scale": (min(low), max(high))}, comm=comm)
+    whole = replace(with_items(data, items, everything), scale=(min(low), max(high)))
+    return Part(**fields_of(whole), comm=comm)
+
+
+def fields_of(data: Dataset) -> dict[str, Any]:
+    return {its.name: getattr(data, its.name) for its in fields(Dataset)}
 
 
 def check_apart(users: Index, comm: Any) -> None:

@@ -161,15 +161,12 @@ class Shard(Ratings):
         n, d = self.shape[0], self.bounds[-1]
         nothing = Pattern((n, d), np.zeros(n + 1, np.int64), np.zeros(0, np.int32))
         everywhere = Ratings(nothing, self.values[:0], self.backend, self.side)
-        return self._own_rows(model.init(everywhere, rng))
+        return Shard.cut(self, model.init(everywhere, rng))
 
     def own(self, cells: Ratings) -> Ratings:
         return columns(cells, *self.bounds[self.comm.rank : self.comm.rank + 2])
 
     def cut(self, tree: dict[str, Any]) -> dict[str, Any]:
-        return self._own_rows(tree)
-
-    def _own_rows(self, tree: dict[str, Any]) -> dict[str, Any]:
         """This rank's rows of the visible arrays among parameters, or in the state of an optimiser."""
         own = slice(*self.bounds[self.comm.rank : self.comm.rank + 2])
         d = self.bounds[-1]
@@ -276,6 +273,8 @@ def check_ranks(model: Any, data: Any, optimizer: Any, backend: str, comm: Any, 
     if get_backend(backend).name == "cupy":
         raise UsageError("several ranks train on the CPU; choose the backend numpy")
     what, used = ("users", data.ratings.rows) if model.by == "item" else ("items", data.ratings.cols)
+    if data.is_part and model.implicit:
+        raise UsageError(f"each rank has users of its own, and {name} sums over all of their items; leave parts out")
     if data.is_part and model.by == "user":
         raise UsageError("each rank has users of its own, so that a row must be an item; leave --by user out")
     if not data.is_part and comm.size > (n := len(np.unique(used))):

@@ -78,7 +78,7 @@ def test_another_task_is_refused_with_the_fields_that_differ(tmp_path, progress)
 
 def test_a_checkpoint_is_not_overwritten_by_a_new_training(tmp_path, progress):
     Checkpoint(tmp_path, TASK).write(progress)
-    with pytest.raises(UsageError, match="exists already; continue from it with --resume"):
+    with pytest.raises(UsageError, match="has a checkpoint already; continue from it with --resume"):
         Checkpoint(tmp_path, TASK).start()
 
 

@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from typing import Any
 
 import tinyrec
@@ -56,7 +57,7 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `python -m tinyrec ARGV` and return its exit code."""
-    argv = sys.argv[1:] if argv is None else argv
+    argv, comm = sys.argv[1:] if argv is None else argv, None
     try:
         comm = world() if "--mpi" in argv else None  # before all that can fail on one rank alone
         args = _parse_once(argv, comm)
@@ -68,11 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             cure = "add --mpi to train, or start one"
             raise UsageError(f"mpiexec started {ranks} of these, and each would do the whole; {cure}")
         with warnings.catch_warnings(action="always", category=DataWarning):
-            warnings.showwarning = _print_warning  # type: ignore[assignment]
+            warnings.showwarning = partial(_print_warning, getattr(args, "in_parts", False))  # type: ignore[assignment]
             with deterministic(getattr(args, "deterministic", False)):
                 code = args.run(args) or 0
             sys.stdout.flush()
             return code
+    except SystemExit as stop:  # of argparse
+        if comm and stop.code:
+            _fail(argv, f"the flags of rank {comm.rank} are not valid" if comm.rank else "see above", 2)
+        raise
     except TinyrecError as problem:
         return _fail(argv, problem, problem.exit_code)
     except MemoryError as problem:
@@ -87,9 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(argv, f"cannot print the result: {problem.strerror}; make room for it", 5)
 
 
-def _print_warning(message: Warning | str, *_: Any) -> None:
-    if launched()[0] == 0:
-        print(f"tinyrec: {message}", file=sys.stderr)
+def _print_warning(in_parts: bool, message: Warning | str, *_: Any, **__: Any) -> None:
+    rank = launched()[0]
+    if rank == 0 or in_parts:  # else all read the same
+        print(f"tinyrec: {f'rank {rank}: ' if rank else ''}{message}", file=sys.stderr)
 
 
 def _parse_once(argv: Sequence[str], comm: Any) -> argparse.Namespace:

@@ -92,11 +92,15 @@ def splits(args: argparse.Namespace, implicit: bool) -> Iterator[tuple[int, Data
 
 def split_at(data: Dataset, text: str) -> tuple[Dataset, Dataset]:
     """Split by time: text is the fraction of the ratings that is the test part, or the date at which it begins."""
+    return split_time(data, float(text)) if is_number(text) else split_time(data, at=text)
+
+
+def is_number(text: str) -> bool:
     try:
-        fraction = float(text)
+        float(text)
     except ValueError:
-        return split_time(data, at=text)
-    return split_time(data, fraction)
+        return False
+    return True
 
 
 def split_info(args: argparse.Namespace, seed: int, test: Dataset | None) -> dict[str, Any]:

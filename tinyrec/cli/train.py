@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import time
 from contextlib import nullcontext
@@ -25,8 +26,7 @@ from tinyrec.optim import LBFGS
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
 from tinyrec.training import Progress
-from tinyrec.training.checkpoint import NAME as CHECKPOINT
-from tinyrec.training.checkpoint import Checkpoint
+from tinyrec.training.checkpoint import Checkpoint, exists
 from tinyrec.training.memory import check_memory, free_gpu_bytes, present_bytes, training_bytes
 from tinyrec.training.run import find_batch_size
 from tinyrec.training.warm_start import feature_names
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     comm = args.comm
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):
-        part = part_of(args, part).with_features(items=args.item_features, users=args.user_features)
+        part = part_of(args, part, test).with_features(items=args.item_features, users=args.user_features)
         held_out, what = test.ratings.size if test else "no", "pairs" if part.implicit else "ratings"
         common.say(args, f"{part}, {held_out} {what} held out for testing, seed {seed}")
         for note in part.notes:
@@ -186,8 +186,8 @@ def checkpoint_folders(args: argparse.Namespace, n: int) -> list[Path | None]:
     if not args.checkpoint:
         return [None] * n
     folders = [Path(args.checkpoint, str(number + 1) if n > 1 else "") for number in range(n)]
-    if args.resume and not any((folder / CHECKPOINT).exists() for folder in folders):
-        raise FileError(f"there is no {folders[0] / CHECKPOINT} to continue from; begin without --resume")
+    if args.resume and not any(map(exists, folders)):
+        raise FileError(f"there is no checkpoint in {folders[0]} to continue from; begin without --resume")
     return [*folders]
 
 
@@ -206,7 +206,8 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
         needed.append(training_bytes(model, shape, part.ratings.size // ranks, config.optimizer, size, q, backend))
         fitted.append(8 * model.count(shape[1]))
     total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else present_bytes())
-    total = max(args.comm.allgather(total)) if args.comm else total
+    if args.comm:  # all parameters are drawn on every rank
+        total = max(args.comm.allgather(max(total, present_bytes() + drawn_bytes(configs[0].model, part))))
     where = "GPU memory" if backend == "cupy" else "memory on each rank" if args.comm else "memory"
     told = f"training takes about {total / 1e9:.2f} GB of {where}"
     if backend == "cupy":
@@ -214,6 +215,12 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
         told += f", where {free / 1e9:.2f} GB are free" + (": it may not fit" if total > free else "")
     common.say(args, told)
     check_memory(total, args.max_memory)
+
+
+def drawn_bytes(model: Any, part: Dataset) -> int:
+    """About how many bytes the parameters of all users or items take while they are drawn, in float64 one by one."""
+    d = int(part.total(part.ratings.shape[0])) if model.by == "item" else part.ratings.shape[1]
+    return 4 * model.count(d) + 8 * max(map(math.prod, model.shapes(d).values()))
 
 
 def tell_gpu(args: argparse.Namespace, configs: list[TrainingConfig]) -> None:

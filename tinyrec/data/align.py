@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -46,9 +47,11 @@ def union(a: Index, b: Index, what: str) -> Index:
     return Index.of(np.concatenate([a.ids, b.ids]), what)[0]
 
 
-def with_items(part: Dataset, items: Index) -> Dataset:
-    """`part` with the columns `items`, which are its own and more."""
-    info = _merge_info(items, part.items, part.item_info, part.items, part.item_info)
+def with_items(part: Dataset, items: Index, described: Sequence[tuple[Index, dict[str, Array]]]) -> Dataset:
+    """`part` with the columns `items`, its own and more, and with all item_info that describes some of them."""
+    info: dict[str, Array] = {}
+    for index, its in described:
+        info = _merge_info(items, index, its, items, info)
     return replace(_move(part, part.users, items), item_info=info)
 
 

@@ -40,22 +40,23 @@ def interval(values: Sequence[float], overlap: float = 0.0) -> float:
     return float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) * (1 / n + overlap) ** 0.5)
 
 
-def problems(y: Array, r: Array, mean: float, scale: tuple[float, float]) -> list[str]:
+def problems(y: Array, r: Array, mean: float, scale: tuple[float, float], total: Total = itself) -> list[str]:
     """What shows that predictions y (p,) of ratings r (p,) are of no use, a sentence each:
 
     some ratings are off the scale, or
     their RMSE is larger than that of predicting the mean of the training ratings, or
     more than half of them, and more than twice as many as of the ratings, are at, or beyond, one end of the scale
     """
-    found, (low, high) = [], scale
-    if r.min() < low or r.max() > high:
-        found.append(f"The test ratings are {r.min():g} to {r.max():g}, and the scale is {low:g} to {high:g}.")
-    if rmse(y, r) > rmse(mean, r):
+    found, (low, high), p = [], scale, total(r.size)
+    if off := total(((r < low) | (r > high)).sum()):
+        found.append(f"{off} of the test ratings are off the scale, which is {low:g} to {high:g}.")
+    if rmse(y, r, total) > rmse(mean, r, total):
         found.append("WORSE than predicting the mean of all ratings: check the columns, the scale and the settings.")
     for end, predicted, rated in ((low, y <= low, r <= low), (high, y >= high, r >= high)):
-        if predicted.mean() > max(0.5, 2 * rated.mean()):
-            ends = f"{predicted.mean():.0%} of the predictions are at the end {end:g} of the scale"
-            found.append(f"{ends}, and {rated.mean():.0%} of the ratings: check the scale and the settings.")
+        of_predictions, of_ratings = total(predicted.sum()) / p, total(rated.sum()) / p
+        if of_predictions > max(0.5, 2 * of_ratings):
+            ends = f"{of_predictions:.0%} of the predictions are at the end {end:g} of the scale"
+            found.append(f"{ends}, and {of_ratings:.0%} of the ratings: check the scale and the settings.")
     return found
 
 

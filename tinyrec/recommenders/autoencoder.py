@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -118,6 +118,13 @@ class FittedAutoencoder(FittedNetwork):
             rows = items if self.model.by == "item" else users
             rows[:-1] |= features.known
         return users, items
+
+    def rank(self, test: Dataset, at: Sequence[int] = (10, 50, 100), relevant: float | None = None) -> dict[str, float]:
+        scores = super().rank(test, at, relevant)
+        if self.of_all:  # an item may be in the training data of others
+            test = test if relevant is None else test.binarized(relevant)
+            scores["unseen"] = int((~self._warm[1][self.data.items.find(test.triples()[1])]).sum())
+        return scores
 
     @cached_property
     def protocol(self) -> Protocol:

@@ -14,6 +14,7 @@ from tinyrec.errors import UsageError
 from tinyrec.recommenders.base import Recommender
 from tinyrec.recommenders.fitted import FittedModel
 from tinyrec.recommenders.network import FittedNetwork
+from tinyrec.recommenders.protocol import Protocol
 
 
 class Average(Recommender):
@@ -52,6 +53,10 @@ class Average(Recommender):
     def with_ratings(self, more: Dataset) -> Average:
         members: Any = [member.with_ratings(more) for member in self.members]
         return Average(members, {**self.info, "new_ratings": members[0].info["new_ratings"]})
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        return Protocol(self.data, self._warm, self.members[0].protocol.of_all)
 
     @cached_property
     def _warm(self):

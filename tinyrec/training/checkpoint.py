@@ -24,6 +24,11 @@ MIN_SECONDS = 10.0  # between two writes
 MIN_RATIO = 20  # of the time between two writes and the time that a write takes, so that writing costs 5 % at most
 
 
+def exists(folder: Path) -> bool:
+    """Whether the folder has a checkpoint, or one that waited for those of other ranks."""
+    return (folder / NAME).exists() or (folder / NEXT).exists()
+
+
 class Checkpoint:
     """Writes the Progress that it is called with to checkpoint.npz in a folder, if the last write was long enough ago.
 
@@ -36,8 +41,9 @@ class Checkpoint:
 
     def start(self) -> None:
         """Make the folder. UsageError: it has a checkpoint already, which is not overwritten."""
-        if self.path.exists():
-            raise UsageError(f"{self.path} exists already; continue from it with --resume, or choose another folder")
+        if exists(folder := self.path.parent):
+            cause = f"{folder} has a checkpoint already"
+            raise UsageError(f"{cause}; continue from it with --resume, or choose another folder")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
@@ -60,7 +66,7 @@ class Checkpoint:
             self._store(progress, epoch, tree, path)
         rows.agreed(0)  # no process goes on, or ends, before it is written
         if is_kept and rows.in_parts:
-            path.replace(self.path)
+            _put_in_place(path, self.path)
         self.due = time.monotonic() + max(MIN_SECONDS, MIN_RATIO * (time.monotonic() - started))
 
     def _store(self, progress: Progress, epoch: Epoch, tree: dict[str, Any], file: Path) -> None:
@@ -110,6 +116,13 @@ class Checkpoint:
             )
             raise UsageError(f"{path} belongs to another training: {fields}; continue with the settings it began with")
         return progress
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    try:
+        new.replace(path)
+    except OSError as problem:
+        raise FileError(f"cannot write {path}: {problem.strerror}; choose another place") from None
 
 
 def _progress(header: dict[str, Any], arrays: dict[str, Any]) -> Progress:

@@ -135,6 +135,8 @@ def try_candidate(
     check_feedback(model, part)
     if model.l2 is None:
         raise UsageError("l2 is None, so there are several candidates; set l2")
+    if part.is_part:
+        raise UsageError("a single trial is of all data; give valid to train, which tries candidates on parts")
     options = {"optimizer": optimizer, "batch_size": find_batch_size(model, optimizer, batch_size)}
     run_training(
         model, part, held_out, epochs=epochs or MAX_EPOCHS, backend=backend, seed=seed, progress=progress, **options
