@@ -45,6 +45,13 @@ def deterministic(enabled: bool = True) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """In this context BLAS has one thread, where the work is shared out over threads already."""
+    with _blas().limit(limits=1):
+        yield
+
+
 def _blas() -> Any:
     """The BLAS libraries that are loaded: NumPy's, and SciPy's own, which is only found once it is loaded."""
     import scipy.linalg  # noqa: F401

@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> None:
         split, value = cell["task"]["split"], cell["scores"]["usual"][measures[row]]
         say(args, f"{row}, split {split}: {measures[row].upper()} {value:.4f}, {cell['seconds']:.0f} s; {left} to go")
 
+    for package in dict.fromkeys(row.lacks for row in table.rows if row.lacks):
+        say(args, f'rows of {package}, which is not installed, are left out; pip install "tinyrec[field]"')
     options = {"splits": args.splits, "quick": args.quick, "jobs": args.jobs, "backend": args.backend}
     with explained(lambda: f"stopped; finished trainings are in {folder}: run it again to continue"):
         cells = run_cells(table, folder, observe=observe, **options)

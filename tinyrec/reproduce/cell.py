@@ -21,7 +21,8 @@ from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Average, FittedAutoencoder
 from tinyrec.recommenders.pairs import sides_of
 from tinyrec.recommenders.scaling import Scaling
-from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
+from tinyrec.reproduce.config import KINDS, TrainingConfig
+from tinyrec.reproduce.peers import FittedPeer
 from tinyrec.reproduce.scores import all_scores, ranking_scores
 from tinyrec.training import Progress
 from tinyrec.training.memory import peak_rss_mb, reset_peak
@@ -44,9 +45,16 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     members = [train_member(task, number, part, test, backend, curve) for number in range(len(task["trainings"]))]
     recommender = members[0] if len(members) == 1 else Average(members)
     measured: dict[str, Any] = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
+    if isinstance(recommender, FittedPeer):
+        measured["seconds"] = recommender.info["seconds"]  # without the conversion of the ratings
+    started = time.perf_counter()
+    if not part.implicit:
+        recommender.predict(*test.triples()[:2])
+        measured["predicting"] = time.perf_counter() - started
     measured |= {"curve": curve} if curve else {}
     used = members[0].info.get("backend") or get_backend("numpy").name
     environment = {"tinyrec": tinyrec.__version__, "backend": used, **description(used)}
+    environment |= {"peer": members[0].info["version"]} if isinstance(recommender, FittedPeer) else {}
     scores = ranking_scores(recommender, test) if part.implicit else all_scores(recommender, test)
     described = [describe(member, None if part.implicit else test) for member in members]
     return {"scores": scores, "members": described, **measured, "environment": environment}
@@ -55,7 +63,7 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
 def train_member(task: Task, number: int, part: Dataset, test: Dataset, backend: str, curve: list[float]) -> Any:
     """Run one of the trainings of a task; if the task has a curve, add the test RMSE of each epoch to `curve`."""
     training, seed = task["trainings"][number], task["split"] + number
-    model = ALL_MODELS[training["model"]](**training["settings"])
+    model = KINDS[training["model"]](**training["settings"])
     if training["optimizer"] is None:
         return TrainingConfig(model).fit(part, seed=seed)
 

@@ -14,11 +14,13 @@ from tinyrec.models import MODELS, AutoRec, Model, Network
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.recommenders import Recommender
 from tinyrec.reproduce import known_settings
+from tinyrec.reproduce.peers import PEERS
 from tinyrec.training import train
 from tinyrec.training.run import find_batch_size
 
 AVERAGE = "average"
 ALL_MODELS: dict[str, Any] = {**MODELS, **BASELINES}
+KINDS: dict[str, Any] = {**ALL_MODELS, **PEERS}  # also those of other libraries, which only tables compare with
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class TrainingConfig:
 
 def find_kind(name: str) -> type[Model]:
     """Return the class of a model by its name on the command line, or by that of the class: "biased-mf", "BiasedMF"."""
-    same = {key.replace("-", ""): kind for key, kind in ALL_MODELS.items()}
+    same = {key.replace("-", ""): kind for key, kind in KINDS.items()}
     if (plain := name.replace("-", "").replace("_", "").lower()) not in same:
         check_choice("model", name, ALL_MODELS)
     return same[plain]
@@ -90,7 +92,7 @@ def find_kind(name: str) -> type[Model]:
 
 def name_of(model: Model) -> str:
     """Return the name of a model on the command line; for a model of your own, that of its class."""
-    return next((name for name, kind in ALL_MODELS.items() if type(model) is kind), type(model).__name__)
+    return next((name for name, kind in KINDS.items() if type(model) is kind), type(model).__name__)
 
 
 def _make(settings: dict[str, Any], kind: Any, others: Mapping[str, Any] | None = None) -> Any:
@@ -134,7 +136,7 @@ def find_configs(
         return [TrainingConfig(AutoRec(by=rows), OPTIMIZERS["rprop"]()) for rows in ("item", "user")], "validation"
     if isinstance(model, str):
         kind: Any = find_kind(model)
-        model = next(name for name, its in ALL_MODELS.items() if its is kind)
+        model = next(name for name, its in KINDS.items() if its is kind)
         rows: Any = by or getattr(kind, "by", "item")
         known_options = None if options or search else known_settings.ALONE.get((dataset, model, rows))
         if known_options:

@@ -24,6 +24,7 @@ QUANTITIES = {  # what may be plotted, and the columns of `column`, explained be
     "epochs": "of the last training, in the mean; those of all members of an average together",
     "parameters": "the number of trained numbers; those of all members of an average together",
     "seconds": "of the last training on all training ratings, in the mean of the splits",
+    "predicting": "the seconds of predicting the test ratings, in the mean of the splits",
     "seconds / first": "the seconds, divided by those of the first row",
     "seconds / epoch": "the seconds, divided by the epochs",
     "MB": "the peak memory of the process, with libraries and data, in MB of 2²⁰ bytes; the largest of the splits",
@@ -73,8 +74,8 @@ class Measured:
         return np.mean([cell["curve"] for cell in self.cells], axis=0).tolist()
 
     def mean(self, what: str) -> float:
-        """Return the mean of "seconds", or of the sum of "epochs" or "parameters" over all members."""
-        if what == "seconds":
+        """Return the mean of "seconds" or "predicting", or of the sum of "epochs" or "parameters" over all members."""
+        if what in ("seconds", "predicting"):
             return float(np.mean([cell[what] for cell in self.cells]))
         return float(np.mean([sum(member[what] for member in cell["members"]) for cell in self.cells]))
 
@@ -134,8 +135,9 @@ def column(its: Measured, name: str, rows: list[Measured]) -> str:
         return f"{its.mean('seconds') / rows[0].mean('seconds'):.1f}"
     if name == "seconds / epoch":
         return f"{number(its, name):.2f}"
-    if name == "seconds":
-        return f"{its.mean(name):.0f}"
+    if name in ("seconds", "predicting"):
+        value = its.mean(name)
+        return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
     if name == "λ":
         l2 = [getattr(config.model, "l2", None) for config in its.row.configs()]  # some baselines have none
         return ", ".join(dict.fromkeys(f"{value:g}" for value in l2 if value is not None))
@@ -197,7 +199,6 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
     """Return the page: the table, and what a reader needs to judge it and to run it again; plotted: NAME.png exists."""
     splits = max((len(its.cells) for its in rows), default=0)
     machines = sorted({environment(cell) for its in rows for cell in its.cells})
-    trained = [its.row for its in rows if its.cells]
     parts = [
         f"# {titled(table, rows)}",
         f"Published: {table.paper}. Ours: `python -m tinyrec reproduce {table.name}`, the mean test "
@@ -208,11 +209,18 @@ def page(table: Table, rows: list[Measured], plotted: bool = True) -> str:
         *([f"![{table.title}]({table.name}.png)"] if plotted else []),
         table.about.strip(),
         "## Settings",
-        "\n".join(f"* {row.name}: `{'` and `'.join(map(describe, row.configs()))}`" for row in trained),
+        "\n".join(map(settings_of, filter(lambda its: its.cells, rows))),
         "## Measured on",
         "\n".join(f"* {machine}" for machine in machines),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def settings_of(its: Measured) -> str:
+    """Return the settings of a row, and the version of the library if it is another one's."""
+    versions = sorted({cell["environment"]["peer"] for cell in its.cells if "peer" in cell["environment"]})
+    of_library = f", of version {', '.join(versions)}" if versions else ""
+    return f"* {its.row.name}: `{'` and `'.join(map(describe, its.row.configs()))}`{of_library}"
 
 
 def held_out(table: Table) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyrec.files import replaced
 from tinyrec.reproduce.pages import Measured, number, titled
+from tinyrec.reproduce.peers import Peer
 from tinyrec.reproduce.tables import Table
 
 OURS, PUBLISHED = "#1f6f8b", "#c0504d"
@@ -110,10 +111,16 @@ def line(table: Table, rows: list[Measured], axes) -> None:
 
 def seconds(table: Table, rows: list[Measured], axes) -> None:
     """Plot the measure of the table against the seconds of training, each row with its name."""
+    front = front_of([(its.mean("seconds"), its.value) for its in rows], lower=table.measure == "rmse")
+    axes.step(
+        *zip(*front, strict=True), where="post", color="gray", linestyle=":", label="what nothing else beats in both"
+    )
     close = 0.05 * (max(its.value for its in rows) - min(its.value for its in rows))
     for its in rows:
         at = its.mean("seconds")
-        axes.errorbar(at, its.value, yerr=its.interval, fmt="o", color=OURS, capsize=3)
+        is_peer = any(isinstance(config.model, Peer) for config in its.row.configs())
+        marker, color, label = ("s", PUBLISHED, "another library") if is_peer else ("o", OURS, "tinyrec")
+        axes.errorbar(at, its.value, yerr=its.interval, fmt=marker, color=color, capsize=3, label=label)
         beside = [other for other in rows if at < other.mean("seconds") < 2 * at]
         left = any(abs(other.value - its.value) < close for other in beside)
         style = {"textcoords": "offset points", "ha": "right" if left else "left", "fontsize": 9}
@@ -122,6 +129,15 @@ def seconds(table: Table, rows: list[Measured], axes) -> None:
     threads = sorted({cell["environment"]["threads"] for its in rows for cell in its.cells})
     axes.set(xscale="log", xlabel=f"seconds of training, on {' or '.join(map(str, threads))} CPU threads")
     axes.set(ylabel=f"test {table.measure.upper()} on {table.dataset}, 95 % interval")
+
+
+def front_of(points: list[tuple[float, float]], lower: bool) -> list[tuple[float, float]]:
+    """The points (seconds, value) than which no other is both faster and better, by seconds."""
+    front: list[tuple[float, float]] = []
+    for at, value in sorted(points, key=lambda point: (point[0], point[1] if lower else -point[1])):
+        if not front or (value < front[-1][1] if lower else value > front[-1][1]):
+            front.append((at, value))
+    return front
 
 
 def curve(table: Table, rows: list[Measured], axes) -> None:

@@ -15,7 +15,7 @@ from tinyrec.errors import FileError, UsageError
 from tinyrec.files import write_text
 from tinyrec.optim import OPTIMIZERS
 from tinyrec.reproduce.cell import DEFAULTS, PASSES, Task, run_cell
-from tinyrec.reproduce.config import ALL_MODELS, TrainingConfig
+from tinyrec.reproduce.config import KINDS, TrainingConfig
 from tinyrec.reproduce.tables import Row, Table
 from tinyrec.training.parallel import each
 
@@ -46,7 +46,9 @@ def run(
         raise UsageError(f"{table.name} is measured on a GPU only; add --backend {table.backend}")
     path = folder / f"{table.name}{'.quick' if quick else ''}.json"
     kept = [cell for cell in read(path) if is_of(table, cell)]
-    files = [] if table.backend else [other for other in sorted(folder.glob("*.json")) if is_shared(other)]
+    files = (
+        [] if table.backend or table.timed else [other for other in sorted(folder.glob("*.json")) if is_shared(other)]
+    )
     others = [cell for other in files if other != path for cell in read(other)]
     wanted: list[tuple[str, Task, Asked]] = []
     for split in range(splits or table.splits):
@@ -80,7 +82,7 @@ def is_of(table: Table, cell: Cell) -> bool:
 
 def is_shared(path: Path) -> bool:
     """Return whether the cells in a file of results may serve other tables; those of a GPU would pass for a CPU's."""
-    return not path.name.startswith(("promises.", "gpu.", "gpu-"))
+    return not path.name.startswith(("promises.", "gpu.", "gpu-", "field-"))
 
 
 def replaced(cells: list[Cell], new: Cell) -> list[Cell]:
@@ -89,9 +91,9 @@ def replaced(cells: list[Cell], new: Cell) -> list[Cell]:
 
 
 def is_possible(row: Row, table: Table) -> bool:
-    """Return whether to train the row; a data set other than the table's is not downloaded for it."""
+    """Return whether to train the row; nothing is downloaded or installed for it alone."""
     is_here = row.dataset == table.dataset or row.dataset not in MD5 or find_zip(row.dataset) is not None
-    return row.train is not None and is_here
+    return row.train is not None and is_here and not row.lacks
 
 
 def task_of(row: Row, split: int, quick: bool = False) -> Task:
@@ -135,7 +137,7 @@ def serves(cell: Cell, task: Task, scores: Asked) -> bool:
 def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
     if any(old[key] != new[key] for key in ("model", "optimizer", "epochs", "batch_size")):
         return False
-    kinds = {"settings": ALL_MODELS[new["model"]], "constants": OPTIMIZERS.get(new["optimizer"])}
+    kinds = {"settings": KINDS[new["model"]], "constants": OPTIMIZERS.get(new["optimizer"])}
     for key, kind in kinds.items():
         if kind is None:
             continue

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tinyrec.checks import check_choice
 from tinyrec.reproduce.config import TrainingConfig, find_configs
+from tinyrec.reproduce.peers import Peer
 
 FOLDER = Path(__file__).parent / "tables"
 
@@ -53,6 +55,13 @@ class Row:
         return find_configs(self.dataset, search="valid" in self.train, **options)[0]
 
     @property
+    def lacks(self) -> str | None:
+        """The package that this row needs, if it is of another library and that is not installed."""
+        models = [config.model for config in self.configs()] if self.train else []
+        needed = [model.package for model in models if isinstance(model, Peer)]
+        return next((package for package in needed if not find_spec(package)), None)
+
+    @property
     def valid(self) -> float | None:
         return (self.train or {}).get("valid")
 
@@ -68,6 +77,7 @@ class Table:
     protocol: how the published numbers were measured, if not as ours
     log: whether the axis of x is logarithmic
     backend: the only one to measure it with, "cupy"; by default any
+    timed: whether the seconds are compared, so that no training of another table serves
     """
 
     name: str
@@ -84,6 +94,7 @@ class Table:
     axis: str = ""
     log: bool = False
     backend: str = ""
+    timed: bool = False
     columns: list[str] = field(default_factory=list)
 
 
