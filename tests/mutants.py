@@ -28,7 +28,9 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 SECONDS = 180  # a mutant that takes longer hangs
 OBJECTIVES, GRADIENTS = "tests/models/test_objectives.py", "tests/gradcheck/test_gradcheck.py"
+PAIRS = ["tests/models/test_pair_objectives.py", "tests/models/test_nrp.py", "tests/models/test_hybrids.py"]
 TESTS = {  # by the start of a module's path: what should notice, the fastest first
+    "models/": [*PAIRS, OBJECTIVES, GRADIENTS],
     "models/autorec": [OBJECTIVES, "tests/models/test_autorec.py"],
     "models/base": [OBJECTIVES, "tests/models", "tests/recommenders/test_fold_in.py", "tests/training/test_train.py"],
     "models/cfn": [OBJECTIVES, "tests/models/test_cfn.py", "tests/recommenders/test_fold_in.py"],
@@ -36,7 +38,7 @@ TESTS = {  # by the start of a module's path: what should notice, the fastest fi
     "models/implicit_ncae": [OBJECTIVES, "tests/models/test_ncae.py"],
     "models/ncae": [OBJECTIVES, "tests/models/test_ncae.py", "tests/recommenders/test_fold_in.py"],
     "models/stages": [OBJECTIVES, "tests/models/test_ncae.py", "tests/models/test_pretraining.py"],
-    "nn": ["tests/nn", OBJECTIVES, GRADIENTS, "tests/models/test_ncae.py", "tests/models/test_cfn.py"],
+    "nn": ["tests/nn", OBJECTIVES, GRADIENTS, "tests/models/test_ncae.py", "tests/models/test_cfn.py", *PAIRS],
     "optim": ["tests/optim", "tests/training/test_loop.py"],
     "training/loop": ["tests/training/test_loop.py"],
 }
