@@ -3,13 +3,15 @@ import re
 import subprocess
 import sys
 
+import numpy as np
+import polars
 import pytest
 
 import tinyrec as tr
 from tests.strategies import GPU
 from tinyrec.errors import OutOfMemory
 from tinyrec.optim import LBFGS, SGD, Adam, RProp
-from tinyrec.training.memory import check_memory, free_gpu_bytes, present_bytes, training_bytes
+from tinyrec.training.memory import array_bytes, check_memory, free_gpu_bytes, present_bytes, training_bytes
 
 FLAGS = [
     "--set hidden_units=1500",
@@ -23,13 +25,24 @@ FLAGS = [
 ]
 
 
-def told_and_taken(flags, backend="numpy"):
+def told_and_taken(flags, backend="numpy", dataset="synthetic"):
     """The memory in GB that `train` tells with these flags, and the most that its process takes."""
     code = "import sys; from tinyrec.cli.main import main; main(sys.argv[1:]); print(open('/proc/self/status').read())"
-    train = ["train", "--backend", backend, "--epochs", "2", "--set", "l2=50", *flags.split()]
+    train = [
+        "train",
+        "--dataset",
+        str(dataset),
+        "--backend",
+        backend,
+        "--epochs",
+        "2",
+        "--set",
+        "l2=50",
+        *flags.split(),
+    ]
     command = [sys.executable, "-c", code, *train]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    (told,) = re.findall(r"training takes about (.*) GB of memory", done.stderr)
+    (told,) = re.findall(r"training takes about ([\d.]+) GB of memory", done.stderr)
     return float(told), int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout).group(1)) * 1024 / 1e9
 
 
@@ -39,6 +52,23 @@ def told_and_taken(flags, backend="numpy"):
 def test_the_memory_that_train_tells_is_within_a_quarter_of_what_it_takes(flags, backend):
     told, taken = told_and_taken(flags, backend)
     assert 0.75 * taken <= told <= 1.25 * taken
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="this system does not tell what a process takes")
+@pytest.mark.parametrize("flags", ["--set hidden_units=200", "--set hidden_units=10 --optimizer adam"])
+def test_memory_of_many_ratings_and_few_units_is_told(flags, tmp_path):
+    rng = np.random.default_rng(0)
+    cells = np.unique(rng.integers(0, 4000 * 4000, 1_500_000))
+    table = polars.DataFrame({"user": cells // 4000, "item": cells % 4000, "rating": rng.integers(1, 6, len(cells))})
+    table.write_parquet(tmp_path / "ratings.parquet")
+    told, taken = told_and_taken(flags, dataset=tmp_path / "ratings.parquet")
+    assert 0.75 * taken <= told <= 1.25 * taken
+
+
+def test_arrays_are_counted_once():
+    data = tr.make_synthetic(50, 60, 500)
+    once = array_bytes(data)
+    assert array_bytes(data, data, {"again": data}) == once and once > data.ratings.values.nbytes + 8 * (50 + 60)
 
 
 def test_memory_grows_with_what_it_depends_on():

@@ -86,8 +86,11 @@ def splits(args: argparse.Namespace, implicit: bool) -> Iterator[tuple[int, Data
     elif args.folds:
         yield from ((args.seed, *pair) for pair in split_folds(data, args.folds, args.seed))
     else:
-        for seed in range(args.seed, args.seed + args.repeats):
-            yield seed, *split_random(data, args.test, seed)
+        for seed in range(args.seed, last := args.seed + args.repeats):
+            pair = split_random(data, args.test, seed)
+            if seed + 1 == last:
+                del data  # the parts have all that training needs
+            yield seed, *pair
 
 
 def split_at(data: Dataset, text: str) -> tuple[Dataset, Dataset]:

@@ -27,7 +27,14 @@ from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
 from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
 from tinyrec.training import Progress
 from tinyrec.training.checkpoint import Checkpoint, exists
-from tinyrec.training.memory import check_memory, free_gpu_bytes, present_bytes, training_bytes
+from tinyrec.training.memory import (
+    array_bytes,
+    check_memory,
+    free_gpu_bytes,
+    peak_rss_mb,
+    present_bytes,
+    training_bytes,
+)
 from tinyrec.training.run import find_batch_size
 from tinyrec.training.warm_start import feature_names
 
@@ -71,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     except UsageError as problem:
         raise UsageError(f"{problem} (flags of {args.config} included)" if args.config else str(problem)) from None
     check_flags(args, configs)
-    comm = args.comm
+    comm, before = args.comm, present_bytes()
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):
         part = part_of(args, part, test).with_features(items=args.item_features, users=args.user_features)
@@ -87,7 +94,8 @@ def run(args: argparse.Namespace) -> None:
         if start and test:
             check_held_out(args, start, test)
         if not results:  # the other splits need as much
-            tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part)
+            held = before + array_bytes(part, test)
+            tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part, held)
             if get_backend(args.backend).name == "cupy":
                 tell_gpu(args, [config for config in configs if isinstance(config.model, Network)])
         fold = {"fold": len(results)} if args.folds else {}
@@ -191,8 +199,11 @@ def checkpoint_folders(args: argparse.Namespace, n: int) -> list[Path | None]:
     return [*folders]
 
 
-def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: Dataset) -> None:
-    """Print how much memory training needs at most. OutOfMemory: more than --max-memory"""
+def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: Dataset, held: int) -> None:
+    """Print how much memory training needs at most, beside the bytes held. OutOfMemory: more than --max-memory
+
+    The memory of the process would be too much: what reading has freed is used again, or given back a little later.
+    """
     if not configs:
         return
     backend = get_backend(args.backend).name
@@ -205,11 +216,13 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
         size, q = find_batch_size(model, config.optimizer, config.batch_size), len(feature_names(part, model))
         needed.append(training_bytes(model, shape, part.ratings.size // ranks, config.optimizer, size, q, backend))
         fitted.append(8 * model.count(shape[1]))
-    total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else present_bytes())
+    total = max(needed) + sum(fitted[1:]) + (0 if backend == "cupy" else held)
     if args.comm:  # all parameters are drawn on every rank
-        total = max(args.comm.allgather(max(total, present_bytes() + drawn_bytes(configs[0].model, part))))
+        total = max(args.comm.allgather(max(total, held + drawn_bytes(configs[0].model, part))))
     where = "GPU memory" if backend == "cupy" else "memory on each rank" if args.comm else "memory"
-    told = f"training takes about {total / 1e9:.2f} GB of {where}"
+    before = 0 if backend == "cupy" else (peak_rss_mb() or 0) * 2**20
+    told = f"training takes about {max(total, before) / 1e9:.2f} GB of {where}"
+    told += ", which reading took" if before > total else ""
     if backend == "cupy":
         free = free_gpu_bytes(backend)
         told += f", where {free / 1e9:.2f} GB are free" + (": it may not fit" if total > free else "")

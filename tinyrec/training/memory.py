@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,20 @@ def present_bytes() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return int((peak_rss_mb() or 0) * 2**20)
+
+
+def array_bytes(*its: Any) -> int:
+    """The bytes of all arrays that these objects lead to, each counted once; an id that is text is taken for 64."""
+    seen: dict[int, Any] = {}
+    ahead = list(its)
+    while ahead:
+        one = ahead.pop()
+        if id(one) in seen or isinstance(one, ModuleType | type):
+            continue
+        seen[id(one)] = one
+        ahead += one.values() if isinstance(one, dict) else vars(one).values() if hasattr(one, "__dict__") else ()
+    arrays = [one for one in seen.values() if isinstance(one, np.ndarray)]
+    return sum(64 * array.size if array.dtype == object else array.nbytes for array in arrays)
 
 
 def free_gpu_bytes(backend: str) -> int:
