@@ -11,17 +11,35 @@ from tinyrec.backend.cpu import jit
 @jit
 def bpr(users, items, others, P, Q, rate, l2):
     """SGD for BPR; the reference implementation is `tinyrec.baselines.bpr.descend`."""
+    rate, l2, one = P.dtype.type(rate), P.dtype.type(l2), P.dtype.type(1)
     for t in range(len(users)):
         p, q, r = P[users[t]], Q[items[t]], Q[others[t]]
-        x = 0.0
+        x = P.dtype.type(0)
         for f in range(len(p)):
             x += p[f] * (q[f] - r[f])
-        e = 1 / (1 + np.exp(x))
+        e = one / (one + np.exp(x))
         for f in range(len(p)):
             pf, qf, rf = p[f], q[f], r[f]
             p[f] += rate * (e * (qf - rf) - l2 * pf)
             q[f] += rate * (e * pf - l2 * qf)
             r[f] += rate * (-e * pf - l2 * rf)
+
+
+@jit
+def unobserved(indptr, cols, users, r):
+    """The r-th item that each user lacks; the reference implementation is `tinyrec.baselines.base.unobserved`."""
+    items = np.empty(len(users), np.int64)
+    for t in range(len(users)):
+        start = low = indptr[users[t]]
+        high = indptr[users[t] + 1]
+        while low < high:  # the first of the user's cells with more than r unobserved items before it
+            middle = (low + high) // 2
+            if cols[middle] - (middle - start) <= r[t]:
+                low = middle + 1
+            else:
+                high = middle
+        items[t] = r[t] + low - start
+    return items
 
 
 @jit

@@ -74,6 +74,10 @@ class Baseline(Model):
         check_whole("seed", seed, 0)
         if not isinstance(data, Dataset):
             raise UsageError(f"a {type(data).__name__} cannot be trained on; make a Dataset of it with load_dataset")
+        if data.is_part:
+            raise UsageError(
+                f"only autoencoders are trained on parts, and {type(self).__name__} is none; give all data"
+            )
         check_feedback(self, data)
         started = time.perf_counter()
         features = {"users": data.user_features, "items": data.item_features} if self.reads_features else {}
@@ -84,7 +88,7 @@ class Baseline(Model):
         return FittedModel(self, params, data, {"seed": seed, "seconds": time.perf_counter() - started})
 
 
-def fastest(slow: Callable[..., None], loop: str) -> Callable[..., None]:
+def fastest(slow: Callable[..., Any], loop: str) -> Callable[..., Any]:
     """The compiled `loop` of `tinyrec.backend.loops` where numba works; else `slow`, the same in plain NumPy."""
     if get_backend("numpy").name != "numpy":
         return slow
@@ -102,8 +106,12 @@ def draw_unobserved(R: Ratings, users: Array, rng: np.random.Generator) -> Array
     The r-th item that a user does not have (from 0) is item r + c, where c is the number of the user's items before it.
     The user's i-th item, item j, is one of these if j - i <= r. Users who have all items are not allowed.
     """
-    indptr, d = R.pattern.indptr, R.shape[1]
-    gaps = R.cols - (np.arange(R.size) - indptr[R.rows])  # unobserved items before each cell, ascending within a row
-    r = rng.integers(0, d - np.diff(indptr)[users])
-    before = np.searchsorted(R.rows * np.int64(d + 1) + gaps, users * np.int64(d + 1) + r, side="right")
-    return r + before - indptr[users]
+    r = rng.integers(0, R.shape[1] - np.diff(R.pattern.indptr)[users])
+    return fastest(unobserved, "unobserved")(R.pattern.indptr, R.cols, users, r)
+
+
+def unobserved(indptr: Array, cols: Array, users: Array, r: Array) -> Array:
+    """The r-th item that each of these users does not have, see `draw_unobserved`."""
+    rows, step = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr)), np.int64(max(cols.max(), r.max()) + 2)
+    gaps = cols - (np.arange(len(cols)) - indptr[rows])  # unobserved items before each cell, ascending within a row
+    return r + np.searchsorted(rows * step + gaps, users * step + r, side="right") - indptr[users]

@@ -33,7 +33,7 @@ class BPR(Factors):
 
     def learn(self, R: Ratings, seed: int) -> Params:
         (n, d), rng = R.shape, np.random.default_rng(seed)
-        P, Q = rng.normal(0, 0.1, (n, self.factors)), rng.normal(0, 0.1, (d, self.factors))
+        P, Q = (rng.normal(0, 0.1, (size, self.factors)).astype(np.float32) for size in (n, d))
         cells = np.flatnonzero(np.diff(R.pattern.indptr)[R.rows] < d)  # users with all items have no j
         for _ in range(self.epochs if len(cells) else 0):
             drawn = rng.choice(cells, R.size)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
+from tinyrec.backend.threads import one_blas_thread, threads
 from tinyrec.baselines.base import EPSILON, Baseline
 from tinyrec.baselines.bias import biases_of
 from tinyrec.evaluation.top_n import blocks
@@ -104,14 +106,20 @@ def solve(R: Ratings, Q: Array, unobserved: Array, l2: float) -> Array:
 
     All users share A = Qᵀ diag(unobserved) Q + λ I = L Lᵀ. With W = Q L⁻ᵀ, Lᵀ p_u = (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1, where
     W_u are the rows of the f items of u, and D = diag(1 - unobserved) for these. It equals W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1,
-    so the smaller of a (k, k) and an (f, f) system is solved. Users with the same f are solved together.
+    so the smaller of a (k, k) and an (f, f) system is solved. Users with the same f are solved together, and blocks of
+    them by different threads. In the dtype of Q.
     """
-    L = np.linalg.cholesky((Q.T * unobserved) @ Q + l2 * np.eye(Q.shape[1]))
-    W = np.linalg.solve(L, Q.T).T
-    P = np.zeros((R.shape[0], Q.shape[1]))
-    for rows, cells in _of_equal_length(R.pattern, Q.shape[1]):
+    P, eye = np.zeros((R.shape[0], Q.shape[1]), Q.dtype), np.eye(Q.shape[1], dtype=Q.dtype)
+    L = np.linalg.cholesky((Q.T * unobserved.astype(Q.dtype)) @ Q + Q.dtype.type(l2) * eye)
+    W, D = np.ascontiguousarray(np.linalg.solve(L, Q.T).T), (1 - unobserved).astype(Q.dtype)
+
+    def solve_rows(block):
+        rows, cells = block
         cols = R.cols[cells]
-        P[rows] = _solve_block(W[cols], 1 - unobserved[cols])
+        P[rows] = _solve_block(W[cols], D[cols])
+
+    with one_blas_thread(), ThreadPoolExecutor(threads()) as pool:
+        list(pool.map(solve_rows, _of_equal_length(R.pattern, Q.shape[1])))
     return np.linalg.solve(L.T, P.T).T
 
 
@@ -119,9 +127,9 @@ def _solve_block(W, D):  # (b, f, k), (b, f)
     _, f, k = W.shape
     Wt, DW = W.transpose(0, 2, 1), D[:, :, np.newaxis] * W
     if f < k:
-        y = np.linalg.solve(np.eye(f) + DW @ Wt, np.ones((f, 1)))  # (b, f, 1)
+        y = np.linalg.solve(np.eye(f, dtype=W.dtype) + DW @ Wt, np.ones((f, 1), W.dtype))  # (b, f, 1)
         return (Wt @ y)[:, :, 0]
-    return np.linalg.solve(np.eye(k) + Wt @ DW, W.sum(axis=1)[:, :, np.newaxis])[:, :, 0]
+    return np.linalg.solve(np.eye(k, dtype=W.dtype) + Wt @ DW, W.sum(axis=1)[:, :, np.newaxis])[:, :, 0]
 
 
 def _of_equal_length(pattern: Pattern, k: int) -> Iterator[tuple[Array, Array]]:

@@ -33,7 +33,7 @@ class WMF(Factors):
 
     def learn(self, R: Ratings, seed: int) -> Params:
         of_users, of_items = self.unobserved_weights(R.T), self.unobserved_weights(R)
-        P = np.random.default_rng(seed).normal(0, 0.1, (R.shape[0], self.factors))
+        P = np.random.default_rng(seed).normal(0, 0.1, (R.shape[0], self.factors)).astype(np.float32)
         for _ in range(self.iterations):
             Q = solve(R.T, P, of_users, self.l2)
             P = solve(R, Q, of_items, self.l2)
