@@ -10,6 +10,7 @@ from tinyrec.errors import UsageError
 from tinyrec.gradcheck import complex_step
 from tinyrec.models import AutoRec, DeepAutoRec
 from tinyrec.nn import ACTIVATIONS, OUTPUTS, dropout
+from tinyrec.sparse import Ratings
 
 DEPTHS = st.integers(1, 4)
 
@@ -169,3 +170,11 @@ def test_a_wrong_hyper_parameter_is_refused(wrong, message):
     with pytest.raises(UsageError) as problem:
         DeepAutoRec(**wrong)
     assert message in str(problem.value)
+
+
+def test_weights_start_around_zero_with_the_scale_of_their_layer():
+    R = Ratings.from_cells([0], [0], [1.0], (2, 400))
+    params = DeepAutoRec(hidden_units=(300, 200, 300), l2=1.0).init(R, np.random.default_rng(0))
+    for name, scale in {"V1": 0.01, "V2": (2 / 500) ** 0.5, "V3": (2 / 500) ** 0.5, "W": 0.01}.items():
+        assert params[name].std() == pytest.approx(scale, rel=0.02)
+        assert abs(params[name].mean()) < 5 * scale / params[name].size ** 0.5

@@ -17,6 +17,7 @@ from tinyrec.nn import ACTIVATIONS, OUTPUTS, all_cells, all_cells_error, linear_
 from tinyrec.nn import dropout as drop
 from tinyrec.optim import Adam, RProp
 from tinyrec.reproduce.config import TrainingConfig
+from tinyrec.sparse import Ratings
 from tinyrec.training.loop import fit
 from tinyrec.training.run import find_batch_size
 from tinyrec.training.run import pretrain as run_pretraining
@@ -257,3 +258,15 @@ def test_only_ones_are_interactions(tribes):
 def test_pretraining_can_be_switched_off_on_the_command_line():
     assert TrainingConfig.from_names("ncae", set={"pretrain": None}).model.pretrain == "none"
     assert find_batch_size(NCAE(), Adam(), None) == 128 and find_batch_size(NCAE(), RProp(), None) is None
+
+
+def test_the_penalty_that_is_not_given_is_that_of_the_paper():
+    assert {candidate.l2 for candidate in NCAE().candidates(1_000_000)} == {0.0002}
+
+
+def test_a_column_is_folded_in_with_the_mean_weight_of_its_ratings():
+    """λ/2 |w|² + Σ weight error² has the minimum of (λ / weight)/2 |w|² + Σ error², if all weights are alike."""
+    R = Ratings.from_cells([0, 0, 1, 2, 2], [0, 1, 0, 1, 2], [1.0, 2.0, 3.0, 1.0, 2.0], (3, 3))
+    model = NCAE(hidden_units=(2,), l2=0.3, alpha=0.7, beta=1.2, dropout=0.4, balance=0.0)
+    per_row = np.array([2.0, 1.0, 2.0]).sum() / (3 * 5)  # each cell of a row with c cells has c / (n p), by balance 0
+    assert model.column_l2(R) == pytest.approx(0.3 / (per_row * (0.7 * 0.4 + 1.2 * 0.6)))

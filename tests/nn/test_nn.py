@@ -4,7 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import GENERATORS, as_dense, fetch, matrices, put
-from tinyrec.nn import ACTIVATIONS, OUTPUTS, dense, dropout, l2_penalty, sampled_out, sigmoid, sparse_in, squared_error
+from tinyrec.backend import get_backend
+from tinyrec.nn import (
+    ACTIVATIONS,
+    OUTPUTS,
+    dense,
+    dropout,
+    l2_penalty,
+    sampled_out,
+    sigmoid,
+    sparse_in,
+    squared_error,
+    unit_dropout,
+)
 from tinyrec.sparse import Ratings
 
 FORMULAS = {
@@ -136,3 +148,11 @@ def test_activation_does_not_hide_what_is_not_finite(backend, name):
 def test_backward_can_be_called_again_and_gives_the_same_bits(X, name):
     _, backward = ACTIVATIONS[name](X)
     assert backward(X).tobytes() == backward(X).tobytes()
+
+
+def test_dropout_of_hidden_units_keeps_their_mean():
+    H = np.full((200, 100), 2.0)
+    dropped, back = unit_dropout(H, 0.3, np.random.default_rng(0), get_backend("reference"))
+    assert set(np.unique(dropped).round(12)) == {0.0, round(2 / 0.7, 12)}
+    assert dropped.mean() == pytest.approx(2.0, abs=0.05) and (dropped == 0).mean() == pytest.approx(0.3, abs=0.02)
+    np.testing.assert_array_equal(back(np.ones_like(H)), dropped / 2)
