@@ -293,6 +293,24 @@ def test_the_compiled_loop_of_bpr_agrees_with_its_slow_twin():
     np.testing.assert_allclose(Q, slow_Q, rtol=1e-9)
 
 
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-10), (np.float32, 1e-4)])
+def test_the_compiled_least_squares_agree_with_their_slow_twin(dtype, tolerance):
+    loops, rng = pytest.importorskip("tinyrec.backend.loops"), np.random.default_rng(0)
+    mask = rng.random((30, 20)) < np.linspace(0, 1, 30)[:, np.newaxis]  # a row without cells, and rows of up to 20
+    R, W, D = from_mask(mask), rng.standard_normal((20, 6)).astype(dtype), rng.random(20).astype(dtype)
+    slow = factors.solve_rows(R.pattern.indptr, R.cols, W, D)
+    assert not slow[0].any() and slow[1:].any(axis=1).mean() > 0.9
+    np.testing.assert_allclose(loops.solve_rows(R.pattern.indptr, R.cols, W, D), slow, rtol=tolerance, atol=tolerance)
+
+
+def test_unobserved_cells_may_weigh_more_than_observed_ones():
+    mask, Q = np.eye(3, 4) > 0, np.random.default_rng(0).standard_normal((4, 2))
+    P = factors.solve(from_mask(mask), Q, np.full(4, 3.0), 0.5)
+    for u in range(3):
+        C = np.diag(np.where(mask[u], 1.0, 3.0))
+        np.testing.assert_allclose(P[u], np.linalg.solve(Q.T @ C @ Q + 0.5 * np.eye(2), Q.T @ C @ mask[u]), rtol=1e-9)
+
+
 def test_the_compiled_draw_of_items_agrees_with_its_slow_twin():
     loops, rng = pytest.importorskip("tinyrec.backend.loops"), np.random.default_rng(0)
     mask = rng.random((9, 12)) < rng.random((9, 1))

@@ -1,11 +1,11 @@
-"""Sequential training loops compiled by numba: each step needs the result of the previous one, so one thread runs all.
+"""Training loops compiled by numba. In most, each step needs the result of the previous one, so one thread runs all.
 
 Each has a reference implementation in plain NumPy with the same signature, which documents the method.
 """
 
 import numpy as np
 
-from tinyrec.backend.cpu import jit
+from tinyrec.backend.cpu import _equal_cells, jit, run_in_threads
 
 
 @jit
@@ -93,3 +93,46 @@ def _update_features(rows, at, b, P, q, e, rate, l2):
         b[a] += rate * (e * alpha - l2 * b[a])
         for f in range(len(q)):
             P[a, f] += rate * (e * alpha * q[f] - l2 * P[a, f])
+
+
+def solve_rows(indptr, cols, W, D):
+    """The least squares of WMF, in threads; the reference implementation is `tinyrec.baselines.factors.solve_rows`."""
+    P = np.zeros((len(indptr) - 1, W.shape[1]), W.dtype)
+    run_in_threads(_equal_cells(indptr), _solve_rows, indptr, cols, W, D, P)
+    return P
+
+
+@jit
+def _solve_rows(start, stop, indptr, cols, W, D, P):
+    """With B = D½ W_u and v = W_uᵀ 1: (I + Bᵀ B)⁻¹ v or, for few cells, the same as v - Bᵀ (I + B Bᵀ)⁻¹ B v."""
+    k, one = W.shape[1], W.dtype.type(1)
+    for u in range(start, stop):
+        its, v = cols[indptr[u] : indptr[u + 1]], P[u]
+        B = W[its]
+        for j in range(len(its)):
+            root = np.sqrt(D[its[j]])
+            for f in range(k):
+                v[f] += B[j, f]
+                B[j, f] *= root
+        if len(its) >= k:
+            _solve(np.dot(B.T, B), one, v)
+        elif len(its):
+            x = np.dot(B, v)
+            _solve(np.dot(B, B.T), one, x)
+            v -= np.dot(x, B)
+
+
+@jit
+def _solve(A, one, b):
+    """Write (I + A)⁻¹ b to b, for a positive semidefinite A, which is changed."""
+    for f in range(len(b)):
+        A[f, f] += one
+    L = np.linalg.cholesky(A)  # I + A = L Lᵀ: solve L y = b, then Lᵀ x = y
+    for f in range(len(b)):
+        for g in range(f):
+            b[f] -= L[f, g] * b[g]
+        b[f] /= L[f, f]
+    for f in range(len(b) - 1, -1, -1):
+        b[f] /= L[f, f]
+        for g in range(f):
+            b[g] -= L[f, g] * b[f]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from tinyrec.backend import Array, Params
-from tinyrec.backend.threads import one_blas_thread, threads
-from tinyrec.baselines.base import EPSILON, Baseline
+from tinyrec.backend.threads import one_blas_thread
+from tinyrec.baselines.base import EPSILON, Baseline, fastest
 from tinyrec.baselines.bias import biases_of
 from tinyrec.evaluation.top_n import blocks
 from tinyrec.recommenders.scaling import Biases
@@ -106,21 +105,22 @@ def solve(R: Ratings, Q: Array, unobserved: Array, l2: float) -> Array:
 
     All users share A = Qᵀ diag(unobserved) Q + λ I = L Lᵀ. With W = Q L⁻ᵀ, Lᵀ p_u = (I + W_uᵀ D W_u)⁻¹ W_uᵀ 1, where
     W_u are the rows of the f items of u, and D = diag(1 - unobserved) for these. It equals W_uᵀ (I + D W_u W_uᵀ)⁻¹ 1,
-    so the smaller of a (k, k) and an (f, f) system is solved. Users with the same f are solved together, and blocks of
-    them by different threads. In the dtype of Q.
+    so the smaller of a (k, k) and an (f, f) system can be solved. In the dtype of Q.
     """
-    P, eye = np.zeros((R.shape[0], Q.shape[1]), Q.dtype), np.eye(Q.shape[1], dtype=Q.dtype)
+    eye = np.eye(Q.shape[1], dtype=Q.dtype)
     L = np.linalg.cholesky((Q.T * unobserved.astype(Q.dtype)) @ Q + Q.dtype.type(l2) * eye)
     W, D = np.ascontiguousarray(np.linalg.solve(L, Q.T).T), (1 - unobserved).astype(Q.dtype)
-
-    def solve_rows(block):
-        rows, cells = block
-        cols = R.cols[cells]
-        P[rows] = _solve_block(W[cols], D[cols])
-
-    with one_blas_thread(), ThreadPoolExecutor(threads()) as pool:
-        list(pool.map(solve_rows, _of_equal_length(R.pattern, Q.shape[1])))
+    with one_blas_thread():
+        P = (fastest(solve_rows, "solve_rows") if (D >= 0).all() else solve_rows)(R.pattern.indptr, R.cols, W, D)
     return np.linalg.solve(L.T, P.T).T
+
+
+def solve_rows(indptr: Array, cols: Array, W: Array, D: Array) -> Array:
+    """(I + W_uᵀ D W_u)⁻¹ W_uᵀ 1 for each row u, (n, k); see `solve`. Rows with as many cells are solved together."""
+    P = np.zeros((len(indptr) - 1, W.shape[1]), W.dtype)
+    for rows, cells in _of_equal_length(Pattern((len(P), len(W)), indptr, cols), W.shape[1]):
+        P[rows] = _solve_block(W[cols[cells]], D[cols[cells]])
+    return P
 
 
 def _solve_block(W, D):  # (b, f, k), (b, f)

@@ -52,7 +52,9 @@ def run(
     others = [cell for other in files if other != path for cell in read(other)]
     wanted: list[tuple[str, Task, Asked]] = []
     for split in range(splits or table.splits):
-        for row in filter(lambda row: is_possible(row, table), table.rows):
+        for row in filter(
+            lambda row: is_possible(row, table) and (row.splits is None or split < row.splits), table.rows
+        ):
             task = task_of(row, split, quick)
             same = [scores for _, other, scores in wanted if task == other]
             if same:  # rows that differ only in their score share a training

@@ -29,6 +29,7 @@ class Row:
     dataset: if it differs from the table's;  features: the arguments of `Dataset.with_features`
     test: the fraction of ratings held out;  cold_items: instead, hold out all ratings of this number of random items
     left_out: the fraction used neither for training nor as test, such as the validation part of settings already chosen
+    splits: at most so many, if fewer than those of the table
     share: for implicit feedback, the fraction of each user's remaining interactions to train on
     """
 
@@ -48,6 +49,7 @@ class Row:
     left_out: float = 0.0
     cold_items: int = 0
     share: float = 1.0
+    splits: int | None = None
 
     def configs(self) -> list[TrainingConfig]:
         assert self.train is not None, "this row is not trained"
