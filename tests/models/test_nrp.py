@@ -144,6 +144,8 @@ def test_the_target_is_read_only_as_printed():
     "wrong, message",
     [
         ({"head": "sum"}, "unknown head 'sum'"),
+        ({"l2": -1.0}, "l2 is -1"),
+        ({"activation": "cubic"}, "unknown activation 'cubic'"),
         ({"target_in_input": "in"}, "unknown target_in_input 'in'"),
         ({"head_units": (3, 0)}, "head_units is 0"),
         ({"hidden_dropout": 1.0}, r"hidden_dropout is 1.0, but must be at least 0 and less than 1"),

@@ -220,3 +220,18 @@ def test_otherwise_an_optimizer_is_the_same_throughout_the_training(name):
 def test_with_decay_the_rate_of_sgd_falls_from_epoch_to_epoch():
     rates = [SGD(learning_rate=0.6, decay=0.5).at(done, 99).learning_rate for done in (0.0, 0.9, 1.0, 2.5, 4.0)]
     assert rates == pytest.approx([0.6, 0.6, 0.4, 0.3, 0.2])
+
+
+def test_lbfgs_leaves_the_parameters_of_its_start_after_an_error():
+    """Not those of a point that its line search tried."""
+    params, calls = {"w": np.ones(3)}, []
+
+    def objective(params):
+        calls.append(params["w"].copy())
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return float((params["w"] ** 4).sum()), {"w": 4 * params["w"] ** 3}
+
+    with pytest.raises(KeyboardInterrupt):
+        LBFGS().minimize(objective, params, get_backend("reference"))
+    assert (calls[-1] != 1).all() and (params["w"] == 1).all()

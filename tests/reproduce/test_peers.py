@@ -77,7 +77,9 @@ def test_the_conversion_of_the_ratings_is_not_timed_and_what_is_predicted_is_kep
     assert fitted.info["seconds"] < 0.1
     expected = np.full(test.ratings.size, train.ratings.values.mean() + 0.5)
     assert fitted.predict(*test.triples()[:2], default=False) == pytest.approx(expected)
-    assert len(fitted.cache) == 1
+    fitted.predicted = None
+    some = test.select(np.arange(0, test.ratings.size, 3))
+    assert fitted.predict(*some.triples()[:2], default=False) == pytest.approx(expected[::3])
 
 
 def test_a_library_that_is_missing_is_named(parts):

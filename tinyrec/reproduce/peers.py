@@ -34,7 +34,7 @@ class FittedPeer(Recommender):
 
     def __init__(self, model: Peer, data: Dataset, seed: int):
         self.model, self.data = model, data
-        self.cache: dict[bytes, Array] = {}
+        self.cells, self.ratings = np.zeros(0, np.int64), np.zeros(0)  # what was predicted last, by cell
         with warnings.catch_warnings(action="ignore"), redirect_stderr(io.StringIO()):  # they have bars of their own
             converted = model.convert(data.ratings, data.scale)
             started = time.perf_counter()
@@ -43,10 +43,13 @@ class FittedPeer(Recommender):
             self.predicted, self.n_parameters = model.predictor(learned, data.ratings)
 
     def predict_cells(self, users: Array, items: Array) -> Array:
-        cells = users.tobytes() + items.tobytes()
-        if cells not in self.cache:  # some predict pair by pair in Python
-            self.cache = {cells: self.predicted(users, items)}
-        return self.cache[cells]
+        cells = users * len(self.data.items) + items
+        places = np.searchsorted(self.cells, cells).clip(max=len(self.cells) - 1)
+        if not len(self.cells) or (self.cells[places] != cells).any():  # some predict pair by pair in Python
+            order = np.argsort(cells)
+            self.cells, self.ratings = cells[order], self.predicted(users, items)[order]
+            places = np.searchsorted(self.cells, cells)
+        return self.ratings[places]
 
     def predict_users(self, users: Array) -> Array:
         items = np.arange(len(self.data.items))

@@ -115,20 +115,40 @@ def seconds(table: Table, rows: list[Measured], axes) -> None:
     axes.step(
         *zip(*front, strict=True), where="post", color="gray", linestyle=":", label="what nothing else beats in both"
     )
-    close = 0.05 * (max(its.value for its in rows) - min(its.value for its in rows))
     for its in rows:
         at = its.mean("seconds")
         is_peer = any(isinstance(config.model, Peer) for config in its.row.configs())
         marker, color, label = ("s", PUBLISHED, "another library") if is_peer else ("o", OURS, "tinyrec")
         axes.errorbar(at, its.value, yerr=its.interval, fmt=marker, color=color, capsize=3, label=label)
-        beside = [other for other in rows if at < other.mean("seconds") < 2 * at]
-        left = any(abs(other.value - its.value) < close for other in beside)
-        style = {"textcoords": "offset points", "ha": "right" if left else "left", "fontsize": 9}
-        axes.annotate(its.row.name, (at, its.value), (-7 if left else 7, -4), **style)
-    axes.margins(x=0.18)
     threads = sorted({cell["environment"]["threads"] for its in rows for cell in its.cells})
     axes.set(xscale="log", xlabel=f"seconds of training, on {' or '.join(map(str, threads))} CPU threads")
     axes.set(ylabel=f"test {table.measure.upper()} on {table.dataset}, 95 % interval")
+    axes.margins(x=0.25)
+    write_names(axes, [(its.row.name, its.mean("seconds"), its.value) for its in rows])
+
+
+def write_names(axes, points: list[tuple[str, float, float]]) -> None:
+    """Write the name of each point (name, x, y) beside it, where it covers no other name and no other point."""
+    axes.figure.canvas.draw()  # places the axes
+    at = axes.transData.transform([(x, y) for _, x, y in points]) * 72 / axes.figure.dpi
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at]
+    for (name, *point), (x, y) in zip(points, at, strict=True):
+        width, places = 5.4 * len(name), [(way, dy) for dy in (0, 9, -9, 18, -18, 27, -27) for way in (1, -1)]
+        boxes = [
+            (x + 7 * way - width * (way < 0), y + dy - 5, x + 7 * way + width * (way > 0), y + dy + 5)
+            for way, dy in places
+        ]
+        covered = [sum(_overlap(box, other) for other in taken) for box in boxes]
+        best = int(np.argmin(covered))
+        way, dy = places[best]
+        taken.append(boxes[best])
+        style = {"textcoords": "offset points", "ha": "left" if way > 0 else "right", "va": "center", "fontsize": 9}
+        axes.annotate(name, point, (7 * way, dy), **style)
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """The area that two boxes (left, bottom, right, top) share."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 def front_of(points: list[tuple[float, float]], lower: bool) -> list[tuple[float, float]]:
