@@ -43,7 +43,7 @@ class FittedPeer(Recommender):
             self.predicted, self.n_parameters = model.predictor(learned, data.ratings)
 
     def predict_cells(self, users: Array, items: Array) -> Array:
-        cells = users * len(self.data.items) + items
+        cells = users * (len(self.data.items) + 1) + items  # an unknown item is -1
         places = np.searchsorted(self.cells, cells).clip(max=len(self.cells) - 1)
         if not len(self.cells) or (self.cells[places] != cells).any():  # some predict pair by pair in Python
             order = np.argsort(cells)
