@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "data": "errors files checks backend sparse",
     "evaluation": "errors checks backend sparse data",
     "recommenders": "errors files checks backend sparse models data evaluation",
-    "training": "errors checks backend sparse shard nn optim models data evaluation recommenders",
+    "parts": "errors backend sparse shard data recommenders",
+    "training": "errors checks backend sparse shard nn optim models data evaluation recommenders parts",
     "baselines": "errors checks backend sparse nn optim models data evaluation recommenders training",
     "gradcheck": "errors checks backend sparse nn models baselines",
     "testing": "errors backend sparse models data evaluation recommenders",
@@ -47,7 +48,7 @@ FOREIGN = {  # these are imported nowhere else
     "joblib": {"training/parallel.py"},
     "mpi4py": {"shard.py"},
     "threadpoolctl": {"backend/threads.py", "data/features/embedding.py"},
-    "pandas": {"data/dataset.py"},
+    "pandas": {"data/dataset.py", "reproduce/peers.py"},
     "polars": {
         "bench/reading.py",
         "cli/table_file.py",
