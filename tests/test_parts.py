@@ -224,7 +224,7 @@ def test_what_travels_does_not_grow_with_the_users():
     (lambda data: numbered(data, users=True), "the part of rank 1 has another type of user ids than that of rank 0"),
     (lambda data: numbered(data, items=True), "the part of rank 1 has another type of item ids than that of rank 0"),
     (lambda data: data.binarized(), "the part of rank 1 has another kind of feedback than that of rank 0"),
-    (lambda data: replace(data, columns={"user": "item"}), "the part of rank 1 has another columns than that"),
+    (lambda data: replace(data, columns={"user": "item"}), "the part of rank 1 has another choice of columns than"),
 ])  # fmt: skip
 def test_what_are_no_parts_of_one_whole_is_refused(change, said):
     data, _ = split((1, 5))

@@ -49,7 +49,7 @@ def united(data: Dataset, comm: Any) -> Part:
     Each rank calls it with its own. DataError: a user is on two ranks; or ids, feedback or columns are of two kinds
     """
     same: dict[str, Any] = {"type of user ids": data.users.is_text, "type of item ids": data.items.is_text}
-    same |= {"kind of feedback": data.implicit, "columns": data.columns}
+    same |= {"kind of feedback": data.implicit, "choice of columns": data.columns}
     everywhere = comm.allgather(same)
     for what in same:
         if other := first_other([its[what] for its in everywhere]):

@@ -103,11 +103,8 @@ def scores_of_all(part: Part, recommender: Any, test: Dataset, its: dict[str, An
     predicted = {"global mean": np.full(len(r), biases.mean)}
     predicted["user and item bias"] = follow(biases.predict(users, items), users, items, **protocol)
     simple = {name: {"rmse": rmse(x, r, part.total), "mae": mae(x, r, part.total)} for name, x in predicted.items()}
-    scores: dict[str, Any] = {
-        "test_rmse": rmse(y, r, part.total),
-        "test_mae": mae(y, r, part.total),
-        "baselines": simple,
-    }
+    scores: dict[str, Any] = {"test_rmse": rmse(y, r, part.total), "test_mae": mae(y, r, part.total)}
+    scores["baselines"] = simple
     found = problems(y, r, biases.mean, part.scale, part.total)
     found += {its: None for some in part.comm.allgather(its["warnings"]) for its in some if its.startswith("None of")}
     is_worse = scores["test_rmse"] > simple["user and item bias"]["rmse"]
@@ -121,7 +118,7 @@ def is_first(comm: Any) -> bool:
 
 
 def traffic_of(its: dict[str, Any]) -> str:
-    """What each rank summed in the last training, and how much of the time that took."""
+    """What each rank summed, since the last training began or parts were united, and how much of the time it took."""
     waiting, summing = (" to ".join(f"{100 * part:.0f}" for part in its[what]) for what in ("waiting", "summing"))
     what = f"{its['ranks']} ranks, {its['bytes'] / 1e6:.1f} MB summed in {its['pieces']} pieces"
     return f"{what}, {waiting} % of the time waiting, {summing} % summing"
