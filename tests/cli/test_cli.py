@@ -188,7 +188,9 @@ def test_doctor_finds_packages_that_conflict(capsys, monkeypatch):
 
 def test_train_tells_its_memory_and_refuses_more_than_is_allowed(capsys, ratings):
     assert main(["train", "--dataset", ratings, "--max-memory", "50", *SMALL]) == 0
-    assert re.search(r"^training takes about \d+\.\d\d GB of memory$", capsys.readouterr().err, re.MULTILINE)
+    assert re.search(
+        r"^training takes about \d+\.\d\d GB of memory(, which reading took)?$", capsys.readouterr().err, re.MULTILINE
+    )
     flags = ["--set", "hidden_units=1000000", "--set", "l2=1", "--quiet", "--backend", "reference"]
     line = fails(capsys, 7, "train", "--dataset", ratings, "--max-memory", "0.5", *flags)
     assert "GB, more than the 0.5 allowed; use fewer hidden units" in line

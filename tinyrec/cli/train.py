@@ -31,12 +31,14 @@ from tinyrec.training.memory import (
     array_bytes,
     check_memory,
     free_gpu_bytes,
-    peak_rss_mb,
+    peak_bytes,
     present_bytes,
     training_bytes,
 )
 from tinyrec.training.run import find_batch_size
 from tinyrec.training.warm_start import feature_names
+
+POOLS = 110 * 2**20  # bytes of the library that reads files, and of what it keeps to read more
 
 
 def add_to(subparsers: Any) -> None:
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
     except UsageError as problem:
         raise UsageError(f"{problem} (flags of {args.config} included)" if args.config else str(problem)) from None
     check_flags(args, configs)
-    comm, before = args.comm, present_bytes()
+    comm, before, peak = args.comm, present_bytes(), peak_bytes()
     results: list[dict[str, Any]] = []
     for seed, part, test in splits(args, configs[0].model.implicit):
         part = part_of(args, part, test).with_features(items=args.item_features, users=args.user_features)
@@ -94,8 +96,10 @@ def run(args: argparse.Namespace) -> None:
         if start and test:
             check_held_out(args, start, test)
         if not results:  # the other splits need as much
-            held = before + array_bytes(part, test)
-            tell_memory(args, [config for config in configs if isinstance(config.model, Autoencoder)], part, held)
+            held = min(present_bytes(), before + POOLS + array_bytes(part, test))
+            reading = peak_bytes() if peak_bytes() > peak else 0
+            networks = [config for config in configs if isinstance(config.model, Autoencoder)]
+            tell_memory(args, networks, part, held, reading)
             if get_backend(args.backend).name == "cupy":
                 tell_gpu(args, [config for config in configs if isinstance(config.model, Network)])
         fold = {"fold": len(results)} if args.folds else {}
@@ -199,10 +203,14 @@ def checkpoint_folders(args: argparse.Namespace, n: int) -> list[Path | None]:
     return [*folders]
 
 
-def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: Dataset, held: int) -> None:
-    """Print how much memory training needs at most, beside the bytes held. OutOfMemory: more than --max-memory
+def tell_memory(
+    args: argparse.Namespace, configs: list[TrainingConfig], part: Dataset, held: int, reading: int
+) -> None:
+    """Print how much memory training needs at most, with the bytes held, or that reading took more.
 
-    The memory of the process would be too much: what reading has freed is used again, or given back a little later.
+    OutOfMemory: training needs more than --max-memory
+
+    held: not always that of the process, as what reading has freed is used again, or given back a little later
     """
     if not configs:
         return
@@ -220,9 +228,9 @@ def tell_memory(args: argparse.Namespace, configs: list[TrainingConfig], part: D
     if args.comm:  # all parameters are drawn on every rank
         total = max(args.comm.allgather(max(total, held + drawn_bytes(configs[0].model, part))))
     where = "GPU memory" if backend == "cupy" else "memory on each rank" if args.comm else "memory"
-    before = 0 if backend == "cupy" else (peak_rss_mb() or 0) * 2**20
-    told = f"training takes about {max(total, before) / 1e9:.2f} GB of {where}"
-    told += ", which reading took" if before > total else ""
+    reading = 0 if backend == "cupy" else reading
+    told = f"training takes about {max(total, reading) / 1e9:.2f} GB of {where}"
+    told += ", which reading took" if reading > total else ""
     if backend == "cupy":
         free = free_gpu_bytes(backend)
         told += f", where {free / 1e9:.2f} GB are free" + (": it may not fit" if total > free else "")

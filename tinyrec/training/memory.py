@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from contextlib import suppress
 from itertools import pairwise
@@ -110,6 +111,19 @@ def free_gpu_bytes(backend: str) -> int:
     """The memory of the GPU that nothing holds now, in bytes."""
     free, _ = get_backend(backend).xp.cuda.Device().mem_info
     return free
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has taken, in bytes; 0 where the system does not report it.
+
+    Not `peak_rss_mb`, which on Linux counts what the process that started this one had taken.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return 1024 * int(peak[1]) if peak else 0
 
 
 def peak_rss_mb() -> float | None:
