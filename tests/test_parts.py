@@ -13,9 +13,8 @@ from tinyrec.data.sets.synthetic import make_synthetic
 from tinyrec.errors import DataError, FileError, UsageError
 from tinyrec.evaluation.rating_metrics import mae, rmse
 from tinyrec.optim import Adam, RProp
-from tinyrec.parts import OwnColumns, Part, united
+from tinyrec.parts import Part, united
 from tinyrec.recommenders import storage
-from tinyrec.shard import Shard
 from tinyrec.training import Progress, search, train
 from tinyrec.training.checkpoint import NEXT, Checkpoint
 
@@ -347,4 +346,3 @@ def test_nothing_is_cut_off_and_nothing_is_put_together():
     data, _ = split((1, 5))
     for its in on_parts(2, data, MODELS["autorec"]):
         assert len(its.params["V"]) == len(its.data.users) < len(data.users)
-    assert issubclass(OwnColumns, Shard)

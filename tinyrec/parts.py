@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.backend import Array, Params
+from tinyrec.backend import Params
 from tinyrec.data import Dataset, Index
 from tinyrec.data.align import with_items
 from tinyrec.errors import DataError
 from tinyrec.recommenders.autoencoder import FittedAutoencoder
 from tinyrec.recommenders.protocol import STARS, Protocol
 from tinyrec.shard import Shard, Traffic, first_other, summed
-from tinyrec.sparse import Ratings
+from tinyrec.sparse import Ratings, Whole
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,17 +88,7 @@ class OwnColumns(Shard):
         bounds = np.cumsum([0, *part.comm.allgather(R.shape[1])]).tolist()
         return cls(R, part.comm, bounds, traffic=part.traffic)
 
-    def own(self, cells: Ratings) -> Ratings:
-        return cells
-
-    def cut(self, tree: dict[str, Any]) -> dict[str, Any]:
-        return tree
-
-    def gathered(self, tree: dict[str, Any]) -> dict[str, Any]:
-        return tree
-
-    def joined(self, x: Array) -> Array:
-        return x
+    own, joined, cut, gathered = Whole.own, Whole.joined, Whole.cut, Whole.gathered
 
 
 def of_all_users(fitted: FittedAutoencoder, R: Any, part: Part) -> FittedAutoencoder:

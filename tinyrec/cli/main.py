@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
     except SystemExit as stop:  # of argparse
         if comm and stop.code:
-            _fail(argv, f"the flags of rank {comm.rank} are not valid" if comm.rank else "see above", 2)
+            _fail(argv, f"the flags of rank {comm.rank} are not valid", 2) if comm.rank else end_all(2)
         raise
     except TinyrecError as problem:
         return _fail(argv, problem, problem.exit_code)

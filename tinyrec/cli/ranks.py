@@ -25,7 +25,7 @@ RANK = "{rank}"  # in a path, the number of the rank
 
 
 def join(args: argparse.Namespace, comm: Any) -> Any:
-    """All ranks, of which the first alone prints and writes, with as many threads each; None: there is no other."""
+    """All ranks, with as many threads each; the first alone prints and, without parts, writes. None: only one rank."""
     flags = {name: repr(value) for name, value in vars(args).items() if name not in ("run", "parser")}
     everywhere = comm.allgather(flags)
     for name in flags:

@@ -222,7 +222,7 @@ class CornacMF(Peer):
 
 @dataclass(frozen=True)
 class MyFM(Peer):
-    """A factorisation machine whose posterior is sampled, of myFM; on one thread, as the library has no more."""
+    """A factorisation machine whose posterior is sampled, of myFM."""
 
     rank: int = 10
     n_iter: int = 100
