@@ -357,3 +357,13 @@ def test_a_loss_may_be_any_one_number_and_no_more():
     assert [checked((loss, grads), params, R, 1)[0]() for loss in (2, 2.0, np.float32(2))] == [2, 2, 2]
     with pytest.raises(UsageError, match=r"the loss must be one number, and has shape \(3,\); sum it"):
         checked((np.ones(3), grads), params, R, 1)
+
+
+@fast_backends
+def test_the_loss_of_an_epoch_is_that_of_all_its_batches(backend):
+    """A GPU reads the loss of a batch only when the next one is queued, and so that of the last after all."""
+    losses = [
+        [epoch.loss for epoch in fit(MODEL, R.to(name), Adam(1e-3), epochs=3, batch_size=size)]
+        for name, size in ((backend, 7), ("reference", 7))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
