@@ -409,7 +409,8 @@ def test_different_training_is_reported(rivals, in_this_process, monkeypatch, ca
 
 
 def test_the_largest_difference_is_relative_to_the_first():
-    assert largest_difference([[100.0, 10.0], [101.0, 10.0], [100.0, 9.5]]) == pytest.approx(0.05)
+    losses = [[100.0, 10.0], [101.0, 10.0], [100.0, 9.5]]
+    assert largest_difference(losses) == pytest.approx(0.05) and largest_difference(losses, 1) == pytest.approx(0.01)
 
 
 def test_adam_reduces_the_loss(rivals):

@@ -12,7 +12,7 @@ from typing import Any
 
 import tinyrec
 from tinyrec.backend import get_backend
-from tinyrec.bench.contest import OURS, SAME, TF32
+from tinyrec.bench.contest import COMPARED, OURS, SAME, TF32
 from tinyrec.bench.implicit import implicit_loss
 from tinyrec.bench.machine import ceilings, description, in_own_process, in_words
 from tinyrec.bench.measure import Case, measure
@@ -213,7 +213,7 @@ def remark(shape: dict[str, Any]) -> str:
 
 def differences(contest: dict[str, Any]) -> str:
     """Say whether the losses agree."""
-    differ = f"the losses differ by at most {contest['largest_difference']:.0e}"
+    differ = f"the losses of the first {COMPARED} epochs differ by at most {contest['largest_difference']:.0e}"
     return differ if is_same(contest) else f"{differ}, MORE THAN {SAME:.0e}: not the same training"
 
 

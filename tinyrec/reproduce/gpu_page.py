@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyrec.bench.contest import OURS, TF32
+from tinyrec.bench.contest import COMPARED, OURS, TF32, largest_difference
 from tinyrec.errors import FileError
 from tinyrec.files import write_text
 from tinyrec.reproduce import pages, run
@@ -196,11 +196,25 @@ def beside(extras: Extras) -> Iterator[str]:
         lines.append([shape["shape"], f"{shape['ratings']:,}", *times, ratio, memory])
     yield BESIDE.strip().format(k=" or ".join(sorted({str(bench["hidden_units"]) for bench in extras.benches})))
     yield markdown(lines)
-    contests = [shape["contest"] for shape, _ in extras.shapes if shape["contest"]]
-    if contests:
-        text = f"The losses after each epoch agree to {max(its['largest_difference'] for its in contests):.0e}"
-        coarse = [its["tf32_difference"] for its in contests if TF32 in its["contestants"]]
-        yield text + (f", with TF32 to {max(coarse):.0e}." if coarse else ".")
+    if contests := {shape["shape"]: shape["contest"]["contestants"] for shape, _ in extras.shapes if shape["contest"]}:
+        yield agreement(contests)
+
+
+def agreement(contests: dict[str, dict[str, Any]]) -> str:
+    """Say how far the losses of tinyrec and PyTorch are apart; contests: shape -> what each implementation gave."""
+
+    def difference(its: dict[str, Any], names: Sequence[str], epochs: int | None = None) -> float:
+        return largest_difference([its[name]["losses"] for name in (OURS, *names) if name in its], epochs)
+
+    exact = [name for name in RIVALS if name != TF32]
+    text = f"The losses of the first {COMPARED} epochs agree to "
+    text += f"{max(difference(its, exact, COMPARED) for its in contests.values()):.0e}"
+    if coarse := [difference(its, [TF32], COMPARED) for its in contests.values() if TF32 in its]:
+        text += f", with TF32 to {max(coarse):.0e}"
+    drift = {name: difference(its, exact) for name, its in contests.items()}
+    worst = max(drift, key=lambda name: drift[name])
+    n, most = len(contests[worst][OURS]["losses"]), f"{drift[worst]:.0e}"
+    return f"{text}. Of all {n}, they agree to {most} on {worst}: RProp uses signs, and rounding errors grow."
 
 
 def ms_of(shape: dict[str, Any]) -> dict[str, float]:
