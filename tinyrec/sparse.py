@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,7 @@ from tinyrec.backend import Array, Backend, Params, get_backend, to_host
 from tinyrec.errors import DataError, UsageError
 
 CORNER = 6  # the number of rows and of columns that repr shows
+GROUP = 64  # batches
 
 
 class Pattern:
@@ -73,20 +75,25 @@ class Pattern:
         """The patterns of `size` rows at a time, and which cells of this pattern theirs are, for a pattern on a GPU.
 
         All cells are sorted at once, by batch, column and row. A batch has the same cells before and after the sort, so
-        its transpose is a part of the sorted ones.
+        its transpose is a part of the sorted ones. What is computed for GROUP batches at once is one launch for all.
         """
         (n, d), xp = self.shape, self.xp
-        bounds = [*to_host(self.indptr[:-1:size]).tolist(), len(self.cols)]  # of the cells of the batches
+        starts = self.indptr[:-1:size]  # of the cells of each batch
+        bounds = [*to_host(starts).tolist(), len(self.cols)]
         batch, local = self.rows // size, self.rows % size
-        order = xp.argsort(batch.astype(np.int64) * d + self.cols, kind="stable")
-        its_cols, its_rows, columns = self.cols[order], local[order], xp.arange(d + 1, dtype=np.int32)
+        keys = batch.astype(np.int64) * d + self.cols
+        order = xp.argsort(keys, kind="stable")
+        keys, its_rows = keys[order], local[order]
         numbers = (order - self.indptr[batch * size]).astype(np.int32)  # of the cells within their batch
-        for first, start, stop in zip(range(0, n, size), bounds[:-1], bounds[1:], strict=True):
-            m, cells = min(size, n - first), slice(start, stop)
-            pattern = Pattern((m, d), self.indptr[first : first + m + 1] - start, self.cols[cells], xp)
+        for i, (start, stop) in enumerate(pairwise(bounds)):
+            if i % GROUP == 0:
+                group = xp.arange(i, min(i + GROUP, len(starts)))[:, None]
+                indptrs = self.indptr[xp.minimum(group * size + xp.arange(size + 1), n)] - starts[group]
+                indptrs_T = xp.searchsorted(keys, group * d + xp.arange(d + 1)) - starts[group]
+            m, cells = min(size, n - i * size), slice(start, stop)
+            pattern = Pattern((m, d), indptrs[i % GROUP, : m + 1], self.cols[cells], xp)
             pattern.rows = local[cells]
-            indptr = xp.searchsorted(its_cols[cells], columns)
-            pattern._transpose = Pattern((d, m), indptr, its_rows[cells], xp), numbers[cells]
+            pattern._transpose = Pattern((d, m), indptrs_T[i % GROUP], its_rows[cells], xp), numbers[cells]
             yield pattern, cells
 
     def _owner(self, indptr: Array, p: int) -> Array:
