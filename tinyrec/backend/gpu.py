@@ -28,6 +28,7 @@ THREADS = 2**21  # upper bound for the threads of a product; a large GPU runs ab
 MIN_STEPS = 32  # steps per chunk at least, to amortize the binary search for its first row
 ARRAYS = 8  # of a kind in one launch, at most
 STRUCT = np.dtype([("x", np.uint64, (4, ARRAYS)), ("size", np.int64, ARRAYS)])  # struct Arrays of kernels.cu
+SIZES = 4 * ARRAYS  # where the sizes begin in it, counted in numbers
 MOST_BLOCKS = 1024  # for each of them: a thread then has several elements
 DRAWS = 8  # of 64 bits per thread, to amortize the jump to the first
 
@@ -64,7 +65,13 @@ def sddmm(indptr, cols, H, W):
 
 
 def take(values, indices):
-    return values.take(indices)
+    if values.dtype not in C_NAMES or indices.dtype != np.int32:
+        return values.take(indices)
+    out = xp.empty(indices.shape, values.dtype)
+    if out.size:
+        values, indices = _cast(values.dtype, values), _cast(np.int32, indices)
+        _launch("take", out.dtype, 1, (_ceil_div(out.size, BLOCK),), BLOCK, out, values, indices, np.int64(out.size))
+    return out
 
 
 def elementwise(name, *arrays):
@@ -141,15 +148,16 @@ def _struct(arrays):
 
     The struct has addresses, and keeps no array: it is to be launched while the caller has them.
     """
-    struct, (first, *_) = np.zeros(1, STRUCT), arrays[0]
+    dtype, numbers = arrays[0][0].dtype, [0] * (SIZES + ARRAYS)
     for which, kinds in enumerate(arrays):
-        w = kinds[0]
+        shape = kinds[0].shape
         for kind, x in enumerate(kinds):
             assert x.flags.c_contiguous, "the kernel needs C order"
-            assert (x.shape, x.dtype) == (w.shape, first.dtype), "shapes or dtypes differ"
-            struct["x"][0, kind, which] = x.data.ptr
-        struct["size"][0, which] = w.size
-    return struct, min(max(1, _ceil_div(int(struct["size"].max()), BLOCK)), MOST_BLOCKS), first.dtype
+            assert x.shape == shape and x.dtype == dtype, "shapes or dtypes differ"
+            numbers[kind * ARRAYS + which] = x.data.ptr
+        numbers[SIZES + which] = kinds[0].size
+    blocks = min(max(1, _ceil_div(max(numbers[SIZES:]), BLOCK)), MOST_BLOCKS)
+    return np.array(numbers, np.uint64).view(STRUCT), blocks, dtype
 
 
 @functools.cache

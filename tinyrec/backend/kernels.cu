@@ -166,6 +166,14 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 4)
     }
 }
 
+// out = values[indices]
+extern "C" __global__ void take(REAL *out, const REAL *values, const int *indices, long long size)
+{
+    long long i = element();
+    if (i < size)
+        out[i] = values[indices[i]];
+}
+
 // Activations, element by element: what NumPy would compute in several passes.
 
 extern "C" __global__ void logistic(REAL *y, const REAL *x, long long size)
