@@ -52,7 +52,8 @@ def test_the_bias_and_factors_of_a_new_user_of_biased_mf_minimise_the_objective(
     for at in range(len(USERS)):
         items, r = ratings_of(NEW, at)
         A = np.column_stack([np.ones(len(r)), params["Q"][items]])
-        bias, *p = least_squares(A, r - params["mean"] - params["item"][items], [0.1 * len(r)] * 4)
+        penalty = [0.1 * len(r), *[0.1 * len(r) * TRAIN.values.std()] * 3]  # of ratings that are not divided by σ
+        bias, *p = least_squares(A, r - params["mean"] - params["item"][items], penalty)
         expected = params["mean"] + bias + params["item"] + params["Q"] @ p
         np.testing.assert_allclose(found[at], expected, rtol=1e-9)
 

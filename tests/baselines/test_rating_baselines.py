@@ -142,12 +142,15 @@ def parameters(seed=0):
     return [rng.standard_normal(size) for size in (7, 6, (7, 5), (6, 5))]
 
 
-def test_the_compiled_loop_agrees_with_its_slow_twin():
+def test_the_compiled_loop_agrees_with_its_slow_twin(monkeypatch):
     loops, rng = pytest.importorskip("tinyrec.backend.loops"), np.random.default_rng(1)
+    blocks = np.sort(rng.integers(0, 64, 200))
     cells = rng.integers(0, 7, 200), rng.integers(0, 6, 200), rng.standard_normal(200)
-    ours, slow = parameters(), parameters()
-    loops.biased_mf(*cells, *ours, 0.05, 0.1)
-    biased_mf.descend(*cells, *slow, 0.05, 0.1)
+    monkeypatch.setattr("tinyrec.backend.cpu.THREADS", 1)  # these blocks are not those of groups
+    ours, slow, bounds = parameters(), parameters(), np.searchsorted(blocks, np.arange(65))
+    for shift in range(8):
+        loops.biased_mf(shift, bounds, *cells, *ours, 0.05, 0.1)
+        biased_mf.descend(shift, bounds, *cells, *slow, 0.05, 0.1)
     for one, other, start in zip(ours, slow, parameters(), strict=True):
         assert np.abs(one - start).max() > 0.1
         np.testing.assert_allclose(one, other, rtol=1e-9)
@@ -169,7 +172,8 @@ def test_a_step_goes_down_the_gradient_of_the_loss_of_one_rating():
         b, c, P, Q = parts[0][u], parts[1][i], parts[2][u], parts[3][i]
         return ((x - b - c - P @ Q) ** 2 + l2 * (b**2 + c**2 + P @ P + Q @ Q)) / 2
 
-    biased_mf.descend(np.array([u]), np.array([i]), np.array([x]), *after, rate, l2)
+    bounds = np.ones(65, int) - (np.arange(65) == 0)  # all in the first block
+    biased_mf.descend(0, bounds, np.array([u]), np.array([i]), np.array([x]), *after, rate, l2)
     for number, part in enumerate(before):
         for at in np.ndindex(part.shape):
             up, down = parameters(), parameters()
@@ -180,14 +184,67 @@ def test_a_step_goes_down_the_gradient_of_the_loss_of_one_rating():
 
 
 def test_each_epoch_takes_each_rating_once_in_another_order_with_a_lower_rate(monkeypatch):
-    epochs = []
-    monkeypatch.setattr(biased_mf, "fastest", lambda *_: lambda *args: epochs.append(args))
+    calls = []
+    monkeypatch.setattr(biased_mf, "fastest", lambda *_: lambda *args: calls.append(args))
     BiasedMF(learning_rate=0.1, decay=0.5, epochs=3).learn(TRAIN, 0)
-    assert [args[-2] for args in epochs] == [0.1, 0.05, 0.025]
-    expected = sorted(zip(TRAIN.rows, TRAIN.cols, TRAIN.values - TRAIN.values.mean(), strict=True))
-    for users, items, x, *_ in epochs:
-        np.testing.assert_allclose(sorted(zip(users, items, x, strict=True)), expected, atol=1e-5)
-    assert (epochs[0][0] != epochs[1][0]).any()
+    epochs = [calls[first : first + 8] for first in range(0, 24, 8)]
+    assert [{args[-2] for args in its} for its in epochs] == [{0.1}, {0.05}, {0.025}] and len(calls) == 24
+    scaled = (TRAIN.values - TRAIN.values.mean()) / TRAIN.values.std()
+    expected = sorted(zip(TRAIN.rows, TRAIN.cols, scaled, strict=True))
+    for its in epochs:
+        taken = [cell for args in its for cell in cells_of(*args[:5])]
+        np.testing.assert_allclose(sorted(taken), expected, atol=1e-5)
+    shifts = [[args[0] for args in its] for its in epochs]
+    assert all(sorted(its) == list(range(8)) for its in shifts) and shifts[0] != shifts[1]
+
+
+def cells_of(shift, bounds, users, items, x):
+    """The cells that one call takes: (user, item, x) of each."""
+    blocks = [group * 8 + (group + shift) % 8 for group in range(8)]
+    return [(users[t], items[t], x[t]) for block in blocks for t in range(bounds[block], bounds[block + 1])]
+
+
+def test_blocks_that_are_trained_at_once_share_no_user_and_no_item(monkeypatch):
+    calls = []
+    monkeypatch.setattr(biased_mf, "fastest", lambda *_: lambda *args: calls.append(args))
+    BiasedMF(epochs=1).learn(TRAIN, 0)
+    for shift, bounds, *cells in (args[:5] for args in calls):
+        seen = [set(), set()]
+        for group in range(8):
+            block = group * 8 + (group + shift) % 8
+            for before, its in zip(seen, cells, strict=False):
+                here = set(its[bounds[block] : bounds[block + 1]].tolist())
+                assert not here & before
+                before |= here
+        assert all(seen)
+
+
+@pytest.mark.parametrize("offset, factor", [(0, 2), (-1, 25), (3, 0.01)])
+def test_biased_mf_learns_the_same_on_any_scale(offset, factor):
+    R = tr.make_synthetic(60, 40, 900).ratings
+    ours, other = (
+        model.predict_users(model.learn(its, 0), its, np.arange(60))
+        for model in [BiasedMF(factors=5)]
+        for its in (R, R.with_values(offset + factor * R.values))
+    )
+    np.testing.assert_allclose(other, offset + factor * ours, atol=1e-4 * factor)
+
+
+def test_ratings_that_are_all_equal_are_predicted():
+    R = tr.make_synthetic(20, 15, 90).ratings
+    R = R.with_values(np.full(R.size, 3.5))
+    model = BiasedMF(factors=2)
+    np.testing.assert_allclose(model.predict_users(model.learn(R, 0), R, np.arange(20)), 3.5, atol=1e-3)
+
+
+def test_biased_mf_has_the_same_bits_for_any_number_of_threads(monkeypatch):
+    pytest.importorskip("tinyrec.backend.cpu")
+    found = []
+    for threads in (1, 2, 8):
+        monkeypatch.setattr("tinyrec.backend.cpu.THREADS", threads)
+        found.append(BiasedMF(factors=5, epochs=3).learn(tr.make_synthetic(300, 200, 9000).ratings, 0))
+    for name, array in found[0].items():
+        assert (array == found[1][name]).all() and (array == found[2][name]).all()
 
 
 # ALS-WR

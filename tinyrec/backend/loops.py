@@ -1,7 +1,9 @@
-"""Training loops compiled by numba. In most, each step needs the result of the previous one, so one thread runs all.
+"""Training loops compiled by numba. Where each step needs the result of the previous one, one thread runs all.
 
 Each has a reference implementation in plain NumPy with the same signature, which documents the method.
 """
+
+import math
 
 import numpy as np
 
@@ -42,21 +44,29 @@ def unobserved(indptr, cols, users, r):
     return items
 
 
+def biased_mf(shift, bounds, users, items, x, b_user, b_item, P, Q, rate, l2):
+    """SGD for BiasedMF, in threads; the reference implementation is `tinyrec.baselines.biased_mf.descend`."""
+    real, groups = P.dtype.type, math.isqrt(len(bounds) - 1)
+    arrays = users, items, x, b_user, b_item, P, Q
+    run_in_threads(range(groups + 1), _biased_mf_groups, groups, shift, bounds, *arrays, real(rate), real(l2))
+
+
 @jit
-def biased_mf(users, items, x, b_user, b_item, P, Q, rate, l2):
-    """SGD for BiasedMF; the reference implementation is `tinyrec.baselines.biased_mf.descend`."""
-    for t in range(len(users)):
-        u, i = users[t], items[t]
-        p, q = P[u], Q[i]
-        e = x[t] - b_user[u] - b_item[i]
-        for f in range(len(p)):
-            e -= p[f] * q[f]
-        b_user[u] += rate * (e - l2 * b_user[u])
-        b_item[i] += rate * (e - l2 * b_item[i])
-        for f in range(len(p)):
-            pf, qf = p[f], q[f]
-            p[f] += rate * (e * qf - l2 * pf)
-            q[f] += rate * (e * pf - l2 * qf)
+def _biased_mf_groups(start, stop, groups, shift, bounds, users, items, x, b_user, b_item, P, Q, rate, l2):
+    for group in range(start, stop):
+        block = group * groups + (group + shift) % groups
+        for t in range(bounds[block], bounds[block + 1]):
+            u, i = users[t], items[t]
+            p, q = P[u], Q[i]
+            e = x[t] - b_user[u] - b_item[i]
+            for f in range(len(p)):
+                e -= p[f] * q[f]
+            b_user[u] += rate * (e - l2 * b_user[u])
+            b_item[i] += rate * (e - l2 * b_item[i])
+            for f in range(len(p)):
+                pf, qf = p[f], q[f]
+                p[f] += rate * (e * qf - l2 * pf)
+                q[f] += rate * (e * pf - l2 * qf)
 
 
 @jit

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyrec.backend import Array, Params
 from tinyrec.baselines.base import fastest
-from tinyrec.baselines.biased_mf import BiasedMF
+from tinyrec.baselines.biased_mf import BiasedMF, spread
 from tinyrec.data import Features
 from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
@@ -19,16 +19,21 @@ Rows = tuple[Array, Array, Array]  # indptr, cols and values of a sparse matrix 
 
 @dataclass(frozen=True)
 class SVDFeature(BiasedMF):
-    """r̂ = μ + Σ_a α_a b_a + Σ_c β_c b_c + (Σ_a α_a p_a) · (Σ_c β_c q_c)                 (Chen et al. 2012, eq. 2)
+    """r̂ = μ + σ (Σ_a α_a b_a + Σ_c β_c b_c + (Σ_a α_a p_a) · (Σ_c β_c q_c))       (Chen et al. 2012, eq. 2, with σ = 1)
 
     where a are the features of the user u, and c those of the item i. The first of them is the id, with α = β = 1, so
-    that without others this is BiasedMF. It minimises Σ (r - r̂)² + λ Σ_a (b_a² + |p_a|²) + λ Σ_c (b_c² + |q_c|²), all
-    summed over the observed ratings; the paper's features of pairs are left out.
+    that without others this is BiasedMF. It minimises Σ ((r - r̂)/σ)² + λ Σ_a (b_a² + |p_a|²) + λ Σ_c (b_c² + |q_c|²),
+    all summed over the observed ratings, which one thread visits in random order. The paper's features of pairs are
+    left out.
 
     factors: k;  l2: λ;  see BiasedMF. It reads the features of users and items that the data set has.
     """
 
     factors: int = 64
+    learning_rate: float = 0.02
+    decay: float = 0.95
+    l2: float = 0.06
+    epochs: int = 60
 
     reads_features = True
 
@@ -39,12 +44,14 @@ class SVDFeature(BiasedMF):
         P, Q = (np.zeros((matrix.shape[1], k)) for matrix in (U, V))
         P[:n], Q[:d] = rng.normal(0, 0.1, (n, k)), rng.normal(0, 0.1, (d, k))
         b, c, mean = np.zeros(len(P)), np.zeros(len(Q)), float(R.values.mean(dtype=np.float64))
-        x = R.values - mean
+        sigma = spread(R)
+        x = (R.values - mean) / sigma
         rows = [(matrix.indptr, matrix.indices, matrix.data) for matrix in (U, V)]
         for epoch in range(self.epochs):
             order, rate = rng.permutation(R.size), self.learning_rate * self.decay**epoch
             cells = R.rows[order], R.cols[order], x[order]
             fastest(descend, "svd_feature")(*cells, *rows, b, c, P, Q, rate, self.l2)
+        b, c, P, Q = sigma * b, sigma * c, sigma**0.5 * P, sigma**0.5 * Q
         params = self.learned(R, Biases(mean, b[:n], c[:d]), P[:n], Q[:d])
         sums = {"user": A @ b[n:], "item": B @ c[d:], "P": A @ P[n:], "Q": B @ Q[d:]}
         params |= {name: params[name] + more for name, more in sums.items()}
@@ -73,7 +80,7 @@ def descend(
 ) -> None:  # fmt: skip
     """Θ <- Θ + rate (e ∂r̂/∂Θ - λ Θ) with e = r - r̂, for the features of u and i, rating by rating
 
-    users, items, x (b,): u, i and r - μ;  U, V: the features of users (n, n + q) and items (d, d + q')
+    users, items, x (p,): u, i and (r - μ)/σ;  U, V: the features of users (n, n + q) and items (d, d + q')
     b (n + q,), c (d + q',), P (n + q, k), Q (d + q', k): their biases and vectors, which are changed in place
     """
     for u, i, x_ui in zip(users, items, x, strict=True):
