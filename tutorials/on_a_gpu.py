@@ -173,9 +173,8 @@ if backend:
 kept = gpu_page.read_extras(pages.RESULTS)
 for shape, bench in kept.shapes:
     seconds, memory = shape["epoch"]["seconds"], bench["ceilings"]["memory_gb_per_s"] / 1000
-    gathered = 5 * 4 * bench["hidden_units"] * shape["ratings"] / 1e12  # TB, by the five products of an epoch
-    rates = f"{1000 * seconds:.3g} ms: {gathered / seconds:.1f} TB/s; of memory: {memory:.1f} TB/s"
-    print(f"an epoch of {shape['shape']} takes {rates}")
+    rate = 5 * 4 * bench["hidden_units"] * shape["ratings"] / 1e12 / seconds  # TB/s that the five products gather
+    print(f"an epoch of {shape['shape']} takes {1000 * seconds:.3g} ms: {rate:.1f} TB/s; of memory: {memory:.1f}")
 if len(kept.shapes) > 1:
     plt.figure(figsize=(6, 3.2), layout="constrained")
     for name, ms in gpu_page.curves(kept).items():
