@@ -46,6 +46,23 @@ def test_a_prediction_is_the_mean_of_those_of_the_members_before_they_are_clippe
     np.testing.assert_allclose(average.predict(USERS, ITEMS), np.where(warm, clipped, 3), rtol=1e-12)
 
 
+def test_weights_count_from_the_mean_of_the_training_ratings(average, tmp_path):
+    weighted, mean = tr.Average(average.members, {}, [0.5, 0.9, -0.3]), TRAIN.ratings.values.mean()
+    each = [its.predict(USERS, ITEMS, clip=False, default=False) for its in average.members]
+    expected = mean + 0.5 * (each[0] - mean) + 0.9 * (each[1] - mean) - 0.3 * (each[2] - mean)
+    np.testing.assert_allclose(weighted.predict(USERS, ITEMS, clip=False, default=False), expected, rtol=1e-6)
+    weighted.save(tmp_path / "weighted.npz")
+    back = tr.load(tmp_path / "weighted.npz", "reference")
+    assert back.weights == (0.5, 0.9, -0.3) and back.info == {}
+    assert back.predict(USERS, ITEMS).tobytes() == weighted.predict(USERS, ITEMS).tobytes()
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.5, np.nan], []])
+def test_weights_must_be_a_finite_number_for_each_member(average, weights):
+    with pytest.raises(UsageError, match="3 members need as many weights, finite numbers"):
+        tr.Average(average.members, {}, weights)
+
+
 @pytest.mark.filterwarnings("ignore:WORSE than predicting the mean")  # it was trained for a few epochs only
 def test_score_is_that_of_the_predictions_and_refuses_what_was_trained_on(average):
     test = TEST.users.ids[TEST.ratings.rows], TEST.items.ids[TEST.ratings.cols]

@@ -92,7 +92,7 @@ def described(recommender: Any, test: Dataset | None, protocol: dict[str, Any]) 
             members.append({**described(member, None, protocol), **own})
         total = sum(member["parameters"] for member in members)
         whole = {"by": None, "epochs": None, "valid_rmse": None, "parameters": total}
-        return {"model": AVERAGE, **whole, "members": members}
+        return {"model": AVERAGE, **whole, "weights": recommender.weights, "members": members}
     model, info = recommender.model, recommender.info
     history = info.get("history", [])
     final = [row["seconds"] for row in history if row["trial"] is None and row["layer"] is None]
@@ -121,7 +121,8 @@ def _one(result: dict[str, Any]) -> str:
     members = result.get("members", [result])
     lines = [f"{_settings({**result, **member})}: {_pace(member)}" for member in members]
     if len(members) > 1:
-        lines.append(f"and their average: {result['parameters']:,} parameters")
+        weights = ", with the weights " + ", ".join(map(str, result["weights"])) if result["weights"] else ""
+        lines.append(f"and their average{weights}: {result['parameters']:,} parameters")
     lines[-1] += f", {result['seconds']:.1f} s in all"
     if not result["n_test"]:
         return "\n".join(lines)

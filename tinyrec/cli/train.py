@@ -24,7 +24,7 @@ from tinyrec.files import claimed
 from tinyrec.models import Autoencoder, Network, PairModel
 from tinyrec.optim import LBFGS
 from tinyrec.recommenders import Average, FittedAutoencoder, Recommender, load
-from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of
+from tinyrec.reproduce.config import AVERAGE, TrainingConfig, find_configs, name_of, weights_of
 from tinyrec.training import Progress
 from tinyrec.training.checkpoint import Checkpoint, exists
 from tinyrec.training.memory import (
@@ -129,7 +129,8 @@ def run_one(
         ]
     seconds = time.perf_counter() - started
     backend = get_backend(args.backend).name
-    recommender = members[0] if len(members) == 1 else Average(members, {"backend": backend, "seed": seed})
+    info = {"backend": backend, "seed": seed}
+    recommender = members[0] if len(members) == 1 else Average(members, info, weights_of(configs))
     recommender.info["split"] = split_info(args, seed, test)
     if comm:
         common.say(args, traffic_of(recommender.info["mpi"]))

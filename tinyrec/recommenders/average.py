@@ -1,4 +1,4 @@
-"""The mean of several recommenders: part of their errors cancel."""
+"""The mean of several recommenders, or a weighted sum: part of their errors cancel."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from tinyrec.recommenders.protocol import Protocol
 
 
 class Average(Recommender):
-    """r̂ = mean of the members' r̂, before it is clipped
+    """r̂ = μ + Σ_m w_m (r̂_m - μ) for the members' r̂_m, before it is clipped                        (Breiman 1996)
 
     members: fitted models of the same ratings, such as one by item and one by user, or from different seeds
-    UsageError: there are none, or they were trained on different ratings
+    weights: w, as many; by default 1/M each, which is their mean. Those of least squares on a validation part sum to
+        more than 1, where each member stays too close to μ, the mean of the training ratings
+    UsageError: there are no members, they were trained on different ratings, or the weights are not as many numbers
     """
 
-    def __init__(self, members: Sequence[FittedNetwork | FittedModel], info: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        members: Sequence[FittedNetwork | FittedModel],
+        info: dict[str, Any] | None = None,
+        weights: Sequence[float] | None = None,
+    ):
         if isinstance(members, Recommender):
             raise UsageError("the members of an average are a list: Average([first, second])")
         if not members:
@@ -35,24 +42,33 @@ class Average(Recommender):
         others = (member.data for member in members if member.data is not data)
         if any(its.scale != data.scale or its.fingerprint() != data.fingerprint() for its in others):
             raise UsageError("the members were trained on different ratings; train all of them on the same")
+        if weights is not None and (len(weights) != len(members) or not np.isfinite(weights).all()):
+            raise UsageError(f"{len(members)} members need as many weights, finite numbers; these are {weights}")
         self.members, self.info = tuple(members), info or {}
+        self.weights = None if weights is None else tuple(map(float, weights))
         self.data: Dataset = data
 
     def __repr__(self) -> str:
         return f"<the average of {len(self.members)} models, trained on {self.data}>"
 
     def predict_cells(self, users: Array, items: Array) -> Array:
-        return np.mean([member.predict_cells(users, items) for member in self.members], axis=0)
+        return self._combined([member.predict_cells(users, items) for member in self.members])
 
     def predict_users(self, users: Array) -> Array:
-        return np.mean([member.predict_users(users) for member in self.members], axis=0)
+        return self._combined([member.predict_users(users) for member in self.members])
 
     def predict_new(self, what: str, known: Array, r: Array, features: Mapping[str, str]) -> Array:
-        return np.mean([member.predict_new(what, known, r, features) for member in self.members], axis=0)
+        return self._combined([member.predict_new(what, known, r, features) for member in self.members])
+
+    def _combined(self, predictions: list[Array]) -> Array:
+        if self.weights is None:
+            return np.mean(predictions, axis=0)
+        mean = self.data.ratings.values.mean(dtype=np.float64)
+        return mean + sum(w * (y - mean) for w, y in zip(self.weights, predictions, strict=True))
 
     def with_ratings(self, more: Dataset) -> Average:
         members: Any = [member.with_ratings(more) for member in self.members]
-        return Average(members, {**self.info, "new_ratings": members[0].info["new_ratings"]})
+        return Average(members, {**self.info, "new_ratings": members[0].info["new_ratings"]}, self.weights)
 
     @cached_property
     def protocol(self) -> Protocol:

@@ -72,7 +72,7 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
     header: dict[str, Any] = {
         "members": [_describe(member) for member in members],
         "data": {**own, "features": {}, "embeddings": {}, "encodings": {}},
-        "average": recommender.info if isinstance(recommender, Average) else None,
+        "average": {**recommender.info, "weights": recommender.weights} if isinstance(recommender, Average) else None,
     }
     arrays = {
         "data/users": _pack(data.users.ids),
@@ -164,7 +164,7 @@ def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None 
         data = _dataset(header["data"], arrays)
         members = [_member(its, number, data, arrays, backend, model) for number, its in enumerate(header["members"])]
         check_names("the file", arrays, {})  # the others were taken
-        loaded = members[0] if header["average"] is None else Average(members, header["average"])
+        loaded = members[0] if header["average"] is None else _average(members, header["average"])
     except (FileError, MemoryError):
         raise
     except Exception as problem:  # fields of unexpected types can raise almost anything
@@ -172,6 +172,13 @@ def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None 
     if model is not None and all(type(its.model).__name__ != model.__name__ for its in members):
         raise UsageError(f"{path} holds a {type(members[0].model).__name__}, not a {model.__name__}; leave model out")
     return loaded
+
+
+def _average(members: list[Any], info: dict[str, Any]) -> Average:
+    weights = info.pop("weights", None)
+    if not optional(list_of(contents.number))(weights):
+        raise ValueError("the weights of the average are no numbers")
+    return Average(members, info, weights)
 
 
 def _member(its, number, data, arrays, backend, own) -> FittedNetwork | FittedModel:

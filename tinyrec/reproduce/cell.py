@@ -44,7 +44,8 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     reset_peak()
     started = time.perf_counter()
     members = [train_member(task, number, part, test, backend, curve) for number in range(len(task["trainings"]))]
-    recommender = members[0] if len(members) == 1 else Average(members)
+    weights = [training["weight"] for training in task["trainings"] if "weight" in training]
+    recommender = members[0] if len(members) == 1 else Average(members, weights=weights or None)
     measured: dict[str, Any] = {"seconds": time.perf_counter() - started, "peak_mb": peak_rss_mb()}
     if isinstance(recommender, FittedPeer):
         measured["seconds"] = recommender.info["seconds"]  # without the conversion of the ratings

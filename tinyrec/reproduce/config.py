@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
@@ -25,12 +25,16 @@ KINDS: dict[str, Any] = {**ALL_MODELS, **PEERS}  # also those of other libraries
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One training: the model, and the options of `tinyrec.train` that say how to train it; None for a baseline."""
+    """One training: the model, and the options of `tinyrec.train` that say how to train it; None for a baseline.
+
+    weight: of the model in an average, if they are not all the same
+    """
 
     model: Model
     optimizer: Any = None
     epochs: int | None = None
     batch_size: int | None = None
+    weight: float | None = None
 
     @classmethod
     def from_names(
@@ -41,6 +45,7 @@ class TrainingConfig:
         epochs: int | None = None,
         batch_size: int | None = None,
         set: Mapping[str, Any] | None = None,
+        weight: float | None = None,
     ) -> TrainingConfig:
         """Make one from the name of a model, or a class of your own; set: settings of model and optimizer, by name.
 
@@ -62,7 +67,7 @@ class TrainingConfig:
         types = setting_types(OPTIMIZERS[optimizer])
         of_optimizer = {name: settings.pop(name) for name in list(settings) if name in types}
         made = _make(settings, kind, types), _make(of_optimizer, OPTIMIZERS[optimizer])
-        return cls(*made, kind.default_epochs if epochs is None else epochs, batch_size)
+        return cls(*made, kind.default_epochs if epochs is None else epochs, batch_size, weight)
 
     def fit(self, data: Dataset, *, seed: int = 0, **options: Any) -> Recommender:
         """Fit to `data`; options: further ones of `tinyrec.train`, such as backend; a baseline ignores them."""
@@ -79,7 +84,13 @@ class TrainingConfig:
         name = next(name for name, kind in OPTIMIZERS.items() if type(self.optimizer) is kind)
         batch_size = find_batch_size(self.model, self.optimizer, self.batch_size) or 0
         how = {"optimizer": name, "constants": asdict(self.optimizer), "epochs": self.epochs, "batch_size": batch_size}
-        return described | how
+        return described | how | ({} if self.weight is None else {"weight": self.weight})
+
+
+def weights_of(configs: Sequence[TrainingConfig]) -> list[float] | None:
+    """Return the weights of the members of an average, or None if it is their mean."""
+    weights = [config.weight for config in configs if config.weight is not None]
+    return weights or None
 
 
 def find_kind(name: str) -> type[Model]:

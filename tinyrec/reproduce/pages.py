@@ -239,8 +239,8 @@ def describe(config: TrainingConfig) -> str:
     if config.optimizer is None:
         return _settings(config.model)
     size = "" if config.batch_size is None else f", batch size {config.batch_size}"
-    epochs = config.epochs or "best number of"
-    return f"{_settings(config.model)}, {_settings(config.optimizer)}, {epochs} epochs{size}"
+    epochs, weight = config.epochs or "best number of", "" if config.weight is None else f", weight {config.weight}"
+    return f"{_settings(config.model)}, {_settings(config.optimizer)}, {epochs} epochs{size}{weight}"
 
 
 def _settings(value: Any) -> str:

@@ -137,7 +137,7 @@ def serves(cell: Cell, task: Task, scores: Asked) -> bool:
 
 
 def _agree(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    if any(old[key] != new[key] for key in ("model", "optimizer", "epochs", "batch_size")):
+    if any(old.get(key) != new.get(key) for key in ("model", "optimizer", "epochs", "batch_size", "weight")):
         return False
     kinds = {"settings": KINDS[new["model"]], "constants": OPTIMIZERS.get(new["optimizer"])}
     for key, kind in kinds.items():
