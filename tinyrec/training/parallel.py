@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 from tinyrec.backend.threads import threads, use_threads
@@ -23,28 +22,27 @@ def each(function: Callable, arguments: Sequence[Any], jobs: int = 1) -> Iterato
     give jobs=-1. function and arguments must be picklable.
     """
     from joblib import Parallel, delayed
+    from joblib.parallel import BACKENDS, get_active_backend
 
-    share = max(1, threads() // jobs) if jobs > 1 else None
-    calls = (delayed(_call)(function, argument, share, os.getpid()) for argument in arguments)
+    share, options = max(1, threads() // jobs) if jobs > 1 else None, {}
+    calls = (delayed(_call)(function, argument, share) for argument in arguments)
     if jobs != 1:  # after a signal, the process of joblib that cleans up would tell that it does
         filters = os.environ.get("PYTHONWARNINGS", "").split(",")
         os.environ["PYTHONWARNINGS"] = ",".join(filter(None, dict.fromkeys([*filters, QUIET])))
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+        if type(get_active_backend()[0]) is BACKENDS["loky"]:  # the processes are ours, and not of a cluster
+            options = {"initializer": _follow, "initargs": (os.getpid(),)}
+    yield from Parallel(n_jobs=jobs, return_as="generator_unordered", **options)(calls)
 
 
-def _call(function, argument, share, caller):
+def _call(function, argument, share):
     if share:
         use_threads(share)
-    if os.getppid() == caller and threading.current_thread() is threading.main_thread():  # not in a worker of Dask
-        _follow_parent()
     return argument, function(argument)
 
 
-@cache
-def _follow_parent() -> None:
+def _follow(parent: int) -> None:
     """End this process soon after the one that started it, which alone decides what Ctrl-C means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
 
     def wait() -> None:
         while os.getppid() == parent:
