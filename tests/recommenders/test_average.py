@@ -11,6 +11,7 @@ import tinyrec as tr
 from tinyrec.cli import main
 from tinyrec.cli.watch import Watch
 from tinyrec.errors import DataError, UsageError
+from tinyrec.reproduce import known_settings
 
 DATA = tr.make_synthetic(60, 40, 900, seed=3)
 TRAIN, TEST = tr.split_random(DATA, 0.2, seed=0)
@@ -157,6 +158,19 @@ def test_the_command_line_trains_both_ways_of_reading_and_scores_each(ratings, t
     assert result["test_rmse"] == tr.Average(members).examine(test)[0]["rmse"]
     assert result["parameters"] == sum(its["parameters"] for its in result["members"])
     assert [its.info["seed"] for its in tr.load(path).members] == [4, 5]
+
+
+def test_the_command_line_weights_the_members_as_the_known_settings_say(ratings, tmp_path, capsys, monkeypatch):
+    small = {"epochs": 40, "set": {"l2": 5.0, "hidden_units": 4, "center": False}}
+    members = [{**small, "weight": 0.75}, {**small, "by": "user", "weight": 0.5}]
+    monkeypatch.setitem(known_settings.AVERAGE, ratings, members)
+    assert main(train(ratings, "--save", tmp_path / "model.npz", "--json", tmp_path / "result.json")) == 0
+    assert "and their average, with the weights 0.75, 0.5: " in capsys.readouterr().out
+    loaded, result = tr.load(tmp_path / "model.npz", "reference"), json.loads((tmp_path / "result.json").read_text())
+    assert loaded.weights == (0.75, 0.5) and result["weights"] == [0.75, 0.5]
+    _, test = tr.split_random(tr.load_dataset(ratings), 0.1, seed=0)
+    assert result["test_rmse"] == tr.Average(loaded.members, {}, [0.75, 0.5]).examine(test)[0]["rmse"]
+    assert result["test_rmse"] != tr.Average(loaded.members).examine(test)[0]["rmse"]
 
 
 def test_its_file_serves_the_other_commands(capsys, trained):

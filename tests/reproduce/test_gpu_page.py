@@ -102,7 +102,7 @@ def test_what_is_measured_is_kept_and_shown(tmp_path, results, cells):
         if run.serves(its, run.task_of(first, 0), {("usual", "rmse")})
     )
     line = f"| {first.name} | ml-1m | 8.00 | 15 | 1.50 | RMSE | 0.8000 | {on_cpu:.4f} | {0.8 - on_cpu:+.4f} |"
-    assert line in text and "NDCG@100 | 0.8000" in text and "8.00, 8.00, 8.00, 8.00" in text
+    assert line in text and "NDCG@100 | 0.8000" in text
     assert "takes 4.0 times as long" in text
     assert "| ml-1m | 1,000,000 | 2.00 | 2.00 | 2.50 | 4.00 | 6.00 | 1.25 | 223 |" in text
     assert "| netflix | 100,000,000 | 200 |  |  |  |  |  | 223 |" in text
