@@ -102,7 +102,7 @@ def test_every_model_is_trained_saved_evaluated_and_recommends(capsys, ratings, 
 def test_what_a_person_reads_about_a_baseline(capsys, ratings):
     assert main(["train", "--dataset", ratings, "--model", "biased-mf", *small("biased-mf")]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("biased-mf on ratings.csv, factors 4, learning_rate 0.02") and "user and item bias" in out
+    assert out.startswith("biased-mf on ratings.csv, factors 4, learning_rate 0.05") and "user and item bias" in out
     flags = ["--model", "ease", "--feedback", "implicit"]
     assert main(["train", "--dataset", ratings, *flags]) == 0
     assert capsys.readouterr().out.startswith("ease on ratings.csv, l2 100.0")
