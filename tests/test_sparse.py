@@ -63,11 +63,11 @@ def test_take_rows_takes_rows_in_any_order_and_more_than_once(backend, R, data):
     assert part.backend.name == backend
 
 
-@given(R=matrices(), size=st.integers(1, 9), rng=GENERATORS, group=st.integers(1, 4))
-def test_the_batches_and_their_transposes_are_the_rows_taken_one_batch_at_a_time(backend, R, size, rng, group):
+@given(R=matrices(), size=st.integers(1, 9), rng=GENERATORS, bounds=st.integers(1, 60))
+def test_the_batches_and_their_transposes_are_the_rows_taken_one_batch_at_a_time(backend, R, size, rng, bounds):
     (n, _), order = R.shape, rng.permutation(R.shape[0])
     side, share = put(np.arange(2.0 * n).reshape(n, 2), "reference"), 0.5
-    with patch("tinyrec.sparse.GROUP", group):
+    with patch("tinyrec.sparse.BOUNDS", bounds):
         batches = list(R.with_side(side).with_share(share).to(backend).batches(order, size))
     assert len(batches) == -(-n // size)
     for i, batch in enumerate(batches):

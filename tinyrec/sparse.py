@@ -19,7 +19,7 @@ from tinyrec.backend import Array, Backend, Params, get_backend, to_host
 from tinyrec.errors import DataError, UsageError
 
 CORNER = 6  # the number of rows and of columns that repr shows
-GROUP = 64  # batches
+BOUNDS = 2**22  # of rows and columns of batches, computed in one launch on a GPU; 32 MB
 
 
 class Pattern:
@@ -75,7 +75,7 @@ class Pattern:
         """The patterns of `size` rows at a time, and which cells of this pattern theirs are, for a pattern on a GPU.
 
         All cells are sorted at once, by batch, column and row. A batch has the same cells before and after the sort, so
-        its transpose is a part of the sorted ones. What is computed for GROUP batches at once is one launch for all.
+        its transpose is a part of the sorted ones. The bounds of the rows and columns of many batches take one launch.
         """
         (n, d), xp = self.shape, self.xp
         starts = self.indptr[:-1:size]  # of the cells of each batch
@@ -85,15 +85,16 @@ class Pattern:
         order = xp.argsort(keys, kind="stable")
         keys, its_rows = keys[order], local[order]
         numbers = (order - self.indptr[batch * size]).astype(np.int32)  # of the cells within their batch
+        together = max(1, BOUNDS // (size + d))  # batches
         for i, (start, stop) in enumerate(pairwise(bounds)):
-            if i % GROUP == 0:
-                group = xp.arange(i, min(i + GROUP, len(starts)))[:, None]
+            if i % together == 0:
+                group = xp.arange(i, min(i + together, len(starts)))[:, None]
                 indptrs = self.indptr[xp.minimum(group * size + xp.arange(size + 1), n)] - starts[group]
                 indptrs_T = xp.searchsorted(keys, group * d + xp.arange(d + 1)) - starts[group]
             m, cells = min(size, n - i * size), slice(start, stop)
-            pattern = Pattern((m, d), indptrs[i % GROUP, : m + 1], self.cols[cells], xp)
+            pattern = Pattern((m, d), indptrs[i % together, : m + 1], self.cols[cells], xp)
             pattern.rows = local[cells]
-            pattern._transpose = Pattern((d, m), indptrs_T[i % GROUP], its_rows[cells], xp), numbers[cells]
+            pattern._transpose = Pattern((d, m), indptrs_T[i % together], its_rows[cells], xp), numbers[cells]
             yield pattern, cells
 
     def _owner(self, indptr: Array, p: int) -> Array:

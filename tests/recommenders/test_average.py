@@ -10,6 +10,7 @@ import pytest
 import tinyrec as tr
 from tinyrec.cli import main
 from tinyrec.cli.watch import Watch
+from tinyrec.data import Dataset
 from tinyrec.errors import DataError, UsageError
 from tinyrec.reproduce import known_settings
 
@@ -58,7 +59,15 @@ def test_weights_count_from_the_mean_of_the_training_ratings(average, tmp_path):
     assert back.predict(USERS, ITEMS).tobytes() == weighted.predict(USERS, ITEMS).tobytes()
 
 
-@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.5, np.nan], []])
+def test_new_ratings_of_others_do_not_change_a_weighted_average(average):
+    members = [MODELS[1].fit(TRAIN, epochs=5, seed=seed, backend="reference") for seed in (0, 1)]
+    weighted = tr.Average(members, {}, [0.7, 0.7])
+    more = Dataset.from_triples([999] * 5, DATA.items.ids[:5], [1.0] * 5, scale=DATA.scale)
+    before, after = (its.predict(USERS, ITEMS) for its in (weighted, weighted.with_ratings(more)))
+    assert (before[USERS != 10**9] == after[USERS != 10**9]).all()
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.5, np.nan], [], ["a", "b", "c"], 2.0, [None, 1, 1], [[1, 2, 3]]])
 def test_weights_must_be_a_finite_number_for_each_member(average, weights):
     with pytest.raises(UsageError, match="3 members need as many weights, finite numbers"):
         tr.Average(average.members, {}, weights)

@@ -14,7 +14,7 @@ from tinyrec.baselines.factors import RatingFactors, ridge
 from tinyrec.recommenders.scaling import Biases
 from tinyrec.sparse import Ratings
 
-INIT = 0.01  # the standard deviation of the first vectors; larger ones fit the noise of their directions
+INIT = 0.01  # the standard deviation of the first vectors: near 0, so that they grow only where ratings ask for it
 GROUPS = 8  # of users, and of items; as many blocks can be trained at once
 
 
@@ -28,7 +28,8 @@ class BiasedMF(RatingFactors):
 
     Users and items are dealt into random groups, and a block has the ratings of a group of users and a group of items.
     Blocks that share neither are trained in parallel (Gemulla et al. 2011), which gives the same bits for any number of
-    threads. Within a block, the ratings of a user follow one another.
+    threads. Within a block, the ratings of a user follow one another, always in the same order; which blocks are next
+    is drawn anew in each epoch.
 
     factors: k;  l2: λ. Defaults: our search on validation parts of MovieLens 1M and 100K.
     """
@@ -55,6 +56,7 @@ class BiasedMF(RatingFactors):
             rate = self.learning_rate * self.decay**epoch
             for shift in rng.permutation(GROUPS):
                 fastest(descend, "biased_mf")(shift, bounds, *cells, b, c, P, Q, rate, self.l2)
+        # in units of the ratings again: σ b, and √σ p · √σ q = σ p · q
         biases = Biases(mean, *(sigma * array.astype(np.float64) for array in (b, c)))
         return self.learned(R, biases, *(sigma**0.5 * array.astype(np.float64) for array in (P, Q)))
 
@@ -76,9 +78,9 @@ def descend(
     shift: int, bounds: Array, users: Array, items: Array, x: Array,
     b_user: Array, b_item: Array, P: Array, Q: Array, rate: float, l2: float,
 ) -> None:  # fmt: skip
-    """Θ <- Θ + rate (e ∂r̂/∂Θ - λ Θ) with e = r - r̂, rating by rating             (Koren, Bell, Volinsky 2009, p. 45)
+    """Θ <- Θ - rate/2 ∂/∂Θ (e² + λ |Θ|²), e = (r - μ)/σ - b_u - b_i - p_u · q_i   (Koren, Bell, Volinsky 2009, p. 45)
 
-    in one block of each group g of users: that of the items' group g + shift, modulo the number of groups
+    rating by rating, in one block of each group g of users: that of the items' group g + shift, modulo GROUPS
     bounds: where each block begins in users, items, x (p,): u, i and (r - μ)/σ, and at last where they end
     b_user (n,), b_item (d,), P (n, k), Q (d, k) are changed in place
     """

@@ -213,7 +213,8 @@ def remark(shape: dict[str, Any]) -> str:
 
 def differences(contest: dict[str, Any]) -> str:
     """Say whether the losses agree."""
-    differ = f"the losses of the first {COMPARED} epochs differ by at most {contest['largest_difference']:.0e}"
+    n = min(COMPARED, len(contest["contestants"][OURS]["losses"]))
+    differ = f"the losses of the first {n} epochs differ by at most {contest['largest_difference']:.0e}"
     return differ if is_same(contest) else f"{differ}, MORE THAN {SAME:.0e}: not the same training"
 
 

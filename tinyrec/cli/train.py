@@ -121,7 +121,7 @@ def run_one(
 ) -> dict[str, Any]:
     """Train on `part`, score on `test`, write model and plot, and return the result for JSON."""
     started = time.perf_counter()
-    folders = checkpoint_folders(args, len(configs))
+    weights, folders = weights_of(configs), checkpoint_folders(args, len(configs))
     writes = is_first(comm) or part.is_part
     with claimed(args.checkpoint) if args.checkpoint and writes else nullcontext():
         members: list[Any] = [
@@ -130,7 +130,7 @@ def run_one(
     seconds = time.perf_counter() - started
     backend = get_backend(args.backend).name
     info = {"backend": backend, "seed": seed}
-    recommender = members[0] if len(members) == 1 else Average(members, info, weights_of(configs))
+    recommender = members[0] if len(members) == 1 else Average(members, info, weights)
     recommender.info["split"] = split_info(args, seed, test)
     if comm:
         common.say(args, traffic_of(recommender.info["mpi"]))

@@ -22,7 +22,8 @@ class Average(Recommender):
 
     members: fitted models of the same ratings, such as one by item and one by user, or from different seeds
     weights: w, as many; by default 1/M each, which is their mean. Those of least squares on a validation part sum to
-        more than 1, where each member stays too close to μ, the mean of the training ratings
+        more than 1, where each member stays too close to μ
+    mean: μ, by default that of the ratings the members were trained on; ratings that are added later do not change it
     UsageError: there are no members, they were trained on different ratings, or the weights are not as many numbers
     """
 
@@ -31,6 +32,7 @@ class Average(Recommender):
         members: Sequence[FittedNetwork | FittedModel],
         info: dict[str, Any] | None = None,
         weights: Sequence[float] | None = None,
+        mean: float | None = None,
     ):
         if isinstance(members, Recommender):
             raise UsageError("the members of an average are a list: Average([first, second])")
@@ -42,10 +44,9 @@ class Average(Recommender):
         others = (member.data for member in members if member.data is not data)
         if any(its.scale != data.scale or its.fingerprint() != data.fingerprint() for its in others):
             raise UsageError("the members were trained on different ratings; train all of them on the same")
-        if weights is not None and (len(weights) != len(members) or not np.isfinite(weights).all()):
-            raise UsageError(f"{len(members)} members need as many weights, finite numbers; these are {weights}")
         self.members, self.info = tuple(members), info or {}
-        self.weights = None if weights is None else tuple(map(float, weights))
+        self.weights = None if weights is None else _checked(weights, len(members))
+        self.mean = float(data.ratings.values.mean(dtype=np.float64)) if mean is None else mean
         self.data: Dataset = data
 
     def __repr__(self) -> str:
@@ -63,12 +64,11 @@ class Average(Recommender):
     def _combined(self, predictions: list[Array]) -> Array:
         if self.weights is None:
             return np.mean(predictions, axis=0)
-        mean = self.data.ratings.values.mean(dtype=np.float64)
-        return mean + sum(w * (y - mean) for w, y in zip(self.weights, predictions, strict=True))
+        return self.mean + sum(w * (y - self.mean) for w, y in zip(self.weights, predictions, strict=True))
 
     def with_ratings(self, more: Dataset) -> Average:
         members: Any = [member.with_ratings(more) for member in self.members]
-        return Average(members, {**self.info, "new_ratings": members[0].info["new_ratings"]}, self.weights)
+        return Average(members, {**self.info, "new_ratings": members[0].info["new_ratings"]}, self.weights, self.mean)
 
     @cached_property
     def protocol(self) -> Protocol:
@@ -79,3 +79,13 @@ class Average(Recommender):
         """Warm for all members."""
         users, items = zip(*(member._warm for member in self.members), strict=True)
         return np.all(users, axis=0), np.all(items, axis=0)
+
+
+def _checked(weights: Sequence[float], n: int) -> tuple[float, ...]:
+    try:
+        numbers = np.asarray(weights, np.float64)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.shape != (n,) or not np.isfinite(numbers).all():
+        raise UsageError(f"{n} members need as many weights, finite numbers; these are {weights}")
+    return tuple(numbers.tolist())

@@ -72,8 +72,10 @@ def save(recommender: Recommender, path: str | PathLike) -> None:
     header: dict[str, Any] = {
         "members": [_describe(member) for member in members],
         "data": {**own, "features": {}, "embeddings": {}, "encodings": {}},
-        "average": {**recommender.info, "weights": recommender.weights} if isinstance(recommender, Average) else None,
+        "average": None,
     }
+    if isinstance(recommender, Average):
+        header["average"] = {**recommender.info, "weights": recommender.weights, "mean": recommender.mean}
     arrays = {
         "data/users": _pack(data.users.ids),
         "data/items": _pack(data.items.ids),
@@ -175,10 +177,10 @@ def load(path: str | PathLike, backend: str = "auto", model: type[Model] | None 
 
 
 def _average(members: list[Any], info: dict[str, Any]) -> Average:
-    weights = info.pop("weights", None)
-    if not optional(list_of(contents.number))(weights):
-        raise ValueError("the weights of the average are no numbers")
-    return Average(members, info, weights)
+    weights, mean = info.pop("weights", None), info.pop("mean", None)
+    if not (optional(list_of(contents.number))(weights) and optional(contents.number)(mean)):
+        raise ValueError("the weights of the average, or its mean, are no numbers")
+    return Average(members, info, weights, mean)
 
 
 def _member(its, number, data, arrays, backend, own) -> FittedNetwork | FittedModel:

@@ -40,7 +40,7 @@ def run_cell(argument: tuple[str, Task, str]) -> dict[str, Any]:
     task = DEFAULTS | task
     part, test = split_of(task)
     curve: list[float] = []
-    get_backend(backend)  # numba is loaded before the clock starts, as the libraries of others are
+    get_backend(backend)  # before the clock starts, numba is loaded, as the libraries of others are
     reset_peak()
     started = time.perf_counter()
     members = [train_member(task, number, part, test, backend, curve) for number in range(len(task["trainings"]))]

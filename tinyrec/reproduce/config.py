@@ -61,7 +61,8 @@ class TrainingConfig:
                     raise UsageError(f"{kind.__name__} has no {name}; {own}")
                 if value is not None and name in settings:
                     raise UsageError(f"{name} is given twice: {value} and {settings[name]}")
-            return cls(_make({name: value for name, value in options.items() if value is not None} | settings, kind))
+            given = {name: value for name, value in options.items() if value is not None}
+            return cls(_make(given | settings, kind), weight=weight)
         optimizer = optimizer or kind.default_optimizer
         check_choice("optimizer", optimizer, OPTIMIZERS)
         types = setting_types(OPTIMIZERS[optimizer])
@@ -79,17 +80,23 @@ class TrainingConfig:
     def describe(self) -> dict[str, Any]:
         """Return the names and all settings, for JSON."""
         described: dict[str, Any] = {"model": name_of(self.model), "settings": asdict(self.model)}  # type: ignore[call-overload]
+        described |= {} if self.weight is None else {"weight": self.weight}
         if not isinstance(self.model, Network):
             return described | {"optimizer": None, "constants": {}, "epochs": None, "batch_size": 0}
         name = next(name for name, kind in OPTIMIZERS.items() if type(self.optimizer) is kind)
         batch_size = find_batch_size(self.model, self.optimizer, self.batch_size) or 0
         how = {"optimizer": name, "constants": asdict(self.optimizer), "epochs": self.epochs, "batch_size": batch_size}
-        return described | how | ({} if self.weight is None else {"weight": self.weight})
+        return described | how
 
 
 def weights_of(configs: Sequence[TrainingConfig]) -> list[float] | None:
-    """Return the weights of the members of an average, or None if it is their mean."""
+    """Return the weights of the members of an average, or None if it is their mean.
+
+    UsageError: some members have a weight, and others none
+    """
     weights = [config.weight for config in configs if config.weight is not None]
+    if len(weights) not in (0, len(configs)):
+        raise UsageError("some members of the average have a weight, and others none; give one to each")
     return weights or None
 
 

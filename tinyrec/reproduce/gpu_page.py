@@ -207,7 +207,8 @@ def agreement(contests: dict[str, dict[str, Any]]) -> str:
         return largest_difference([its[name]["losses"] for name in (OURS, *names) if name in its], epochs)
 
     exact = [name for name in RIVALS if name != TF32]
-    text = f"The losses of the first {COMPARED} epochs agree to "
+    shortest = min(len(its[OURS]["losses"]) for its in contests.values())
+    text = f"The losses of the first {min(COMPARED, shortest)} epochs agree to "
     text += f"{max(difference(its, exact, COMPARED) for its in contests.values()):.0e}"
     if coarse := [difference(its, [TF32], COMPARED) for its in contests.values() if TF32 in its]:
         text += f", with TF32 to {max(coarse):.0e}"

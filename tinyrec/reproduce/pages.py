@@ -236,10 +236,11 @@ def held_out(table: Table) -> str:
 
 def describe(config: TrainingConfig) -> str:
     """Return a training on one line; settings that are not shown have their default values."""
+    weight = "" if config.weight is None else f", weight {config.weight}"
     if config.optimizer is None:
-        return _settings(config.model)
+        return _settings(config.model) + weight
     size = "" if config.batch_size is None else f", batch size {config.batch_size}"
-    epochs, weight = config.epochs or "best number of", "" if config.weight is None else f", weight {config.weight}"
+    epochs = config.epochs or "best number of"
     return f"{_settings(config.model)}, {_settings(config.optimizer)}, {epochs} epochs{size}{weight}"
 
 
