@@ -117,7 +117,7 @@ def test_the_front_is_what_no_other_beats_in_both():
 
 
 def test_on_ml_1m_no_other_library_is_on_the_front():
-    """As the page and the README say."""
+    """As the page says."""
     table = tables.read("field-ml-1m")
     rows = [its for its in pages.measured(table, run.read(pages.RESULTS / "field-ml-1m.json")) if its.cells]
     points = {(its.mean("seconds"), its.value): its.cells[0]["task"]["trainings"][0]["model"] for its in rows}
