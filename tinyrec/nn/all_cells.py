@@ -21,17 +21,18 @@ def all_cells_error(
     Every cell is computed, n d k operations, a few rows at a time. Where f is the identity, use `linear_error`.
     """
     xp, bounds = at.xp, to_host(at.pattern.indptr)
-    d, loss, dH, dW, db = len(b), 0.0, [], xp.zeros_like(W), xp.zeros_like(b)
-    twice = 2 * unobserved  # the 2 is from the derivative of the square
-    height = max(1, CELLS // max(1, d))
+    loss, dH, dW, db = 0.0, [], xp.zeros_like(W), xp.zeros_like(b)
+    height = max(1, CELLS // max(1, len(b)))
     for first in range(0, len(H), height):
         rows, cells = slice(first, first + height), slice(bounds[first], bounds[min(first + height, len(H))])
+        here = at.rows[cells] - first, at.cols[cells]
         Y, back = f(H[rows] @ W.T + b)  # (rows, d)
-        here = (at.rows[cells] - first) * d + at.cols[cells]  # the observed cells, counted row by row
-        y, c, r = Y.take(here), unobserved[at.cols[cells]], at.values[cells]
-        loss = loss + unobserved @ xp.einsum("ij,ij->j", Y, Y) + ((y - r) ** 2 - c * y * y).sum()
-        dY = twice * Y
-        dY.reshape(-1)[here] = 2 * (y - r)
+        dY = unobserved * Y
+        loss = loss + (dY * Y).sum()
+        y, c, r = Y[here], unobserved[here[1]], at.values[cells]
+        loss = loss + ((y - r) ** 2 - c * y * y).sum()
+        dY[here] = y - r
+        dY *= 2
         dA = back(dY)
         dH.append(dA @ W)
         dW = dW + dA.T @ H[rows]
