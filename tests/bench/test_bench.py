@@ -413,11 +413,14 @@ def test_the_largest_difference_is_relative_to_the_first():
     assert largest_difference(losses) == pytest.approx(0.05) and largest_difference(losses, 1) == pytest.approx(0.01)
 
 
-def test_adam_reduces_the_loss(rivals):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_adam_reduces_the_loss(rivals, dtype):
+    dtype = getattr(rivals.torch, dtype)
+    assert dtype in rivals.DTYPES
     R = tiny_problem()[1]
     k, model = 10, AutoRec(hidden_units=10, l2=0.0)
     adam = Adam(learning_rate=0.005, beta1=0.5, beta2=0.9, linear_decay=True)
-    nets = list(rivals.adam(R, model, adam, epochs=20, batch_size=32, seed=0))
+    nets = list(rivals.adam(R, model, adam, epochs=20, batch_size=32, seed=0, dtype=dtype))
     trained = rivals.params_of(nets[-1], R.backend)
     before, after = (
         model.loss_and_grads(params, R)[0] for params in (model.init(R, np.random.default_rng(0)), trained)
@@ -441,7 +444,9 @@ def test_a_race_trains_both(rivals, backend, monkeypatch):
     if not rivals.torch.cuda.is_available():
         monkeypatch.setattr(rivals, "device_of", lambda backend: "cpu")
     result = race.race(2, backend)
-    for name in (OURS, "torch"):
+    ours, theirs = result["contestants"]
+    assert ours == OURS and theirs in ("torch float32", "torch bfloat16")
+    for name in (ours, theirs):
         for each in result["contestants"][name]["runs"]:
             curve = [row["rmse"] for row in each["curve"]]
             assert len(curve) == race.EPOCHS and each["seconds"] == math.inf and curve[-1] <= max(curve[:2]) < 5

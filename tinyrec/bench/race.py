@@ -36,13 +36,21 @@ def race(rounds: int, backend: str) -> dict[str, Any]:
     R = scaling.to_model(train.ratings, OPTIMIZER.dtype).T.to(backend)
     rmse = validator(MODEL, R, scaling, train, test)
     next(fit(MODEL, R, OPTIMIZER, epochs=1, batch_size=BATCH_SIZE))  # compiles the kernels
-    next(rivals.adam(R, MODEL, OPTIMIZER, 1, BATCH_SIZE, seed=0, device=device))  # loads those of PyTorch
-    runs: dict[str, list] = {OURS: [], "torch": []}
+    few = R.take_rows(range(4 * BATCH_SIZE))  # rows, to find the faster dtype
+
+    def seconds_of(dtype):
+        epochs = rivals.adam(few, MODEL, OPTIMIZER, 2, BATCH_SIZE, 0, device, dtype)
+        next(epochs)  # loads the kernels
+        return timed(lambda: next(epochs), R.backend)[0]
+
+    dtype = min(rivals.DTYPES, key=seconds_of)
+    their_name = f"torch {str(dtype).removeprefix('torch.')}"
+    runs: dict[str, list] = {OURS: [], their_name: []}
     for seed in range(rounds):
         ours = fit(MODEL, R, OPTIMIZER, epochs=EPOCHS, batch_size=BATCH_SIZE, seed=seed)
         runs[OURS].append(train_to_target(ours, lambda epoch: rmse(epoch.params), R.backend))
-        theirs = rivals.adam(R, MODEL, OPTIMIZER, EPOCHS, BATCH_SIZE, seed, device)
-        runs["torch"].append(train_to_target(theirs, lambda net: rmse(rivals.params_of(net, R.backend)), R.backend))
+        theirs = rivals.adam(R, MODEL, OPTIMIZER, EPOCHS, BATCH_SIZE, seed, device, dtype)
+        runs[their_name].append(train_to_target(theirs, lambda net: rmse(rivals.params_of(net, R.backend)), R.backend))
     results = {name: {"seconds": median(run["seconds"] for run in done), "runs": done} for name, done in runs.items()}
     return {"target": TARGET, "contestants": results}
 
