@@ -1,5 +1,6 @@
 """Each fast kernel against the reference, bitwise reproducibility, NaN, and how a backend is chosen."""
 
+import importlib.util
 import inspect
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 import tinyrec
 from tests import fake_cupy
 from tests.strategies import GENERATORS, GPU, fast_backends, fetch, from_dense, put, wide_matrices
-from tinyrec.backend import MODULES, get_backend, reference
+from tinyrec.backend import MODULES, get_backend, reference, tanh
 from tinyrec.errors import BackendError, UsageError
 from tinyrec.nn.activations import logistic, logistic_backward, tanh_backward
 from tinyrec.sparse import Ratings
@@ -33,6 +35,15 @@ both_precisions = pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.fixture(scope="session")
 def cpu():
     return pytest.importorskip("tinyrec.backend.cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def in_threads():
+    """Small arrays, too, are split among the threads of the CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        if importlib.util.find_spec("numba"):
+            patch.setattr("tinyrec.backend.cpu.SMALL", 0)
+        yield
 
 
 @contextmanager
@@ -279,6 +290,9 @@ def bits(backend, density, chunk):
     g = put(W.copy(), backend)
     results.append(np.asarray(fetch(get_backend(backend).add_l2([(put(W, backend), g)], 0.7))))
     results.append(fetch(g))
+    results.append(product(backend, "take", values, cols))
+    if backend == "numpy":
+        results.append(tanh(H))
     return b"".join(array.tobytes() for array in results)
 
 
@@ -300,6 +314,34 @@ def test_results_are_bitwise_identical_for_any_number_of_threads(cpu, density, c
         with threads(cpu, number):
             runs.add(bits("numpy", density, chunk))
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_tanh_in_threads_is_that_of_numpy(cpu, dtype, order):
+    rng = np.random.default_rng(0)
+    for shape in ((), (0, 3), (7,), (301, 199)):
+        X = np.asarray(rng.standard_normal(shape), dtype, order=order)
+        Y = tanh(X)
+        np.testing.assert_array_equal(Y, np.tanh(X))
+        assert (Y.shape, Y.dtype) == (X.shape, X.dtype)
+
+
+def test_small_work_is_not_handed_to_threads(cpu, monkeypatch):
+    monkeypatch.setattr(cpu, "SMALL", 1000)
+    indptr = np.arange(0, 101, 10)
+    with threads(cpu, 2):
+        assert [len(cpu._equal_parts(size)) for size in (999, 1000)] == [2, 7]
+        assert [len(cpu._equal_cells(indptr, width)) for width in (9, 10)] == [2, 7]
+
+
+def test_a_thread_that_has_not_begun_is_not_waited_for(cpu):
+    gate, done = Event(), []
+    with threads(cpu, 2):
+        busy = cpu._pool().submit(gate.wait), cpu._pool().submit(gate.wait)
+        cpu.run_in_threads([0, 1, 2, 3], lambda start, stop: done.append((start, stop)))
+        assert done == [(0, 1), (1, 2), (2, 3)] and not any(each.done() for each in busy)
+        gate.set()
 
 
 @fast_backends

@@ -75,7 +75,7 @@ def run(bounds, indptr, cols, H, W, out, block_rows):
 
 def sddmm(indptr, cols, H, W):
     out = np.empty(len(cols), np.result_type(H, W))
-    run(cpu._equal_cells(indptr), indptr, cols, H, W, out, cpu._block_rows(indptr, W))
+    run(cpu._equal_cells(indptr, W.shape[1]), indptr, cols, H, W, out, cpu._block_rows(indptr, W))
     return out
 """
 )
@@ -141,7 +141,7 @@ def run(bounds, indptr, cols, values, X, out, block_rows):
 
 def spmm(indptr, cols, values, X):
     out = np.empty((len(indptr) - 1, X.shape[1]), np.result_type(values, X))
-    run(cpu._equal_cells(indptr), indptr, cols, values, X, out, cpu._block_rows(indptr, X))
+    run(cpu._equal_cells(indptr, X.shape[1]), indptr, cols, values, X, out, cpu._block_rows(indptr, X))
     return out
 """
 )

@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from tinyrec.errors import BackendError, UsageError
 
 Array = Any  # a numpy.ndarray, or the array type of another backend's `xp`
@@ -94,6 +96,12 @@ def elementwise(function: Callable[..., Array]) -> Callable[..., Array]:
         return function(*arrays) if done is NotImplemented else done
 
     return on_any
+
+
+def tanh(X: Array) -> Array:
+    """np.tanh(X) on all CPU threads: it takes ten times as long as a multiplication. On a GPU, CuPy computes it."""
+    cpu = sys.modules.get("tinyrec.backend.cpu")
+    return cpu.tanh(X) if cpu and isinstance(X, np.ndarray) else np.tanh(X)
 
 
 def to_host(array: Array) -> Array:

@@ -18,12 +18,13 @@ from tinyrec.backend import reference
 
 xp = np
 asarray = to_host = np.asarray
-sums, uniform = reference.sums, reference.uniform  # NumPy's own are fast
+uniform = reference.uniform  # NumPy's own is fast
 
 # Sums may be reordered and fused, so that they vectorize; NaN and infinity still propagate (no nnan, no ninf).
 FASTMATH = {"reassoc", "contract", "nsz"}
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 CHUNKS_PER_THREAD = 3  # more than one, for load balancing
+SMALL = 2**16  # operations that take less time than handing half of them to a second thread
 L2_CHUNKS = 8  # their sums are added in a fixed order: bitwise identical for any number of threads
 # Cache blocking: the products process the dense matrix, whose rows they gather, in blocks of rows that fit the cache.
 # A block has enough rows for a sparse row to have about 20 cells in it, within these limits in bytes.
@@ -42,9 +43,10 @@ def jit(kernel):
 def spmm(indptr, cols, values, X):
     out = np.empty((len(indptr) - 1, X.shape[1]), np.result_type(values, X))
     if X.shape[1] == 1:
-        run_in_threads(_equal_cells(indptr), _spmv_rows, indptr, cols, values, X[:, 0], out[:, 0])
+        run_in_threads(_equal_cells(indptr, 1), _spmv_rows, indptr, cols, values, X[:, 0], out[:, 0])
     else:
-        run_in_threads(_equal_cells(indptr), _spmm_rows, indptr, cols, values, X, out, _block_rows(indptr, X))
+        bounds = _equal_cells(indptr, X.shape[1])
+        run_in_threads(bounds, _spmm_rows, indptr, cols, values, X, out, _block_rows(indptr, X))
     return out
 
 
@@ -88,7 +90,8 @@ def _spmv_rows(start, stop, indptr, cols, values, x, out):
 
 def sddmm(indptr, cols, H, W):
     out = np.empty(len(cols), np.result_type(H, W))
-    run_in_threads(_equal_cells(indptr), _sddmm_rows, indptr, cols, H, W, out, _block_rows(indptr, W))
+    bounds = _equal_cells(indptr, W.shape[1])
+    run_in_threads(bounds, _sddmm_rows, indptr, cols, H, W, out, _block_rows(indptr, W))
     return out
 
 
@@ -247,6 +250,21 @@ def _l2_cells(start, stop, w, g, l2, sums, length):
     sums[start // length] = total
 
 
+def sums(arrays):
+    its = np.array([np.einsum("i->", x.reshape(-1)) for x in arrays], np.float64)  # takes half the time of x.sum()
+    return lambda: its
+
+
+def tanh(X):
+    out = np.empty(X.shape, X.dtype)
+    run_in_threads(_equal_parts(X.size), _tanh_cells, X.reshape(-1), out.reshape(-1))
+    return out
+
+
+def _tanh_cells(start, stop, x, out):
+    np.tanh(x[start:stop], out=out[start:stop])
+
+
 def _update(kernel, arrays, constants, *flags):
     """Run an optimizer's kernel over all elements: one pass over memory, where NumPy would need ten."""
     for w, g, *state in arrays:
@@ -270,16 +288,19 @@ def run_in_threads(bounds, kernel, *args):
     others = [_pool().submit(work) for _ in range(min(THREADS, len(bounds) - 1) - 1)]
     work()
     for other in others:
-        other.result()
+        if not other.cancel():  # it has begun; a thread that took too long to wake up has nothing left to do
+            other.result()
 
 
-def _equal_parts(size):
-    return np.linspace(0, size, THREADS + 1).astype(np.int64)
+def _equal_parts(size, operations=1):
+    """Bounds of parts of about the same size, each element of which takes this many operations."""
+    parts = CHUNKS_PER_THREAD * THREADS if size * operations >= SMALL else 1
+    return np.arange(parts + 1) * size // parts
 
 
-def _equal_cells(indptr):
-    """Bounds of chunks of rows, with about the same number of cells in each chunk."""
-    bounds = np.searchsorted(indptr, np.linspace(0, indptr[-1], CHUNKS_PER_THREAD * THREADS + 1))
+def _equal_cells(indptr, width):
+    """Bounds of chunks of rows, with about the same number of cells, each of `width` operations, in each chunk."""
+    bounds = np.searchsorted(indptr, _equal_parts(indptr[-1], width))
     bounds[0], bounds[-1] = 0, len(indptr) - 1
     return bounds
 

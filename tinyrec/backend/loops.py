@@ -108,7 +108,7 @@ def _update_features(rows, at, b, P, q, e, rate, l2):
 def solve_rows(indptr, cols, W, D):
     """The least squares of WMF, in threads; the reference implementation is `tinyrec.baselines.factors.solve_rows`."""
     P = np.zeros((len(indptr) - 1, W.shape[1]), W.dtype)
-    run_in_threads(_equal_cells(indptr), _solve_rows, indptr, cols, W, D, P)
+    run_in_threads(_equal_cells(indptr, W.shape[1]), _solve_rows, indptr, cols, W, D, P)
     return P
 
 

@@ -1,6 +1,6 @@
 """Activation functions: f(X) and its backward, element by element, for arrays of any shape and backend.
 
-`np.tanh` of a CuPy array runs on the GPU: NumPy passes the call on to CuPy (`__array_ufunc__`).
+`np.minimum` of a CuPy array runs on the GPU: NumPy passes the call on to CuPy (`__array_ufunc__`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tinyrec import backend
 from tinyrec.backend import Array, elementwise
 
 Backward = Callable[[Array], Array]
@@ -38,7 +39,7 @@ def sigmoid(X: Array) -> tuple[Array, Backward]:
 @elementwise
 def logistic(X: Array) -> Array:
     """1 / (1 + exp(-X)) = (1 + tanh(X / 2)) / 2, which cannot overflow"""
-    Y = np.tanh(X / 2)
+    Y = backend.tanh(X / 2)
     Y += 1
     Y /= 2
     return Y
@@ -51,7 +52,7 @@ def logistic_backward(dY: Array, Y: Array) -> Array:
 
 def tanh(X: Array) -> tuple[Array, Backward]:
     """Y = tanh(X)"""
-    Y = np.tanh(X)
+    Y = backend.tanh(X)
 
     def backward(dY):
         return tanh_backward(dY, Y)
