@@ -59,24 +59,17 @@ def _spmm_rows(start, stop, indptr, cols, values, X, out, block_rows):
                 out[i] = 0
             j = next_cell[i - start]
             end = next_cell[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
-            while j + 6 <= end:  # unrolled by six: `out` is read and written a sixth as often
-                v0, v1, v2 = values[j], values[j + 1], values[j + 2]
-                v3, v4, v5 = values[j + 3], values[j + 4], values[j + 5]
-                x0, x1, x2 = X[cols[j]], X[cols[j + 1]], X[cols[j + 2]]
-                x3, x4, x5 = X[cols[j + 3]], X[cols[j + 4]], X[cols[j + 5]]
+            while j + 4 <= end:  # unrolled by four: `out` is read and written a fourth as often
+                v0, v1, v2, v3 = values[j], values[j + 1], values[j + 2], values[j + 3]
+                x0, x1, x2, x3 = X[cols[j]], X[cols[j + 1]], X[cols[j + 2]], X[cols[j + 3]]
                 for c in range(X.shape[1]):
-                    out[i, c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c] + v4 * x4[c] + v5 * x5[c]
-                j += 6
-            while j + 2 <= end:  # the rows of a transposed mini-batch have few cells
-                v0, v1 = values[j], values[j + 1]
-                x0, x1 = X[cols[j]], X[cols[j + 1]]
-                for c in range(X.shape[1]):
-                    out[i, c] += v0 * x0[c] + v1 * x1[c]
-                j += 2
-            if j < end:
+                    out[i, c] += v0 * x0[c] + v1 * x1[c] + v2 * x2[c] + v3 * x3[c]
+                j += 4
+            while j < end:
                 v0, x0 = values[j], X[cols[j]]
                 for c in range(X.shape[1]):
                     out[i, c] += v0 * x0[c]
+                j += 1
 
 
 @jit
@@ -104,32 +97,22 @@ def _sddmm_rows(start, stop, indptr, cols, H, W, out, block_rows):
             h = H[i]
             j = next_cell[i - start]
             end = next_cell[i - start] = _first_cell_from(block_end, j, indptr[i + 1], cols)
-            while j + 6 <= end:  # unrolled by six: `h` is read a sixth as often
-                w0, w1, w2 = W[cols[j]], W[cols[j + 1]], W[cols[j + 2]]
-                w3, w4, w5 = W[cols[j + 3]], W[cols[j + 4]], W[cols[j + 5]]
-                y0 = y1 = y2 = y3 = y4 = y5 = zero
+            while j + 4 <= end:  # unrolled by four: `h` is read a fourth as often
+                w0, w1, w2, w3 = W[cols[j]], W[cols[j + 1]], W[cols[j + 2]], W[cols[j + 3]]
+                y0 = y1 = y2 = y3 = zero
                 for c in range(len(h)):
                     y0 += h[c] * w0[c]
                     y1 += h[c] * w1[c]
                     y2 += h[c] * w2[c]
                     y3 += h[c] * w3[c]
-                    y4 += h[c] * w4[c]
-                    y5 += h[c] * w5[c]
-                out[j], out[j + 1], out[j + 2], out[j + 3], out[j + 4], out[j + 5] = y0, y1, y2, y3, y4, y5
-                j += 6
-            while j + 2 <= end:
-                w0, w1 = W[cols[j]], W[cols[j + 1]]
-                y0 = y1 = zero
-                for c in range(len(h)):
-                    y0 += h[c] * w0[c]
-                    y1 += h[c] * w1[c]
-                out[j], out[j + 1] = y0, y1
-                j += 2
-            if j < end:
+                out[j], out[j + 1], out[j + 2], out[j + 3] = y0, y1, y2, y3
+                j += 4
+            while j < end:
                 w0, y0 = W[cols[j]], zero
                 for c in range(len(h)):
                     y0 += h[c] * w0[c]
                 out[j] = y0
+                j += 1
 
 
 @jit
