@@ -64,7 +64,7 @@ class Extras:
 
 def read_extras(folder: Path) -> Extras:
     """Read what this folder has; FileError: a file is damaged"""
-    benches, seeds = (_load(folder / f"{name}.json", {}) for name in (BENCH, SEEDS))
+    benches, seeds = (load(folder / f"{name}.json", {}) for name in (BENCH, SEEDS))
     return Extras(benches.get("results", []), seeds)
 
 
@@ -75,7 +75,7 @@ def keep(paths: Sequence[Path], folder: Path) -> None:
     {"seeds": [...], "cupy": [...], "numpy": [...]}, the RMSE of I-AutoRec with each seed on both backends.
     """
     for path in paths:
-        document = _load(path)
+        document = load(path)
         if "cells" in document:
             table = read(NAME)
             cells = [cell for cell in run.read(path) if run.is_of(table, cell)]
@@ -102,7 +102,8 @@ def keep_bench(path: Path, new: dict[str, Any], folder: Path) -> None:
     write_text(folder / f"{BENCH}.json", f'{{"results": [\n{lines}\n]}}\n')
 
 
-def _load(path: Path, default: dict[str, Any] | None = None) -> dict[str, Any]:
+def load(path: Path, default: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Read a JSON object; default: what to return if there is no such file. FileError: it is damaged"""
     if default is not None and not path.exists():
         return default
     try:

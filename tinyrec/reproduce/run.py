@@ -84,7 +84,7 @@ def is_of(table: Table, cell: Cell) -> bool:
 
 def is_shared(path: Path) -> bool:
     """Return whether the cells in a file of results may serve other tables; those of a GPU would pass for a CPU's."""
-    return not path.name.startswith(("promises.", "gpu.", "gpu-", "field-"))
+    return not path.name.startswith(("promises.", "gpu.", "gpu-", "field-", "speed."))
 
 
 def replaced(cells: list[Cell], new: Cell) -> list[Cell]:
