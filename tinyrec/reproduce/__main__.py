@@ -1,7 +1,7 @@
 """python -m tinyrec.reproduce [FILE ...]: make pages, plots, and what they fill in elsewhere, from the kept results.
 
-FILE: to be kept first, what a GPU measured, see `gpu_page.keep`, or what `bench --json FILE` wrote on a CPU; then only
-that page is made.
+FILE: a result to keep first, of a GPU, see `gpu_page.keep`, or of `bench --json FILE` on a CPU; then only its page is
+made.
 """
 
 import sys
@@ -21,6 +21,7 @@ if __name__ == "__main__":
         gpu_page.keep(of_gpu, pages.RESULTS)
         for path in of_cpu:
             speed_page.keep(path, pages.RESULTS)
+        speed_page.write(pages.RESULTS)
     except FileError as problem:
         sys.exit(str(problem))
     for name in [gpu_page.NAME] * bool(of_gpu) if files else names():
@@ -28,7 +29,6 @@ if __name__ == "__main__":
         cells = run.read(pages.RESULTS / f"{name}.json")
         if cells or (table.backend and gpu_page.read_extras(pages.RESULTS).benches):
             write(table, pages.measured(table, cells), pages.RESULTS)
-    speed_page.write(pages.RESULTS)
     if not files:
         promise_page.keep([], pages.RESULTS)
     for text in (pages.RESULTS / "README.md", Path(__file__).parents[2] / "README.md"):
