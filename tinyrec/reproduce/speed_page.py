@@ -75,7 +75,7 @@ def keep(path: Path, folder: Path) -> None:
     """
     new, older = load(path), read(folder)
     shared = {"hidden_units": new.get("hidden_units"), "environment": environment(new)}
-    parts = [{"kind": kind, **shared, "its": its} for kind in WRITERS for its in _several(new.get(kind))]
+    parts = [{"kind": kind, **shared, "its": its} for kind in SECTIONS for its in _several(new.get(kind))]
     found = {_key(part): part for part in parts}
     if not found:
         raise FileError(f"{path} has no result of bench; make it with: bench --json FILE")
@@ -126,9 +126,9 @@ def page(parts: list[dict[str, Any]]) -> str:
     text = ["# Speed on a CPU", ABOUT.strip()]
     for machine, its in sorted(machines.items()):
         text.append(f"## {machine}")
-        for kind, write in WRITERS.items():
+        for kind, section in SECTIONS.items():
             if found := [part for part in its if part["kind"] == kind]:
-                text += write(found)
+                text += section(found)
     return "\n\n".join(text) + "\n"
 
 
@@ -225,4 +225,4 @@ def reading(parts: list[dict[str, Any]]) -> Iterator[str]:
     yield markdown(lines, texts=(0, 2))
 
 
-WRITERS = {"shapes": epochs, "race": race, "implicit": implicit, "pairs": steps, "reading": reading}
+SECTIONS = {"shapes": epochs, "race": race, "implicit": implicit, "pairs": steps, "reading": reading}
